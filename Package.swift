@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// ISA-L inflates 2.8 times as fast as zlib. It is not to be had everywhere, so zlib serves where its header is missing.
+let hasISAL =
+  ProcessInfo.processInfo.environment["SLUICE_WITHOUT_ISAL"] == nil
+  && FileManager.default.fileExists(atPath: "/usr/include/isa-l/igzip_lib.h")
+
+let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "sluice",
+  products: [.executable(name: "sluice", targets: ["sluice"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+  ],
+  targets: [
+    .target(name: "CByteScan"),
+    .target(name: "CFloatText", cxxSettings: [.unsafeFlags(["-std=c++17"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CDigest", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+    module("Records", ["CByteScan", "CFloatText"]),
+    module("Supervision"),
+    module("Ledger", [.product(name: "GRDB", package: "GRDB.swift")]),
+    module("Fetch", ["CCurl", "CDigest", "Supervision"]),
+    module("Decompress", ["Fetch", "Records", "CByteScan", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
+    module("Parse", ["Records", "CByteScan"]),
+    module("Transform", ["Records", "CRegex", "CFloatText"]),
+    module("Write", ["Records", "CZlib"]),
+    module("Definition", ["Supervision", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
+    module(
+      "Engine",
+      [
+        "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "sluice",
+      dependencies: ["Engine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
+
+    .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RecordTests", dependencies: ["Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
+    .testTarget(name: "SluiceTests", dependencies: ["sluice"], swiftSettings: swiftSettings),
+  ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
+)

@@ -1,0 +1,211 @@
+import CByteScan
+import Foundation
+import Records
+
+/// Cuts CSV into runs of whole records and reads the header.
+struct CSVFramer: RecordFramer {
+  private let dialect: CSVDialect
+  private let recordLimit: Int
+  private var scanner: CSVScanner
+
+  /// - Parameter recordLimit: bytes after which an open quote is given up.
+  init(_ dialect: CSVDialect, recordLimit: Int) {
+    self.dialect = dialect
+    self.recordLimit = recordLimit
+    scanner = CSVScanner(dialect, delimiter: dialect.recordDelimiter)
+  }
+
+  mutating func begin(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) throws(ParseError) -> Beginning? {
+    guard resolveDelimiter(p, count, isFinal: isFinal) else { return nil }
+    var at = 0
+    var lines = 0
+    for _ in 0..<dialect.skipLines where at < count {
+      guard case .record(_, let next, _) = scanner.line(p, at, count, isFinal: isFinal) else { return nil }
+      at = next
+      lines += 1
+    }
+    let endsInReturn = scanner.delimiter == .cr
+    guard dialect.headerLines > 0 else { return Beginning(bytes: at, lines: lines, endsInReturn: endsInReturn) }
+    var header: [[String]] = []
+    var cells: [CSVScanner.Cell] = []
+    while header.count < dialect.headerLines {
+      if at >= count {
+        if !isFinal { return nil }
+        break
+      }
+      guard case .record(let end, let next, let broken) = scanner.record(p, at, count, isFinal: isFinal, cells: &cells)
+      else { return nil }
+      if !scanner.isComment(p, at, count), end > at {
+        header.append(broken ? splitLeniently(p, at, end) : cells.map { name($0, p) })
+      }
+      lines += Self.lines(p, at, next)
+      at = next
+    }
+    if header.isEmpty { throw .missingHeader }
+    return Beginning(bytes: at, lines: lines, header: Self.join(header), endsInReturn: endsInReturn)
+  }
+
+  private func name(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>) -> String {
+    String(decoding: scanner.content(cell, p), as: UTF8.self).trimmingCharacters(in: .whitespaces)
+  }
+
+  /// A header whose quoting is broken still names its columns, quotes and all.
+  private func splitLeniently(_ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> [String] {
+    let line = String(decoding: UnsafeBufferPointer(start: p + start, count: end - start), as: UTF8.self)
+    let delimiter = String(decoding: dialect.delimiter, as: UTF8.self)
+    return line.components(separatedBy: delimiter).map { part in
+      part.count > 1 && part.hasPrefix("\"") && part.hasSuffix("\"") ? String(part.dropFirst().dropLast()) : part
+    }
+  }
+
+  /// Joins header lines by a space, names empty columns by position and makes double names differ.
+  static func join(_ lines: [[String]]) -> [String] {
+    let count = lines.map(\.count).max() ?? 0
+    var seen: [String: Int] = [:]
+    return (0..<count).map { column in
+      var name = lines.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }.joined(separator: " ")
+      if name.isEmpty { name = "column_\(column + 1)" }
+      seen[name, default: 0] += 1
+      return seen[name] == 1 ? name : "\(name)_\(seen[name, default: 1])"
+    }
+  }
+
+  /// How many lines end in a stretch of bytes, by the line ends that it has.
+  static func lines(_ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+    var feeds = 0, returns = 0
+    for i in start..<end {
+      if p[i] == 0x0A { feeds += 1 } else if p[i] == 0x0D { returns += 1 }
+    }
+    return feeds > 0 ? feeds : returns
+  }
+
+  /// Settles what ends a record from the first line end outside quotes; false where more bytes are needed.
+  private mutating func resolveDelimiter(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Bool {
+    guard dialect.recordDelimiter == .auto else { return true }
+    var quoted = false
+    for i in 0..<count {
+      if let quote = dialect.quote, p[i] == quote { quoted.toggle() }
+      if quoted { continue }
+      if p[i] == 0x0A { return true }
+      if p[i] == 0x0D {
+        if i + 1 >= count, !isFinal { return false }
+        if i + 1 >= count || p[i + 1] != 0x0A { scanner = CSVScanner(dialect, delimiter: .cr) }
+        return true
+      }
+    }
+    return isFinal || count >= recordLimit
+  }
+
+  mutating func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
+    let end = dialect.skipFooterLines > 0 ? beforeFooter(p, count, isFinal: isFinal) : count
+    if isFinal { return end }
+    if dialect.isPlain, let fast = fastBoundary(p, end) { return fast }
+    var cells: [CSVScanner.Cell] = []
+    var at = 0
+    while at < end {
+      guard case .record(_, let next, _) = scanner.record(p, at, end, isFinal: false, cells: &cells) else { break }
+      at = next
+    }
+    if at == 0, count >= recordLimit, case .record(_, let next, _) = scanner.line(p, 0, end, isFinal: false) {
+      // A quote that stays open for so long is a stray one: its line is a record by itself.
+      return next
+    }
+    return at
+  }
+
+  /// The end without the last `skip_footer_lines` lines, which may be the footer.
+  private func beforeFooter(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
+    var end = count
+    let terminator: UInt8 = scanner.delimiter == .cr ? 0x0D : 0x0A
+    var left = dialect.skipFooterLines
+    if end > 0, p[end - 1] != terminator, !isFinal { left += 1 }
+    while left > 0, end > 0 {
+      end -= 1
+      while end > 0, p[end - 1] != terminator { end -= 1 }
+      left -= 1
+    }
+    return end
+  }
+
+  /// The boundary by block compares, or nil where the quoting needs the scanner.
+  private func fastBoundary(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int? {
+    let terminator: UInt8 = scanner.delimiter == .cr ? 0x0D : 0x0A
+    if dialect.quote == nil || memchr(p, 0x22, count) == nil {
+      var end = count
+      while end > 0, p[end - 1] != terminator { end -= 1 }
+      return end
+    }
+    var blocks = QuoteBlocks(delimiter: dialect.delimiter[0], terminator: terminator)
+    var last = 0
+    var i = 0
+    while i < count {
+      let block = blocks.next(p + i, valid: min(64, count - i))
+      if block.isBroken { return nil }
+      if block.lines != 0 { last = i + 64 - block.lines.leadingZeroBitCount }
+      i += 64
+    }
+    return last
+  }
+}
+
+/// Tells 64 bytes at a time which delimiters and line ends stand outside quotes, and whether each quote stands where
+/// RFC 4180 lets it: opening where a field begins, closing where it ends, or doubled.
+struct QuoteBlocks {
+  struct Block {
+    /// A bit for each delimiter and line end outside quotes.
+    var separators: UInt64
+    /// Those of them that are line ends.
+    var lines: UInt64
+    var isBroken: Bool
+  }
+
+  let delimiter: UInt8
+  let terminator: UInt8
+  /// All ones while a quote is open at the end of the block before.
+  private(set) var open: UInt64 = 0
+  /// Whether the byte before this block lets a quote open: a field began, or a quote closed.
+  private var mayOpen: UInt64 = 1
+  /// Whether the byte before this block closed a quote.
+  private var closedBefore: UInt64 = 0
+
+  init(delimiter: UInt8, terminator: UInt8) {
+    self.delimiter = delimiter
+    self.terminator = terminator
+  }
+
+  @inline(__always)
+  mutating func next(_ p: UnsafePointer<UInt8>, valid: Int) -> Block {
+    let mask: UInt64 = valid >= 64 ? ~0 : (1 << UInt64(valid)) - 1
+    let quotes = sluice_equal_mask(p, 0x22) & mask
+    let lines = sluice_equal_mask(p, terminator) & mask
+    let all = (sluice_equal_mask(p, delimiter) & mask) | lines
+    if quotes | open | closedBefore == 0 {
+      mayOpen = all >> 63
+      return Block(separators: all, lines: lines, isBroken: false)
+    }
+    return quoted(p, quotes: quotes, all: all, lines: lines, valid: valid)
+  }
+
+  private mutating func quoted(
+    _ p: UnsafePointer<UInt8>, quotes: UInt64, all: UInt64, lines: UInt64, valid: Int
+  ) -> Block {
+    let inside = sluice_prefix_xor(quotes) ^ open
+    let separators = all & ~inside
+    let opening = quotes & inside
+    let closing = quotes & ~inside
+    let openers = separators | closing
+    var broken = opening & ~(openers << 1 | mayOpen) != 0
+    var after = (closing << 1 | closedBefore) & ~(separators | opening)
+    if valid < 64 { after &= (1 << UInt64(valid)) - 1 }
+    while after != 0 {
+      // What follows a closing quote may only be the return of a CR LF.
+      let i = after.trailingZeroBitCount
+      if !(terminator == 0x0A && p[i] == 0x0D && (i + 1 >= valid || p[i + 1] == 0x0A)) { broken = true }
+      after &= after - 1
+    }
+    open = UInt64(bitPattern: Int64(bitPattern: inside) >> 63)
+    mayOpen = openers >> 63
+    closedBefore = closing >> 63
+    return Block(separators: separators, lines: lines & ~inside, isBroken: broken)
+  }
+}

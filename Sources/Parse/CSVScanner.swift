@@ -1,0 +1,199 @@
+/// Reads CSV byte by byte in any dialect, and goes on where the quoting is broken.
+///
+/// States of a field: it begins; plain; quoted; after its closing quote. A quote opens only where a field begins. Bytes
+/// between a closing quote and the next delimiter break the record. A record whose quoting is broken ends at its first
+/// line end, so that a stray quote costs the line that it stands on and no other.
+struct CSVScanner {
+  /// Where a cell is: `start..<end` without its quotes.
+  struct Cell {
+    var start: Int
+    var end: Int
+    var quoted: Bool
+    /// Whether the cell holds escapes.
+    var escaped: Bool
+  }
+
+  enum Outcome {
+    /// The record's last byte is before `end`; the next record starts at `next`.
+    case record(end: Int, next: Int, broken: Bool)
+    /// More bytes are needed to tell where it ends.
+    case incomplete
+  }
+
+  let dialect: CSVDialect
+  /// What ends a record once `auto` is resolved.
+  let delimiter: CSVDialect.RecordDelimiter
+  private let first: UInt8
+  /// The spelling of what the scanner looks for, as bytes that can't match where there is none.
+  private let quote: Int
+  private let escape: Int
+
+  init(_ dialect: CSVDialect, delimiter: CSVDialect.RecordDelimiter) {
+    self.dialect = dialect
+    self.delimiter = delimiter
+    first = dialect.delimiter.first ?? 0x2C
+    quote = dialect.quote.map(Int.init) ?? -1
+    escape = dialect.escape.map(Int.init) ?? -1
+  }
+
+  /// How many bytes end a record at `i`, 0 for none.
+  @inline(__always)
+  private func lineEnd(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Int {
+    let c = p[i]
+    if c != 0x0A && c != 0x0D { return 0 }
+    switch delimiter {
+    case .lf: return c == 0x0A ? 1 : 0
+    case .cr: return c == 0x0D ? 1 : 0
+    case .crlf: return c == 0x0D && i + 1 < n && p[i + 1] == 0x0A ? 2 : 0
+    case .auto: return c == 0x0A ? 1 : (i + 1 < n && p[i + 1] == 0x0A ? 2 : 0)
+    }
+  }
+
+  @inline(__always)
+  private func isDelimiter(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Bool {
+    guard p[i] == first else { return false }
+    let count = dialect.delimiter.count
+    if count == 1 { return true }
+    guard i + count <= n else { return false }
+    for k in 1..<count where p[i + k] != dialect.delimiter[k] { return false }
+    return true
+  }
+
+  /// Whether the line at `start` is a comment.
+  func isComment(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int) -> Bool {
+    guard let comment = dialect.comment, !comment.isEmpty, start + comment.count <= n else { return false }
+    return comment.indices.allSatisfy { p[start + $0] == comment[$0] }
+  }
+
+  /// The line that begins at `start`, without regard to quotes.
+  func line(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, isFinal: Bool) -> Outcome {
+    var i = start
+    while i < n {
+      let length = lineEnd(p, i, n)
+      if length > 0 { return .record(end: i, next: i + length, broken: false) }
+      i += 1
+    }
+    return isFinal ? .record(end: n, next: n, broken: false) : .incomplete
+  }
+
+  /// The record that begins at `start`, its cells put into `cells`.
+  func record(
+    _ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, isFinal: Bool, cells: inout [Cell]
+  ) -> Outcome {
+    cells.removeAll(keepingCapacity: true)
+    if isComment(p, start, n) { return line(p, start, n, isFinal: isFinal) }
+    var i = start
+    var broken = false
+    while true {
+      guard let (cell, next, fieldBroken) = field(p, i, n, isFinal: isFinal) else {
+        return isFinal ? brokenLine(p, start, n, cells: &cells) : .incomplete
+      }
+      broken = broken || fieldBroken
+      cells.append(cell)
+      if next >= n {
+        guard isFinal else { return .incomplete }
+        return finish(p, start, end: n, next: n, n, broken: broken, cells: &cells)
+      }
+      let length = lineEnd(p, next, n)
+      if length > 0 { return finish(p, start, end: next, next: next + length, n, broken: broken, cells: &cells) }
+      i = next + dialect.delimiter.count
+      if i > n { return isFinal ? .record(end: n, next: n, broken: broken) : .incomplete }
+    }
+  }
+
+  private func finish(
+    _ p: UnsafePointer<UInt8>, _ start: Int, end: Int, next: Int, _ n: Int, broken: Bool, cells: inout [Cell]
+  ) -> Outcome {
+    broken ? brokenLine(p, start, n, cells: &cells) : .record(end: end, next: next, broken: false)
+  }
+
+  /// A record with broken quoting is its first line.
+  private func brokenLine(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, cells: inout [Cell]) -> Outcome {
+    guard case .record(let end, let next, _) = line(p, start, n, isFinal: true) else { return .incomplete }
+    return .record(end: end, next: next, broken: true)
+  }
+
+  /// The field that begins at `i`, and where its delimiter, its line end or the bytes' end is; nil where a quote stays open.
+  @inline(__always)
+  private func field(
+    _ p: UnsafePointer<UInt8>, _ begin: Int, _ n: Int, isFinal: Bool
+  ) -> (Cell, next: Int, broken: Bool)? {
+    var i = begin
+    if dialect.trim { while i < n, isBlank(p, i, n) { i += 1 } }
+    guard i < n, Int(p[i]) == quote else {
+      let start = i
+      let (end, escaped) = plain(p, i, n)
+      var last = end
+      if dialect.trim { while last > start, p[last - 1] == 0x20 || p[last - 1] == 0x09 { last -= 1 } }
+      return (Cell(start: start, end: last, quoted: false, escaped: escaped), end, false)
+    }
+    let start = i + 1
+    var escaped = false
+    i = start
+    while i < n {
+      if Int(p[i]) == escape, escape != quote {
+        escaped = true
+        i += 2
+      } else if Int(p[i]) == quote {
+        if escape == quote, i + 1 < n, Int(p[i + 1]) == quote {
+          escaped = true
+          i += 2
+        } else if i + 1 >= n, !isFinal {
+          return nil
+        } else {
+          return closed(p, start: start, quoteAt: i, n, escaped: escaped)
+        }
+      } else {
+        i += 1
+      }
+    }
+    return nil
+  }
+
+  private func closed(
+    _ p: UnsafePointer<UInt8>, start: Int, quoteAt: Int, _ n: Int, escaped: Bool
+  ) -> (Cell, next: Int, broken: Bool) {
+    let cell = Cell(start: start, end: quoteAt, quoted: true, escaped: escaped)
+    var i = quoteAt + 1
+    if dialect.trim { while i < n, isBlank(p, i, n) { i += 1 } }
+    if i >= n || isDelimiter(p, i, n) || lineEnd(p, i, n) > 0 { return (cell, i, false) }
+    // A return that ends the bytes may be half of a CR LF.
+    if i + 1 == n, p[i] == 0x0D, delimiter == .auto || delimiter == .crlf { return (cell, n, false) }
+    return (cell, plain(p, i, n).end, true)
+  }
+
+  private func isBlank(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Bool {
+    (p[i] == 0x20 || p[i] == 0x09) && !isDelimiter(p, i, n)
+  }
+
+  /// The end of an unquoted stretch.
+  @inline(__always)
+  private func plain(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int) -> (end: Int, escaped: Bool) {
+    var i = start
+    var escaped = false
+    while i < n {
+      if Int(p[i]) == escape, escape != quote {
+        escaped = true
+        i += 2
+        continue
+      }
+      if isDelimiter(p, i, n) || lineEnd(p, i, n) > 0 { return (i, escaped) }
+      i += 1
+    }
+    return (min(i, n), escaped)
+  }
+
+  /// A cell's bytes without escapes.
+  func content(_ cell: Cell, _ p: UnsafePointer<UInt8>) -> [UInt8] {
+    guard cell.escaped else { return Array(UnsafeBufferPointer(start: p + cell.start, count: cell.end - cell.start)) }
+    var out: [UInt8] = []
+    out.reserveCapacity(cell.end - cell.start)
+    var i = cell.start
+    while i < cell.end {
+      if Int(p[i]) == escape, i + 1 < cell.end { i += 1 }
+      out.append(p[i])
+      i += 1
+    }
+    return out
+  }
+}

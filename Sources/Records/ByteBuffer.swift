@@ -1,0 +1,102 @@
+import Synchronization
+
+/// Memory for a run of bytes that travels between stages: a chunk, or the output made from one.
+///
+/// One owner fills it, then hands it on and touches it no more; from there on it is only read. It always owns
+/// ``padding`` readable bytes past `capacity`, so that scans by blocks of 64 bytes need no tail case.
+///
+/// `@unchecked Sendable`: the memory is written only by the task that holds the buffer before it is sent through a
+/// channel (which orders the writes before the reads), and it is freed only when the last reference goes.
+public final class ByteBuffer: @unchecked Sendable {
+  /// Bytes past `capacity` that may be read, never relied on.
+  public static let padding = 64
+
+  /// The first byte. Valid while this buffer is referenced.
+  public private(set) var bytes: UnsafeMutablePointer<UInt8>
+  /// How many bytes may be written.
+  public private(set) var capacity: Int
+  /// How many bytes are filled.
+  public var count = 0
+
+  public init(capacity: Int) {
+    self.capacity = capacity
+    bytes = .allocate(capacity: capacity + Self.padding)
+    (bytes + capacity).initialize(repeating: 0, count: Self.padding)
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// Makes room for `extra` more bytes after `count`; what is filled is kept. Moves the memory where it must grow.
+  @inline(__always)
+  public func reserve(_ extra: Int) {
+    if count + extra > capacity { grow(extra) }
+  }
+
+  private func grow(_ extra: Int) {
+    let larger = max(count + extra, capacity * 2)
+    let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger + Self.padding)
+    moved.update(from: bytes, count: count)
+    (moved + larger).initialize(repeating: 0, count: Self.padding)
+    bytes.deallocate()
+    bytes = moved
+    capacity = larger
+  }
+
+  /// Appends `length` bytes that start at `source`.
+  @inline(__always)
+  public func append(_ source: UnsafePointer<UInt8>, _ length: Int) {
+    reserve(length)
+    (bytes + count).update(from: source, count: length)
+    count += length
+  }
+
+  @inline(__always)
+  public func append(_ byte: UInt8) {
+    reserve(1)
+    bytes[count] = byte
+    count += 1
+  }
+
+  public func append(_ source: some Sequence<UInt8>) {
+    for byte in source { append(byte) }
+  }
+
+  public func append(_ text: String) {
+    var text = text
+    text.withUTF8 { if let base = $0.baseAddress { append(base, $0.count) } }
+  }
+
+  /// A copy of the bytes in `range`, clamped to what is filled.
+  public func copy(_ range: Range<Int>) -> [UInt8] {
+    let range = range.clamped(to: 0..<count)
+    return Array(UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count))
+  }
+}
+
+/// Buffers of one size kept for use again, so that a run in full flow allocates nothing for a chunk.
+public final class BufferPool: Sendable {
+  private let idle = Mutex<[ByteBuffer]>([])
+  private let capacity: Int
+  private let limit: Int
+
+  /// - Parameters:
+  ///   - capacity: what a new buffer is made with, in bytes.
+  ///   - limit: how many idle buffers are kept at most.
+  public init(capacity: Int, limit: Int) {
+    self.capacity = capacity
+    self.limit = limit
+  }
+
+  /// An empty buffer.
+  public func take() -> ByteBuffer {
+    let buffer = idle.withLock { $0.popLast() } ?? ByteBuffer(capacity: capacity)
+    buffer.count = 0
+    return buffer
+  }
+
+  /// Gives a buffer back that nobody reads any more. One that grew far past the usual size is let go.
+  public func give(_ buffer: ByteBuffer) {
+    guard buffer.capacity <= capacity * 4 else { return }
+    idle.withLock { if $0.count < limit { $0.append(buffer) } }
+  }
+}

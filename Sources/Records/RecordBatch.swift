@@ -1,0 +1,172 @@
+/// Where the fields of a batch's records are in its chunk, as 32-bit positions, row by row.
+///
+/// `@unchecked Sendable`: written by the parser that makes it, read-only once the batch is sent.
+public final class PositionIndex: @unchecked Sendable {
+  public private(set) var positions: UnsafeMutablePointer<UInt32>
+  public private(set) var capacity: Int
+
+  public init(capacity: Int) {
+    self.capacity = max(capacity, 64)
+    positions = .allocate(capacity: self.capacity)
+  }
+
+  deinit { positions.deallocate() }
+
+  /// Makes room for `needed` positions in all, keeping the first `count`.
+  @inline(__always)
+  public func reserve(_ needed: Int, keeping count: Int) {
+    if needed > capacity { grow(needed, keeping: count) }
+  }
+
+  private func grow(_ needed: Int, keeping count: Int) {
+    let larger = max(needed, capacity * 2)
+    let moved = UnsafeMutablePointer<UInt32>.allocate(capacity: larger)
+    moved.update(from: positions, count: count)
+    positions.deallocate()
+    positions = moved
+    capacity = larger
+  }
+}
+
+/// How the bytes of a view spell a value.
+public enum ViewEncoding: Sendable {
+  /// A CSV cell: empty is NULL, and one that starts with `"` is quoted with its quotes doubled (RFC 4180).
+  case csv
+  /// A JSON value: empty or `null` is NULL, text is in quotes with escapes (RFC 8259).
+  case json
+}
+
+/// A column as views into its chunk: of row r, the bytes from `positions[offset + r * stride] + gap` (modulo 2^32, so
+/// that the record before the first ends at -1) up to `positions[offset + r * stride + 1]`.
+public struct FieldViews: Sendable {
+  public let buffer: ByteBuffer
+  public let index: PositionIndex
+  public let offset: Int
+  public let stride: Int
+  /// What to add to the start position: the delimiter's length where starts are the field before's end, else 0.
+  public let gap: Int
+  public let encoding: ViewEncoding
+  /// Whether a carriage return at the end belongs to the record's end (the last column of records that end CR LF).
+  public let trimsReturn: Bool
+
+  public init(
+    buffer: ByteBuffer, index: PositionIndex, offset: Int, stride: Int, gap: Int, encoding: ViewEncoding,
+    trimsReturn: Bool = false
+  ) {
+    self.buffer = buffer
+    self.index = index
+    self.offset = offset
+    self.stride = stride
+    self.gap = gap
+    self.encoding = encoding
+    self.trimsReturn = trimsReturn
+  }
+
+  /// The first byte of row `r`'s view, and its length.
+  @inline(__always)
+  public func view(_ r: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
+    let at = index.positions + (offset + r * stride)
+    let start = Int(at[0] &+ UInt32(truncatingIfNeeded: gap))
+    var end = Int(at[1])
+    if trimsReturn, end > start, buffer.bytes[end - 1] == 0x0D { end -= 1 }
+    return (UnsafePointer(buffer.bytes + start), end - start)
+  }
+}
+
+/// One column of a batch: views into the chunk, decoded values, or both (then they say the same).
+public struct Column: Sendable {
+  public var field: Field
+  public var views: FieldViews?
+  public var values: Vector?
+  /// True where every number that is viewed is also spelled as JSON wants it, and every text needs no escape: such a
+  /// view is copied as it is.
+  public var isPlain: Bool
+
+  public init(field: Field, views: FieldViews?, values: Vector?, isPlain: Bool = false) {
+    self.field = field
+    self.views = views
+    self.values = values
+    self.isPlain = isPlain
+  }
+}
+
+/// Why a record cannot go on, and where it stands in its chunk.
+public struct RecordFault: Sendable {
+  public enum Code: String, Sendable, CaseIterable {
+    case raggedRecord = "ragged_record"
+    case brokenQuote = "broken_quote"
+    case invalidEncoding = "invalid_encoding"
+    case invalidValue = "invalid_value"
+    case missingValue = "missing_value"
+    case invalidJSON = "invalid_json"
+    case recordTooLong = "record_too_long"
+    case evaluationFailed = "evaluation_failed"
+    case expectationFailed = "expectation_failed"
+  }
+
+  public var code: Code
+  public var reason: String
+  public var field: String?
+  /// The record's place among the chunk's records, from 0.
+  public var record: Int
+
+  public init(code: Code, reason: String, field: String? = nil, record: Int) {
+    self.code = code
+    self.reason = reason
+    self.field = field
+    self.record = record
+  }
+}
+
+/// Where each record of a chunk begins and ends, and on which of the chunk's lines.
+public struct RecordPlaces: Sendable {
+  /// Byte positions in the raw chunk; `starts` and `ends` are as long as the chunk has records.
+  public var starts: [UInt32] = []
+  public var ends: [UInt32] = []
+  /// The line in the chunk (from 0) on which each record begins; empty where record i begins on line i.
+  public var lines: [UInt32] = []
+  /// How many lines the chunk has in all.
+  public var lineCount = 0
+
+  public init() {}
+
+  public func line(_ record: Int) -> Int { lines.isEmpty ? record : Int(lines[record]) }
+}
+
+/// Records of one chunk, column by column.
+public struct RecordBatch: Sendable {
+  public var columns: [Column]
+  /// How many rows the columns have: the chunk's records without those that the parser refused.
+  public var rowCount: Int
+  /// The rows that are still in, ascending; nil for all.
+  public var selection: [UInt32]?
+  /// Of each row, which of the chunk's records it is; nil where row i is record i.
+  public var recordOfRow: [UInt32]?
+  /// Records refused so far.
+  public var faults: [RecordFault] = []
+  /// How many records the chunk held, good and bad.
+  public var recordCount: Int
+  /// Records left out by filters, and by `on_bad_record: skip`.
+  public var filtered = 0
+  public var places: RecordPlaces
+  /// The chunk as it came, for a dead letter's bytes.
+  public var raw: ByteBuffer
+
+  public init(columns: [Column], rowCount: Int, recordCount: Int, places: RecordPlaces, raw: ByteBuffer) {
+    self.columns = columns
+    self.rowCount = rowCount
+    self.recordCount = recordCount
+    self.places = places
+    self.raw = raw
+  }
+
+  public var schema: Schema { Schema(columns.map(\.field)) }
+
+  /// Which record of the chunk a row is.
+  public func record(ofRow row: Int) -> Int { recordOfRow.map { Int($0[row]) } ?? row }
+
+  /// The rows that are still in.
+  public var selected: [UInt32] { selection ?? Array(0..<UInt32(rowCount)) }
+
+  public var selectedCount: Int { selection?.count ?? rowCount }
+}

@@ -1,0 +1,344 @@
+import CByteScan
+
+/// Checks and decodes columns of views: each call works on a whole column of one type, with no dispatch per record.
+extension FieldViews {
+  /// The bytes of a scalar without the quotes around them; `quoted` tells that there were some.
+  @inline(__always)
+  func scalar(_ r: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
+    let (p, n) = view(r)
+    if n >= 2, p[0] == 0x22 { return (p + 1, n - 2, true) }
+    return (p, n, false)
+  }
+
+  /// Whether a view is NULL.
+  @inline(__always)
+  func isNull(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+    n == 0 || (encoding == .json && n == 4 && p[0] == 0x6E)
+  }
+
+  /// Checks `rowCount` rows against `field`, and decodes them too where `decoding`.
+  ///
+  /// - Parameter refuse: told each row that does not fit, with the fault's code.
+  /// - Returns: the decoded values (nil unless `decoding`), and whether all is spelled plainly (see ``Column/isPlain``).
+  public func read(
+    as field: Field, rowCount: Int, decoding: Bool, plainText: Bool, refuse: (Int, RecordFault.Code) -> Void
+  ) -> (values: Vector?, isPlain: Bool) {
+    let missing = field.nullable ? nil : RecordFault.Code.missingValue
+    switch field.type {
+    case .bigint:
+      if decoding {
+        let (v, plain) = numbers(rowCount, missing, 0 as Int64, NumberText.integer, refuse)
+        return (.integers(v), plain)
+      }
+      return (nil, check(rowCount, missing, NumberText.isInteger, NumberText.isJSONSpelling, refuse))
+    case .double:
+      if decoding {
+        let (v, plain) = numbers(rowCount, missing, 0 as Double, Self.finite, refuse)
+        return (.doubles(v), plain)
+      }
+      return (nil, check(rowCount, missing, { Self.finite($0, $1) != nil }, NumberText.isJSONSpelling, refuse))
+    case .timestamp:
+      if decoding { return (.integers(times(rowCount, missing, TimeText.timestamp, refuse)), false) }
+      return (nil, check(rowCount, missing, { TimeText.timestamp($0, $1) != nil }, { _, _ in true }, refuse))
+    case .date:
+      if decoding { return (.integers(times(rowCount, missing, TimeText.date, refuse)), false) }
+      return (nil, check(rowCount, missing, { TimeText.date($0, $1) != nil }, { _, _ in true }, refuse))
+    case .boolean:
+      let (v, plain) = booleans(rowCount, missing, refuse)
+      return (decoding ? .booleans(v) : nil, plain)
+    case .text:
+      checkPresent(rowCount, missing, refuse)
+      return (decoding ? .text(texts(rowCount)) : nil, plainText)
+    case .json:
+      checkJSON(rowCount, missing, refuse)
+      return (decoding ? .text(texts(rowCount, jsonText: true)) : nil, false)
+    }
+  }
+
+  @inline(__always)
+  static func finite(_ p: UnsafePointer<UInt8>, _ n: Int) -> Double? {
+    guard let value = NumberText.double(p, n), value.isFinite else { return nil }
+    return value
+  }
+
+  /// Whether quotes around a value of a type other than text are no fault: always in CSV, for times in JSON.
+  @inline(__always)
+  private func check(
+    _ rowCount: Int, _ missing: RecordFault.Code?, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
+    _ isPlain: (UnsafePointer<UInt8>, Int) -> Bool, _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> Bool {
+    var plain = true
+    for r in 0..<rowCount {
+      let (p, n) = view(r)
+      if isNull(p, n) {
+        if let missing { refuse(r, missing) }
+      } else if fits(p, n) {
+        plain = plain && isPlain(p, n)
+      } else {
+        plain = false
+        let (inner, count, quoted) = scalar(r)
+        if !(quoted && mayUnquote(fits, inner, count)) { refuse(r, .invalidValue) }
+      }
+    }
+    return plain
+  }
+
+  private func mayUnquote(_ fits: (UnsafePointer<UInt8>, Int) -> Bool, _ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+    // In JSON a number in quotes is text; a time has no other spelling than in quotes.
+    fits(p, n) && (encoding == .csv || (n >= 10 && p[4] == 0x2D))
+  }
+
+  @inline(__always)
+  private func numbers<Number>(
+    _ rowCount: Int, _ missing: RecordFault.Code?, _ zero: Number,
+    _ parse: (UnsafePointer<UInt8>, Int) -> Number?, _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> (NullableVector<Number>, Bool) {
+    var nulls: [UInt8] = []
+    var plain = true
+    let values = [Number](unsafeUninitializedCapacity: rowCount) { out, filled in
+      for r in 0..<rowCount {
+        let (p, n) = view(r)
+        var value: Number? = nil
+        if isNull(p, n) {
+          if let missing { refuse(r, missing) }
+        } else if let parsed = parse(p, n) {
+          value = parsed
+          plain = plain && NumberText.isJSONSpelling(p, n)
+        } else {
+          plain = false
+          let (inner, count, quoted) = scalar(r)
+          if quoted, encoding == .csv { value = parse(inner, count) }
+          if value == nil { refuse(r, .invalidValue) }
+        }
+        if value == nil {
+          if nulls.isEmpty { nulls = [UInt8](repeating: 0, count: rowCount) }
+          nulls[r] = 1
+        }
+        (out.baseAddress.unsafelyUnwrapped + r).initialize(to: value ?? zero)
+      }
+      filled = rowCount
+    }
+    return (NullableVector(values: values, nulls: nulls), plain)
+  }
+
+  @inline(__always)
+  private func times(
+    _ rowCount: Int, _ missing: RecordFault.Code?, _ parse: (UnsafePointer<UInt8>, Int) -> Int64?,
+    _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> NullableVector<Int64> {
+    var vector = NullableVector(values: [Int64](repeating: 0, count: rowCount))
+    for r in 0..<rowCount {
+      let (p, n) = view(r)
+      var value: Int64? = nil
+      if isNull(p, n) {
+        if let missing { refuse(r, missing) }
+      } else {
+        let (inner, count, _) = scalar(r)
+        value = parse(inner, count)
+        if value == nil { refuse(r, .invalidValue) }
+      }
+      if let value {
+        vector.values[r] = value
+      } else {
+        if vector.nulls.isEmpty { vector.nulls = [UInt8](repeating: 0, count: rowCount) }
+        vector.nulls[r] = 1
+      }
+    }
+    return vector
+  }
+
+  private func booleans(
+    _ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> ([UInt8], Bool) {
+    var plain = true
+    var values = [UInt8](repeating: 2, count: rowCount)
+    for r in 0..<rowCount {
+      let (p, n) = view(r)
+      if isNull(p, n) {
+        if let missing { refuse(r, missing) }
+        continue
+      }
+      let (inner, count, quoted) = scalar(r)
+      let isWord = count >= 4 && (inner[0] == 0x74 || inner[0] == 0x66)
+      let allowed = encoding == .csv || (!quoted && isWord)
+      if allowed, let value = BooleanText.boolean(inner, count) {
+        values[r] = value ? 1 : 0
+        plain = plain && !quoted && isWord && inner[1] > 0x60 && inner[count - 1] > 0x60
+      } else {
+        plain = false
+        refuse(r, .invalidValue)
+      }
+    }
+    return (values, plain && encoding == .json)
+  }
+
+  private func checkPresent(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) {
+    guard let missing else { return }
+    for r in 0..<rowCount {
+      let (p, n) = view(r)
+      if isNull(p, n) { refuse(r, missing) }
+    }
+  }
+
+  /// In JSON any value is JSON already; in CSV the cell's text must be.
+  private func checkJSON(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) {
+    checkPresent(rowCount, missing, refuse)
+    guard encoding == .csv else { return }
+    var arena = TextArena()
+    for r in 0..<rowCount {
+      let slice = text(r, &arena, jsonText: true)
+      if let start = slice.start, !JSONGrammar.isValue(start, slice.count) { refuse(r, .invalidValue) }
+    }
+  }
+
+  /// The text of every row.
+  func texts(_ rowCount: Int, jsonText: Bool = false) -> TextVector {
+    var arena = TextArena()
+    let slices = (0..<rowCount).map { text($0, &arena, jsonText: jsonText) }
+    return TextVector(slices: slices, owners: [buffer] + arena.owners)
+  }
+
+  /// The text of row `r`: a slice of the chunk where it is spelled out there, else a copy without quotes and escapes.
+  /// With `jsonText` a JSON value stays spelled as JSON.
+  @inline(__always)
+  public func text(_ r: Int, _ arena: inout TextArena, jsonText: Bool = false) -> TextSlice {
+    let (p, n) = view(r)
+    if isNull(p, n) { return .null }
+    if p[0] != 0x22 || (jsonText && encoding == .json) { return TextSlice(start: p, count: n) }
+    switch encoding {
+    case .csv: return TextEscapes.unquoteCSV(p + 1, n - 2, &arena)
+    case .json: return TextEscapes.unescapeJSON(p + 1, n - 2, &arena)
+    }
+  }
+
+  /// The value of row `r` as a person would read it, at most 60 characters of it.
+  public func excerpt(_ r: Int) -> String {
+    let (p, n) = view(r)
+    let text = String(decoding: UnsafeBufferPointer(start: p, count: min(n, 200)), as: UTF8.self)
+    return text.count > 60 ? String(text.prefix(57)) + "..." : text
+  }
+}
+
+/// Taking quotes and escapes out of text.
+public enum TextEscapes {
+  /// The text between the quotes of a CSV cell, its doubled quotes made single.
+  public static func unquoteCSV(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
+    guard let _ = firstIndex(of: 0x22, p, n) else { return TextSlice(start: p, count: n) }
+    let out = arena.allocate(n)
+    var written = 0
+    var i = 0
+    while i < n {
+      out[written] = p[i]
+      written += 1
+      i += p[i] == 0x22 ? 2 : 1
+    }
+    return TextSlice(start: out, count: written)
+  }
+
+  /// The text between the quotes of a JSON string that ``JSONGrammar`` has accepted (RFC 8259 §7).
+  public static func unescapeJSON(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
+    guard let _ = firstIndex(of: 0x5C, p, n) else { return TextSlice(start: p, count: n) }
+    let out = arena.allocate(n)
+    var written = 0
+    var i = 0
+    while i < n {
+      guard p[i] == 0x5C, i + 1 < n else {
+        out[written] = p[i]
+        written += 1
+        i += 1
+        continue
+      }
+      let escape = p[i + 1]
+      i += 2
+      guard escape == 0x75 else {
+        out[written] = plain(escape)
+        written += 1
+        continue
+      }
+      var scalar = hex(p + i)
+      i += 4
+      if scalar & 0xFC00 == 0xD800, i + 6 <= n, p[i] == 0x5C, p[i + 1] == 0x75 {
+        let low = hex(p + i + 2)
+        if low & 0xFC00 == 0xDC00 {
+          scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
+          i += 6
+        }
+      }
+      // A lone surrogate has no UTF-8 form: U+FFFD stands for it.
+      let character = Unicode.Scalar(scalar) ?? "\u{FFFD}"
+      for unit in String(character).utf8 {
+        out[written] = unit
+        written += 1
+      }
+    }
+    return TextSlice(start: out, count: written)
+  }
+
+  private static func plain(_ escape: UInt8) -> UInt8 {
+    switch escape {
+    case 0x6E: 0x0A
+    case 0x74: 0x09
+    case 0x72: 0x0D
+    case 0x62: 0x08
+    case 0x66: 0x0C
+    default: escape
+    }
+  }
+
+  private static func hex(_ p: UnsafePointer<UInt8>) -> UInt32 {
+    var value: UInt32 = 0
+    for i in 0..<4 {
+      let c = p[i]
+      value = value << 4 | UInt32(c <= 0x39 ? c &- 0x30 : (c | 0x20) &- 0x57)
+    }
+    return value
+  }
+
+  /// The position of the first `byte` among `n` bytes at `p`.
+  @inline(__always)
+  public static func firstIndex(of byte: UInt8, _ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
+    for i in 0..<n where p[i] == byte { return i }
+    return nil
+  }
+}
+
+/// UTF-8 by RFC 3629.
+public enum UTF8Text {
+  /// The position of the first byte that is not part of well-formed UTF-8, or nil.
+  public static func firstInvalid(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
+    var i = 0
+    while i < n {
+      if n - i >= 8 {
+        let eight = UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self)
+        if eight & 0x8080_8080_8080_8080 == 0 {
+          i += 8
+          continue
+        }
+      }
+      let length = sequenceLength(p + i, n - i)
+      if length == 0 { return i }
+      i += length
+    }
+    return nil
+  }
+
+  /// How many bytes the well-formed sequence at `p` has, or 0.
+  private static func sequenceLength(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
+    func follows(_ i: Int) -> Bool { i < n && p[i] & 0xC0 == 0x80 }
+    switch p[0] {
+    case 0..<0x80: return 1
+    case 0xC2...0xDF: return follows(1) ? 2 : 0
+    case 0xE0...0xEF:
+      guard follows(1), follows(2) else { return 0 }
+      if p[0] == 0xE0, p[1] < 0xA0 { return 0 }
+      if p[0] == 0xED, p[1] >= 0xA0 { return 0 }
+      return 3
+    case 0xF0...0xF4:
+      guard follows(1), follows(2), follows(3) else { return 0 }
+      if p[0] == 0xF0, p[1] < 0x90 { return 0 }
+      if p[0] == 0xF4, p[1] >= 0x90 { return 0 }
+      return 4
+    default: return 0
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/// How a supervisor treats failures of its workers: OTP's intensity and systemd's restart, with backoff.
+public struct RestartPolicy: Sendable, Hashable {
+  public enum Restart: String, Sendable, Hashable, CaseIterable {
+    case onFailure = "on_failure"
+    case always, never
+  }
+
+  public var restart = Restart.onFailure
+  /// More failures than this within ``within`` and the supervisor gives up.
+  public var maxRestarts = 10
+  public var within = Duration.seconds(60)
+  public var backoff = Backoff(first: .milliseconds(100), longest: .seconds(30))
+  /// A unit without a sign of progress for so long is taken from its worker.
+  public var watchdog = Duration.seconds(60)
+
+  public init() {}
+}
+
+/// Waits that double from `first` to `longest`.
+public struct Backoff: Sendable, Hashable {
+  public var first: Duration
+  public var longest: Duration
+
+  public init(first: Duration, longest: Duration) {
+    self.first = first
+    self.longest = longest
+  }
+
+  /// The longest wait before try `attempt` + 1, where `attempt` (from 1) failed.
+  public func ceiling(after attempt: Int) -> Duration {
+    var wait = first
+    for _ in 1..<max(1, min(attempt, 64)) {
+      wait = wait * 2
+      if wait >= longest { return longest }
+    }
+    return min(wait, longest)
+  }
+
+  /// A wait between nothing and the ceiling: full jitter (M. Brooker, Exponential Backoff And Jitter, 2015).
+  public func wait(after attempt: Int, random: Double) -> Duration { ceiling(after: attempt) * random }
+}
+
+/// What a supervisor knows of its workers' failures. Pure: time comes in with each event.
+public struct RestartState: Sendable {
+  public enum Action: Sendable, Equatable {
+    case restart(after: Duration)
+    case giveUp
+  }
+
+  private let policy: RestartPolicy
+  private var failures: [Duration] = []
+  /// Failures without a healthy period between them.
+  private var streak = 0
+
+  public init(_ policy: RestartPolicy) { self.policy = policy }
+
+  /// A worker failed.
+  ///
+  /// - Parameters:
+  ///   - now: time since any fixed moment.
+  ///   - random: from 0 up to 1, for the jitter.
+  public mutating func failed(at now: Duration, random: Double) -> Action {
+    if policy.restart == .never { return .giveUp }
+    // A period without a failure is a healthy one: the backoff starts anew.
+    if let last = failures.last, now - last >= policy.within { streak = 0 }
+    failures.removeAll { now - $0 >= policy.within }
+    failures.append(now)
+    streak += 1
+    if failures.count > policy.maxRestarts { return .giveUp }
+    let ceiling = policy.backoff.ceiling(after: streak)
+    return .restart(after: ceiling * (0.5 + random / 2))
+  }
+}

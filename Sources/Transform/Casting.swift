@@ -1,0 +1,108 @@
+import Records
+
+/// SQL's CAST between the types, as PostgreSQL does it: what does not fit is an error of that record.
+enum Casting {
+  static func isPossible(_ from: ValueType?, _ to: ValueType) -> Bool {
+    guard let from, from != to else { return true }
+    switch (from, to) {
+    case (.text, _), (_, .text), (.json, .json): return true
+    case (.json, _): return to != .date && to != .timestamp
+    case (.bigint, .double), (.double, .bigint), (.bigint, .boolean), (.boolean, .bigint), (.boolean, .double): return true
+    case (.date, .timestamp), (.timestamp, .date): return true
+    case (.bigint, .json), (.double, .json), (.boolean, .json): return true
+    default: return false
+    }
+  }
+
+  /// - Parameter fail: told the position of each value that does not fit; it becomes NULL.
+  static func cast(_ source: Vector, _ from: ValueType, to: ValueType, fail: (Int, String) -> Void) -> Vector {
+    switch (source, to) {
+    case (_, .text), (_, .json): return .text(text(source, from, asJSON: to == .json && from == .text, fail))
+    case (.text(let v), _): return parse(v, to, fail)
+    case (.integers(let v), .double): return .doubles(NullableVector(values: v.values.map(Double.init), nulls: v.nulls))
+    case (.integers(let v), .boolean): return .booleans((0..<v.count).map { v.isNull($0) ? 2 : (v.values[$0] != 0 ? 1 : 0) })
+    case (.integers(let v), .timestamp) where from == .date:
+      return .integers(NullableVector(values: v.values.map { $0 &* TimeText.microsecondsPerDay }, nulls: v.nulls))
+    case (.integers(let v), .date) where from == .timestamp:
+      return .integers(NullableVector(values: v.values.map { floorDivide($0, TimeText.microsecondsPerDay) }, nulls: v.nulls))
+    case (.doubles(let v), .bigint):
+      var out = NullableVector(values: [Int64](repeating: 0, count: v.count), nulls: v.nulls)
+      for i in 0..<v.count where !v.isNull(i) {
+        if let whole = Int64(exactly: v.values[i].rounded(.toNearestOrEven)) {
+          out.values[i] = whole
+        } else {
+          fail(i, "\(v.values[i]) does not fit a bigint")
+          out.setNull(i)
+        }
+      }
+      return .integers(out)
+    case (.booleans(let v), .bigint):
+      return .integers(NullableVector(values: v.map { $0 == 1 ? 1 : 0 }, nulls: v.map { $0 == 2 ? 1 : 0 }))
+    case (.booleans(let v), .double):
+      return .doubles(NullableVector(values: v.map { $0 == 1 ? 1 : 0 }, nulls: v.map { $0 == 2 ? 1 : 0 }))
+    default: return source
+    }
+  }
+
+  static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a / b - (a % b < 0 ? 1 : 0) }
+
+  private static func parse(_ texts: TextVector, _ type: ValueType, _ fail: (Int, String) -> Void) -> Vector {
+    switch type {
+    case .bigint: return .integers(parse(texts, 0, type, fail, NumberText.integer))
+    case .double: return .doubles(parse(texts, 0, type, fail) { NumberText.double($0, $1).flatMap { $0.isFinite ? $0 : nil } })
+    case .date: return .integers(parse(texts, 0, type, fail, TimeText.date))
+    case .timestamp: return .integers(parse(texts, 0, type, fail, TimeText.timestamp))
+    default:
+      let parsed = parse(texts, false, type, fail, BooleanText.boolean)
+      return .booleans((0..<parsed.count).map { parsed.isNull($0) ? 2 : (parsed.values[$0] ? 1 : 0) })
+    }
+  }
+
+  private static func parse<T>(
+    _ texts: TextVector, _ empty: T, _ type: ValueType, _ fail: (Int, String) -> Void,
+    _ read: (UnsafePointer<UInt8>, Int) -> T?
+  ) -> NullableVector<T> {
+    var out = NullableVector(values: [T](repeating: empty, count: texts.slices.count))
+    for (i, slice) in texts.slices.enumerated() {
+      guard var start = slice.start else {
+        out.setNull(i)
+        continue
+      }
+      var count = slice.count
+      while count > 0, start[0] == 0x20 {
+        start += 1
+        count -= 1
+      }
+      while count > 0, start[count - 1] == 0x20 { count -= 1 }
+      if let value = read(start, count) {
+        out.values[i] = value
+      } else {
+        fail(i, "“\(slice.string.prefix(60))” is not a \(type.rawValue)")
+        out.setNull(i)
+      }
+    }
+    return out
+  }
+
+  private static func text(_ source: Vector, _ from: ValueType, asJSON: Bool, _ fail: (Int, String) -> Void) -> TextVector {
+    if case .text(let v) = source {
+      guard asJSON else { return v }
+      var out = v
+      for (i, slice) in v.slices.enumerated() {
+        guard let start = slice.start, !JSONGrammar.isValue(start, slice.count) else { continue }
+        fail(i, "“\(slice.string.prefix(60))” is not JSON")
+        out.slices[i] = .null
+      }
+      return out
+    }
+    let scratch = ByteBuffer(capacity: 64)
+    var arena = TextArena()
+    let slices = (0..<source.count).map { i -> TextSlice in
+      if source.isNull(i) { return .null }
+      scratch.count = 0
+      ValueText.write(source, i, from, to: scratch)
+      return arena.copy(UnsafeBufferPointer(start: scratch.bytes, count: scratch.count))
+    }
+    return TextVector(slices: slices, owners: arena.owners)
+  }
+}

@@ -1,0 +1,348 @@
+import Records
+
+/// A checked expression: it can be evaluated over whole columns, and fails only for single records.
+public struct Expression: Sendable {
+  let node: Node
+  /// Nil for the literal NULL.
+  public let type: ValueType
+  /// The positions of the columns that it reads.
+  public let columns: Set<Int>
+
+  /// Parses and checks `text` against `schema`.
+  ///
+  /// - Throws: ``ExpressionError`` with the place: syntax, an unknown field or function, types that don't go together.
+  public init(_ text: String, schema: Schema) throws(ExpressionError) {
+    var checker = Checker(schema: schema)
+    let node = try checker.check(try ExpressionParser.parse(text))
+    self.node = node
+    type = node.type ?? .text
+    columns = checker.columns
+  }
+
+  /// The same, and the expression must be a truth value.
+  public static func condition(_ text: String, schema: Schema) throws(ExpressionError) -> Expression {
+    let expression = try Expression(text, schema: schema)
+    guard expression.node.type == nil || expression.type == .boolean else {
+      throw ExpressionError("a condition must be true or false, and this is a \(expression.type.rawValue)", at: 0, length: text.utf8.count)
+    }
+    return expression
+  }
+}
+
+/// A checked expression's tree. Types are settled: a node's operands have the types that it computes with.
+indirect enum Node: Sendable {
+  case column(Int, ValueType)
+  case literal(Literal, ValueType?)
+  case arithmetic(Arithmetic, Node, Node, ValueType)
+  case comparison(Comparison, Node, Node)
+  case and(Node, Node)
+  case or(Node, Node)
+  case not(Node)
+  case isNull(Node, negated: Bool)
+  case isOneOf(Node, [Node], negated: Bool)
+  case like(Node, Node, LikePattern?, escape: UInt8?, negated: Bool, ignoringCase: Bool)
+  case conditional([(Node, Node)], otherwise: Node, ValueType?)
+  case coalesce([Node], ValueType?)
+  case cast(Node, ValueType, isTry: Bool)
+  case call(Function, [Node], ValueType)
+
+  enum Literal: Sendable {
+    case null
+    case integer(Int64)
+    case double(Double)
+    case boolean(Bool)
+    case text(ByteBuffer)
+  }
+  enum Arithmetic: Sendable { case add, subtract, multiply, divide, remainder }
+  enum Comparison: String, Sendable { case equal = "=", notEqual = "<>", less = "<", greater = ">", lessOrEqual = "<=", greaterOrEqual = ">=" }
+
+  var type: ValueType? {
+    switch self {
+    case .column(_, let t): t
+    case .literal(_, let t), .conditional(_, _, let t), .coalesce(_, let t): t
+    case .arithmetic(_, _, _, let t), .cast(_, let t, _), .call(_, _, let t): t
+    case .comparison, .and, .or, .not, .isNull, .isOneOf, .like: .boolean
+    }
+  }
+}
+
+/// Resolves names and types.
+struct Checker {
+  let schema: Schema
+  private(set) var columns: Set<Int> = []
+
+  init(schema: Schema) { self.schema = schema }
+
+  private func fail(_ message: String, _ place: Syntax.Place) -> ExpressionError {
+    ExpressionError(message, at: place.offset, length: place.length)
+  }
+
+  mutating func check(_ syntax: Syntax) throws(ExpressionError) -> Node {
+    switch syntax {
+    case .number(let text, let place): return try number(text, place)
+    case .string(let text, _): return .literal(.text(Self.buffer(text)), .text)
+    case .boolean(let value, _): return .literal(.boolean(value), .boolean)
+    case .null: return .literal(.null, nil)
+    case .field(let name, let place): return try field(name, place)
+    case .unary("NOT", let operand, let place): return .not(try condition(operand, place))
+    case .unary(_, let operand, let place):
+      let node = try check(operand)
+      guard let type = numeric(node) else { throw fail("“-” needs a number, not a \(name(node))", place) }
+      let zero = type == .bigint ? Node.literal(.integer(0), .bigint) : .literal(.double(-0.0), .double)
+      return .arithmetic(.subtract, zero, convert(node, to: type), type)
+    case .binary("AND", let a, let b, let place): return .and(try condition(a, place), try condition(b, place))
+    case .binary("OR", let a, let b, let place): return .or(try condition(a, place), try condition(b, place))
+    case .binary("||", let a, let b, _):
+      return .call(Functions.concatenate, [convert(try check(a), to: .text), convert(try check(b), to: .text)], .text)
+    case .binary(let symbol, let a, let b, let place): return try binary(symbol, a, b, place)
+    case .call(let name, let arguments, let place): return try call(name, arguments, place)
+    case .cast(let operand, let type, let isTry, let place): return try cast(operand, type, isTry, place)
+    case .conditional(let branches, let otherwise, let place): return try conditional(branches, otherwise, place)
+    case .list(let operand, let list, let negated, let place): return try oneOf(operand, list, negated, place)
+    case .like(let operand, let pattern, let escape, let negated, let ignoringCase, let place):
+      return try like(operand, pattern, escape, negated, ignoringCase, place)
+    case .isNull(let operand, let negated, _): return .isNull(try check(operand), negated: negated)
+    }
+  }
+
+  static func buffer(_ text: String) -> ByteBuffer {
+    let buffer = ByteBuffer(capacity: text.utf8.count)
+    buffer.append(text)
+    return buffer
+  }
+
+  private func number(_ text: String, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    if let value = Int64(text) { return .literal(.integer(value), .bigint) }
+    guard let value = Double(text), value.isFinite else { throw fail("“\(text)” is not a number", place) }
+    return .literal(.double(value), .double)
+  }
+
+  private mutating func field(_ name: String, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    let position = schema.position(of: name) ?? schema.fields.firstIndex { $0.name.lowercased() == name.lowercased() }
+    guard let position else {
+      let near = Spelling.nearest(to: name, among: schema.fields.map(\.name))
+      let hint = near.map { "; did you mean “\($0)”?" } ?? "; the fields are \(schema.fields.map(\.name).joined(separator: ", "))"
+      throw fail("there is no field “\(name)” here\(hint)", place)
+    }
+    columns.insert(position)
+    return .column(position, schema.fields[position].type)
+  }
+
+  private func name(_ node: Node) -> String { node.type?.rawValue ?? "NULL" }
+
+  private func numeric(_ node: Node) -> ValueType? {
+    switch node.type {
+    case .bigint?: .bigint
+    case .double?: .double
+    case nil: .double
+    default: nil
+    }
+  }
+
+  private mutating func condition(_ syntax: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    let node = try check(syntax)
+    guard node.type == .boolean || node.type == nil else {
+      throw fail("expected a truth value, and this is a \(name(node))", syntax.place)
+    }
+    return convert(node, to: .boolean)
+  }
+
+  /// `node` as a value of `type`; NULL takes any type.
+  private func convert(_ node: Node, to type: ValueType) -> Node {
+    if node.type == type { return node }
+    if case .literal(.null, _) = node { return .literal(.null, type) }
+    if case .literal(.integer(let value), _) = node, type == .double { return .literal(.double(Double(value)), .double) }
+    return .cast(node, type, isTry: false)
+  }
+
+  /// The type in which values of both nodes can be compared or chosen between.
+  private func common(_ a: Node, _ b: Node) -> ValueType? {
+    guard let left = a.type else { return b.type ?? .text }
+    guard let right = b.type else { return left }
+    if left == right { return left }
+    switch (left, right) {
+    case (.bigint, .double), (.double, .bigint): return .double
+    case (.date, .timestamp), (.timestamp, .date): return .timestamp
+    case (.text, .json), (.json, .text): return .text
+    default: break
+    }
+    // A literal text takes the type of what it meets, as in PostgreSQL.
+    if case .literal(.text, _) = a, right == .date || right == .timestamp { return right }
+    if case .literal(.text, _) = b, left == .date || left == .timestamp { return left }
+    return nil
+  }
+
+  private mutating func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    let left = try check(a)
+    let right = try check(b)
+    if let comparison = Node.Comparison(rawValue: symbol) {
+      guard let type = common(left, right) else {
+        throw fail("a \(name(left)) can't be compared with a \(name(right)); CAST one of them", place)
+      }
+      return .comparison(comparison, convert(left, to: type), convert(right, to: type))
+    }
+    guard let x = numeric(left), let y = numeric(right) else {
+      throw fail("“\(symbol)” needs numbers, not \(name(left)) and \(name(right))", place)
+    }
+    let type: ValueType = x == .bigint && y == .bigint ? .bigint : .double
+    let operation: Node.Arithmetic =
+      switch symbol {
+      case "+": .add
+      case "-": .subtract
+      case "*": .multiply
+      case "/": .divide
+      default: .remainder
+      }
+    return .arithmetic(operation, convert(left, to: type), convert(right, to: type), type)
+  }
+
+  private mutating func unify(_ nodes: [Node], _ place: Syntax.Place) throws(ExpressionError) -> ([Node], ValueType?) {
+    var type: ValueType? = nil
+    var sample = Node.literal(.null, nil)
+    for node in nodes {
+      guard let next = common(sample, node) else {
+        throw fail("the choices are of different types: \(name(sample)) and \(name(node))", place)
+      }
+      if node.type != nil || sample.type != nil {
+        type = next
+        sample = .literal(.null, next)
+      }
+    }
+    return (type.map { type in nodes.map { convert($0, to: type) } } ?? nodes, type)
+  }
+
+  private mutating func checkAll(_ list: [Syntax]) throws(ExpressionError) -> [Node] {
+    var nodes: [Node] = []
+    for syntax in list { nodes.append(try check(syntax)) }
+    return nodes
+  }
+
+  private mutating func conditional(_ branches: [(Syntax, Syntax)], _ otherwise: Syntax?, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    var conditions: [Node] = []
+    var values: [Node] = []
+    for (condition, value) in branches {
+      conditions.append(try self.condition(condition, place))
+      values.append(try check(value))
+    }
+    values.append(try otherwise.map { (s) throws(ExpressionError) in try check(s) } ?? .literal(.null, nil))
+    let (unified, type) = try unify(values, place)
+    return .conditional(Array(zip(conditions, unified)), otherwise: unified[unified.count - 1], type)
+  }
+
+  private mutating func oneOf(_ operand: Syntax, _ list: [Syntax], _ negated: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    guard !list.isEmpty else { throw fail("IN needs at least one value", place) }
+    let (nodes, _) = try unify(try checkAll([operand] + list), place)
+    return .isOneOf(nodes[0], Array(nodes.dropFirst()), negated: negated)
+  }
+
+  private mutating func like(
+    _ operand: Syntax, _ pattern: Syntax, _ escape: Syntax?, _ negated: Bool, _ ignoringCase: Bool, _ place: Syntax.Place
+  ) throws(ExpressionError) -> Node {
+    let text = try check(operand)
+    let node = try check(pattern)
+    guard text.type == .text || text.type == nil, node.type == .text || node.type == nil else {
+      throw fail("LIKE needs text, not \(name(text)) and \(name(node))", place)
+    }
+    var escapeByte: UInt8?
+    if let escape {
+      guard case .string(let character, _) = escape, character.utf8.count == 1 else {
+        throw fail("ESCAPE takes one character", escape.place)
+      }
+      escapeByte = character.utf8.first
+    }
+    var compiled: LikePattern?
+    if case .literal(.text(let bytes), _) = node {
+      compiled = LikePattern(bytes.copy(0..<bytes.count), escape: escapeByte, ignoringCase: ignoringCase)
+    }
+    return .like(convert(text, to: .text), convert(node, to: .text), compiled, escape: escapeByte, negated: negated, ignoringCase: ignoringCase)
+  }
+
+  private mutating func cast(_ operand: Syntax, _ type: String, _ isTry: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    let aliases: [String: ValueType] = [
+      "integer": .bigint, "int": .bigint, "int8": .bigint, "float8": .double, "float": .double, "real": .double,
+      "bool": .boolean, "varchar": .text, "string": .text, "datetime": .timestamp,
+    ]
+    guard let target = ValueType(rawValue: type.lowercased()) ?? aliases[type.lowercased()] else {
+      let near = Spelling.nearest(to: type.lowercased(), among: ValueType.allCases.map(\.rawValue))
+      throw fail("there is no type “\(type)”" + (near.map { "; did you mean \($0)?" } ?? ""), place)
+    }
+    let node = try check(operand)
+    guard Casting.isPossible(node.type, target) else {
+      throw fail("a \(name(node)) can't be cast to \(target.rawValue)", place)
+    }
+    if node.type == nil { return .literal(.null, target) }
+    return node.type == target ? node : .cast(node, target, isTry: isTry)
+  }
+
+  private mutating func call(_ name: String, _ arguments: [Syntax], _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    switch name {
+    case "coalesce", "ifnull":
+      guard !arguments.isEmpty else { throw fail("\(name) needs at least one value", place) }
+      let (nodes, type) = try unify(try checkAll(arguments), place)
+      return .coalesce(nodes, type)
+    case "nullif":
+      guard arguments.count == 2 else { throw fail("nullif takes two values", place) }
+      let nodes = try checkAll(arguments)
+      guard let type = common(nodes[0], nodes[1]) else {
+        throw fail("a \(self.name(nodes[0])) can't be compared with a \(self.name(nodes[1]))", place)
+      }
+      let equal = Node.comparison(.equal, convert(nodes[0], to: type), convert(nodes[1], to: type))
+      return .conditional([(equal, .literal(.null, nodes[0].type))], otherwise: nodes[0], nodes[0].type)
+    case "iif", "if":
+      guard arguments.count == 3 else { throw fail("\(name) takes a condition and two values", place) }
+      return try conditional([(arguments[0], arguments[1])], arguments[2], place)
+    case "greatest", "least", "is_same":
+      guard arguments.count >= 2 else { throw fail("\(name) needs two values", place) }
+      let (nodes, type) = try unify(try checkAll(arguments), place)
+      guard let function = Functions.named[name] else { throw fail("there is no function “\(name)”", place) }
+      return .call(function, nodes, name == "is_same" ? .boolean : type ?? .text)
+    default: break
+    }
+    guard let function = Functions.named[name] else {
+      let near = Spelling.nearest(to: name, among: Functions.names)
+      throw fail("there is no function “\(name)”" + (near.map { "; did you mean \($0)?" } ?? ""), place)
+    }
+    let nodes = try checkAll(arguments)
+    guard nodes.count >= function.required, nodes.count <= function.parameters.count || function.isVariadic else {
+      throw fail("\(name) takes \(function.usage), and \(nodes.count) are given", place)
+    }
+    var converted: [Node] = []
+    for (i, node) in nodes.enumerated() {
+      let kind = function.parameters[min(i, function.parameters.count - 1)]
+      guard let type = kind.accepts(node.type) else {
+        throw fail("\(name) takes \(function.usage); value \(i + 1) is a \(self.name(node))", arguments[i].place)
+      }
+      converted.append(convert(node, to: type))
+    }
+    if let message = function.validate?(converted) { throw fail(message, place) }
+    return .call(function, converted, function.result(converted.map { $0.type ?? .text }))
+  }
+}
+
+/// Finding what a misspelt name was meant to be.
+public enum Spelling {
+  /// The candidate within a third of the name's length of edits, or nil.
+  public static func nearest(to name: String, among candidates: [String]) -> String? {
+    let limit = max(1, name.count / 3)
+    let ranked = candidates.map { ($0, distance(name.lowercased(), $0.lowercased())) }
+    return ranked.filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
+  }
+
+  /// Edits (insert, delete, replace, swap of neighbours) that make `a` into `b`: optimal string alignment.
+  static func distance(_ a: String, _ b: String) -> Int {
+    let a = Array(a), b = Array(b)
+    var before: [Int] = []
+    var row = Array(0...b.count)
+    for i in 0..<a.count {
+      var next = [i + 1]
+      for j in 0..<b.count {
+        var best = min(row[j + 1] + 1, next[j] + 1, row[j] + (a[i] == b[j] ? 0 : 1))
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { best = min(best, before[j - 1] + 1) }
+        next.append(best)
+      }
+      before = row
+      row = next
+    }
+    return row[b.count]
+  }
+}

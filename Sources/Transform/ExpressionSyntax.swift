@@ -1,0 +1,384 @@
+/// What is wrong in an expression, and where in its text.
+public struct ExpressionError: Error, Sendable {
+  public var message: String
+  /// Position and length in the expression's UTF-8.
+  public var offset: Int
+  public var length: Int
+
+  public init(_ message: String, at offset: Int, length: Int = 1) {
+    self.message = message
+    self.offset = offset
+    self.length = length
+  }
+}
+
+struct Token {
+  enum Kind: Equatable {
+    case number, string, word, quotedName, symbol, end
+  }
+  var kind: Kind
+  var text: String
+  var offset: Int
+  var length: Int
+
+  func isWord(_ word: String) -> Bool { kind == .word && text.uppercased() == word }
+  func isSymbol(_ symbol: String) -> Bool { kind == .symbol && text == symbol }
+}
+
+/// Cuts SQL into tokens.
+struct Lexer {
+  private let bytes: [UInt8]
+  private var at = 0
+
+  init(_ text: String) { bytes = Array(text.utf8) }
+
+  static func tokens(_ text: String) throws(ExpressionError) -> [Token] {
+    var lexer = Lexer(text)
+    var tokens: [Token] = []
+    while true {
+      let token = try lexer.next()
+      tokens.append(token)
+      if token.kind == .end { return tokens }
+    }
+  }
+
+  private mutating func next() throws(ExpressionError) -> Token {
+    while at < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+    guard at < bytes.count else { return Token(kind: .end, text: "", offset: bytes.count, length: 1) }
+    let start = at
+    let c = bytes[at]
+    if c == 0x27 { return try quoted(0x27, .string) }
+    if c == 0x22 { return try quoted(0x22, .quotedName) }
+    if isDigit(c) || (c == 0x2E && at + 1 < bytes.count && isDigit(bytes[at + 1])) { return try number() }
+    if isLetter(c) {
+      while at < bytes.count, isLetter(bytes[at]) || isDigit(bytes[at]) { at += 1 }
+      return token(.word, from: start)
+    }
+    for symbol in ["!~*", "<=", ">=", "<>", "!=", "||", "::", "!~", "~*"] where bytes[at...].starts(with: symbol.utf8) {
+      at += symbol.utf8.count
+      return token(.symbol, from: start)
+    }
+    guard "+-*/%()<>=,~".utf8.contains(c) else {
+      throw ExpressionError("“\(Unicode.Scalar(c))” has no meaning here", at: start)
+    }
+    at += 1
+    return token(.symbol, from: start)
+  }
+
+  private func isDigit(_ c: UInt8) -> Bool { c >= 0x30 && c <= 0x39 }
+  private func isLetter(_ c: UInt8) -> Bool { (c | 0x20) >= 0x61 && (c | 0x20) <= 0x7A || c == 0x5F || c >= 0x80 }
+
+  private func token(_ kind: Token.Kind, from start: Int) -> Token {
+    Token(kind: kind, text: String(decoding: bytes[start..<at], as: UTF8.self), offset: start, length: at - start)
+  }
+
+  private mutating func number() throws(ExpressionError) -> Token {
+    let start = at
+    while at < bytes.count, isDigit(bytes[at]) || bytes[at] == 0x2E { at += 1 }
+    if at < bytes.count, bytes[at] | 0x20 == 0x65 {
+      at += 1
+      if at < bytes.count, bytes[at] == 0x2B || bytes[at] == 0x2D { at += 1 }
+      while at < bytes.count, isDigit(bytes[at]) { at += 1 }
+    }
+    if at < bytes.count, isLetter(bytes[at]) { throw ExpressionError("a number ends in a letter", at: at) }
+    return token(.number, from: start)
+  }
+
+  private mutating func quoted(_ quote: UInt8, _ kind: Token.Kind) throws(ExpressionError) -> Token {
+    let start = at
+    var content: [UInt8] = []
+    at += 1
+    while at < bytes.count {
+      if bytes[at] == quote {
+        guard at + 1 < bytes.count, bytes[at + 1] == quote else {
+          at += 1
+          return Token(kind: kind, text: String(decoding: content, as: UTF8.self), offset: start, length: at - start)
+        }
+        at += 1
+      }
+      content.append(bytes[at])
+      at += 1
+    }
+    throw ExpressionError("the quote is not closed", at: start)
+  }
+}
+
+/// An expression as written.
+indirect enum Syntax {
+  case number(String, Place)
+  case string(String, Place)
+  case boolean(Bool, Place)
+  case null(Place)
+  case field(String, Place)
+  case unary(String, Syntax, Place)
+  case binary(String, Syntax, Syntax, Place)
+  case call(String, [Syntax], Place)
+  case cast(Syntax, String, isTry: Bool, Place)
+  case conditional([(Syntax, Syntax)], otherwise: Syntax?, Place)
+  case list(Syntax, [Syntax], negated: Bool, Place)
+  case like(Syntax, Syntax, escape: Syntax?, negated: Bool, ignoringCase: Bool, Place)
+  case isNull(Syntax, negated: Bool, Place)
+
+  struct Place: Sendable {
+    var offset: Int
+    var length: Int
+  }
+
+  var place: Place {
+    switch self {
+    case .number(_, let p), .string(_, let p), .boolean(_, let p), .null(let p), .field(_, let p), .unary(_, _, let p),
+      .binary(_, _, _, let p), .call(_, _, let p), .cast(_, _, _, let p), .conditional(_, _, let p),
+      .list(_, _, _, let p), .like(_, _, _, _, _, let p), .isNull(_, _, let p):
+      p
+    }
+  }
+}
+
+/// Reads SQL scalar expressions by precedence climbing.
+///
+/// From loose to tight: OR; AND; NOT; IS, IN, BETWEEN, LIKE, comparisons; ||; + -; * / %; unary minus; ::.
+struct ExpressionParser {
+  private let tokens: [Token]
+  private var at = 0
+
+  static func parse(_ text: String) throws(ExpressionError) -> Syntax {
+    var parser = ExpressionParser(tokens: try Lexer.tokens(text))
+    let syntax = try parser.or()
+    guard parser.current.kind == .end else {
+      throw ExpressionError("“\(parser.current.text)” is not expected here", at: parser.current.offset, length: parser.current.length)
+    }
+    return syntax
+  }
+
+  private init(tokens: [Token]) { self.tokens = tokens }
+
+  private var current: Token { tokens[at] }
+  private var place: Syntax.Place { .init(offset: current.offset, length: current.length) }
+
+  private mutating func take(word: String) -> Bool {
+    guard current.isWord(word) else { return false }
+    at += 1
+    return true
+  }
+
+  private mutating func take(symbol: String) -> Bool {
+    guard current.isSymbol(symbol) else { return false }
+    at += 1
+    return true
+  }
+
+  private mutating func expect(_ text: String) throws(ExpressionError) {
+    guard take(word: text) || take(symbol: text) else {
+      let found = current.kind == .end ? "the end" : "“\(current.text)”"
+      throw ExpressionError("expected \(text), found \(found)", at: current.offset, length: current.length)
+    }
+  }
+
+  private mutating func or() throws(ExpressionError) -> Syntax {
+    var left = try and()
+    while current.isWord("OR") {
+      let place = place
+      at += 1
+      left = .binary("OR", left, try and(), place)
+    }
+    return left
+  }
+
+  private mutating func and() throws(ExpressionError) -> Syntax {
+    var left = try not()
+    while current.isWord("AND") {
+      let place = place
+      at += 1
+      left = .binary("AND", left, try not(), place)
+    }
+    return left
+  }
+
+  private mutating func not() throws(ExpressionError) -> Syntax {
+    let place = place
+    if take(word: "NOT") { return .unary("NOT", try not(), place) }
+    return try predicate()
+  }
+
+  private mutating func predicate() throws(ExpressionError) -> Syntax {
+    var left = try concatenation()
+    while true {
+      let place = place
+      if take(word: "IS") {
+        let negated = take(word: "NOT")
+        if take(word: "NULL") {
+          left = .isNull(left, negated: negated, place)
+        } else if take(word: "TRUE") || take(word: "FALSE") {
+          let wanted = tokens[at - 1].isWord("TRUE")
+          let same = Syntax.call("coalesce", [.binary("=", left, .boolean(wanted, place), place), .boolean(false, place)], place)
+          left = negated ? .unary("NOT", same, place) : same
+        } else if take(word: "DISTINCT") {
+          try expect("FROM")
+          let same = Syntax.call("is_same", [left, try concatenation()], place)
+          left = negated ? same : .unary("NOT", same, place)
+        } else {
+          throw ExpressionError("expected NULL, TRUE, FALSE or DISTINCT FROM", at: current.offset, length: current.length)
+        }
+        continue
+      }
+      let next = tokens[min(at + 1, tokens.count - 1)]
+      let negated = current.isWord("NOT") && ["IN", "BETWEEN", "LIKE", "ILIKE"].contains(next.text.uppercased())
+      if negated { at += 1 }
+      if take(word: "IN") {
+        left = .list(left, try parenthesised(), negated: negated, place)
+      } else if take(word: "BETWEEN") {
+        let low = try concatenation()
+        try expect("AND")
+        let high = try concatenation()
+        let both = Syntax.binary("AND", .binary(">=", left, low, place), .binary("<=", left, high, place), place)
+        left = negated ? .unary("NOT", both, place) : both
+      } else if current.isWord("LIKE") || current.isWord("ILIKE") {
+        let ignoringCase = current.isWord("ILIKE")
+        at += 1
+        let pattern = try concatenation()
+        let escape = take(word: "ESCAPE") ? try concatenation() : nil
+        left = .like(left, pattern, escape: escape, negated: negated, ignoringCase: ignoringCase, place)
+      } else if ["=", "<>", "!=", "<", ">", "<=", ">="].contains(current.text), current.kind == .symbol {
+        let symbol = current.text == "!=" ? "<>" : current.text
+        at += 1
+        left = .binary(symbol, left, try concatenation(), place)
+      } else if ["~", "~*", "!~", "!~*"].contains(current.text), current.kind == .symbol {
+        let symbol = current.text
+        at += 1
+        let flags = symbol.hasSuffix("*") ? "i" : ""
+        let match = Syntax.call("regexp_like", [left, try concatenation(), .string(flags, place)], place)
+        left = symbol.hasPrefix("!") ? .unary("NOT", match, place) : match
+      } else {
+        return left
+      }
+    }
+  }
+
+  private mutating func binary(
+    _ symbols: [String], _ operand: (inout ExpressionParser) throws(ExpressionError) -> Syntax
+  ) throws(ExpressionError) -> Syntax {
+    var left = try operand(&self)
+    while current.kind == .symbol, symbols.contains(current.text) {
+      let place = place
+      let symbol = current.text
+      at += 1
+      left = .binary(symbol, left, try operand(&self), place)
+    }
+    return left
+  }
+
+  private mutating func concatenation() throws(ExpressionError) -> Syntax {
+    try binary(["||"]) { (p) throws(ExpressionError) in try p.sum() }
+  }
+  private mutating func sum() throws(ExpressionError) -> Syntax {
+    try binary(["+", "-"]) { (p) throws(ExpressionError) in try p.product() }
+  }
+  private mutating func product() throws(ExpressionError) -> Syntax {
+    try binary(["*", "/", "%"]) { (p) throws(ExpressionError) in try p.unary() }
+  }
+
+  private mutating func unary() throws(ExpressionError) -> Syntax {
+    let place = place
+    if take(symbol: "-") {
+      if current.kind == .number {
+        at += 1
+        return try casts(.number("-" + tokens[at - 1].text, place))
+      }
+      return .unary("-", try unary(), place)
+    }
+    if take(symbol: "+") { return try unary() }
+    return try casts(try primary())
+  }
+
+  private mutating func casts(_ operand: Syntax) throws(ExpressionError) -> Syntax {
+    var operand = operand
+    while current.isSymbol("::") {
+      at += 1
+      operand = .cast(operand, current.text, isTry: false, place)
+      at += 1
+    }
+    return operand
+  }
+
+  private mutating func parenthesised() throws(ExpressionError) -> [Syntax] {
+    try expect("(")
+    if take(symbol: ")") { return [] }
+    var list = [try or()]
+    while take(symbol: ",") { list.append(try or()) }
+    try expect(")")
+    return list
+  }
+
+  private mutating func primary() throws(ExpressionError) -> Syntax {
+    let token = current
+    let place = place
+    if token.kind != .end { at += 1 }
+    switch token.kind {
+    case .number: return .number(token.text, place)
+    case .string: return .string(token.text, place)
+    case .quotedName: return .field(token.text, place)
+    case .symbol where token.text == "(":
+      let inner = try or()
+      try expect(")")
+      return inner
+    case .word: return try word(token, place)
+    default:
+      let found = token.kind == .end ? "the expression ends" : "“\(token.text)” stands"
+      throw ExpressionError("\(found) where a value is expected", at: token.offset, length: token.length)
+    }
+  }
+
+  private mutating func word(_ token: Token, _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+    switch token.text.uppercased() {
+    case "TRUE": return .boolean(true, place)
+    case "FALSE": return .boolean(false, place)
+    case "NULL": return .null(place)
+    case "CASE": return try conditional(place)
+    case "DATE", "TIMESTAMP":
+      guard current.kind == .string else { break }
+      at += 1
+      return .cast(.string(tokens[at - 1].text, .init(offset: tokens[at - 1].offset, length: tokens[at - 1].length)), token.text, isTry: false, place)
+    case "CAST", "TRY_CAST":
+      guard current.isSymbol("(") else { break }
+      at += 1
+      let operand = try or()
+      try expect("AS")
+      let typePlace = self.place
+      let type = current.text
+      at += 1
+      if take(word: "PRECISION") {}
+      try expect(")")
+      return .cast(operand, type, isTry: token.text.uppercased() == "TRY_CAST", typePlace)
+    case "EXTRACT":
+      guard current.isSymbol("(") else { break }
+      at += 1
+      let part = current.text
+      let partPlace = self.place
+      at += 1
+      try expect("FROM")
+      let operand = try or()
+      try expect(")")
+      return .call("date_part", [.string(part, partPlace), operand], place)
+    default: break
+    }
+    if current.isSymbol("(") { return .call(token.text.lowercased(), try parenthesised(), place) }
+    return .field(token.text, place)
+  }
+
+  private mutating func conditional(_ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+    let subject = current.isWord("WHEN") ? nil : try or()
+    var branches: [(Syntax, Syntax)] = []
+    while take(word: "WHEN") {
+      let condition = try or()
+      try expect("THEN")
+      let value = try or()
+      branches.append((subject.map { .binary("=", $0, condition, place) } ?? condition, value))
+    }
+    guard !branches.isEmpty else {
+      throw ExpressionError("CASE needs a WHEN", at: place.offset, length: place.length)
+    }
+    let otherwise = take(word: "ELSE") ? try or() : nil
+    try expect("END")
+    return .conditional(branches, otherwise: otherwise, place)
+  }
+}

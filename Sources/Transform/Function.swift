@@ -1,0 +1,171 @@
+import Records
+
+/// A scalar function: what it takes, what it gives, and how it is computed over vectors.
+struct Function: Sendable {
+  enum Parameter: Sendable {
+    case text, bigint, double, time, any, printable
+
+    /// The type that a value is converted to, or nil where it can't be given.
+    func accepts(_ type: ValueType?) -> ValueType? {
+      switch self {
+      case .text: type == nil || type == .text || type == .json ? .text : nil
+      case .bigint: type == nil || type == .bigint ? .bigint : nil
+      case .double: type == nil || type == .double || type == .bigint ? .double : nil
+      case .time: type == nil || type == .timestamp || type == .date ? .timestamp : nil
+      case .any: type ?? .text
+      case .printable: .text
+      }
+    }
+  }
+
+  let name: String
+  let parameters: [Parameter]
+  var required: Int
+  var isVariadic = false
+  let result: @Sendable ([ValueType]) -> ValueType
+  /// Looks at the checked arguments when the definition is loaded; a message where they can't be right.
+  var validate: (@Sendable ([Node]) -> String?)?
+  /// - Parameters: the arguments, how many rows, and what to call for a row without a value.
+  let body: @Sendable ([Vector], Int, (Int, String) -> Void) -> Vector
+
+  var usage: String {
+    let words = parameters.map { "\($0)" }
+    let count = required == words.count && !isVariadic ? "\(required)" : "\(required) or more"
+    return "\(count) value\(required == 1 && !isVariadic ? "" : "s") (\(words.joined(separator: ", "))\(isVariadic ? ", …" : ""))"
+  }
+
+  init(
+    _ name: String, _ parameters: [Parameter], required: Int? = nil, isVariadic: Bool = false, gives type: ValueType,
+    validate: (@Sendable ([Node]) -> String?)? = nil,
+    _ body: @escaping @Sendable ([Vector], Int, (Int, String) -> Void) -> Vector
+  ) {
+    self.name = name
+    self.parameters = parameters
+    self.required = required ?? parameters.count
+    self.isVariadic = isVariadic
+    result = { _ in type }
+    self.validate = validate
+    self.body = body
+  }
+}
+
+/// The functions by name. To add one: an entry in the list of its kind.
+enum Functions {
+  static let named: [String: Function] = {
+    var all: [String: Function] = [:]
+    for function in text + numbers + times + patterns + choices { all[function.name] = function }
+    for (alias, name) in [
+      "substring": "substr", "len": "length", "char_length": "length", "ceiling": "ceil", "pow": "power",
+      "instr": "strpos", "regexp_matches": "regexp_like", "datepart": "date_part", "ucase": "upper", "lcase": "lower",
+    ] { all[alias] = all[name] }
+    return all
+  }()
+  static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif"]
+
+  static let concatenate = Function("||", [.text, .text], gives: .text) { arguments, count, _ in
+    texts(count) { i, out in
+      guard let a = arguments[0].slice(i), let b = arguments[1].slice(i) else { return false }
+      out.append(contentsOf: a.bytes)
+      out.append(contentsOf: b.bytes)
+      return true
+    }
+  }
+
+  /// Text made row by row; a row for which `make` gives false is NULL.
+  static func texts(_ count: Int, _ make: (Int, inout [UInt8]) -> Bool) -> Vector {
+    var arena = TextArena()
+    var scratch: [UInt8] = []
+    let slices = (0..<count).map { i -> TextSlice in
+      scratch.removeAll(keepingCapacity: true)
+      return make(i, &scratch) ? scratch.withUnsafeBufferPointer { arena.copy($0) } : .null
+    }
+    return .text(TextVector(slices: slices, owners: arena.owners))
+  }
+
+  /// Slices of the text given; a row for which `cut` gives nil is NULL.
+  static func slices(_ source: Vector, _ count: Int, _ cut: (Int, TextSlice) -> TextSlice?) -> Vector {
+    guard case .text(let v) = source else { return source }
+    return .text(TextVector(slices: (0..<count).map { v.slices[$0].start == nil ? .null : cut($0, v.slices[$0]) ?? .null }, owners: v.owners))
+  }
+
+  static func integers(_ count: Int, _ make: (Int) -> Int64?) -> Vector {
+    var out = NullableVector(values: [Int64](repeating: 0, count: count))
+    for i in 0..<count { if let value = make(i) { out.values[i] = value } else { out.setNull(i) } }
+    return .integers(out)
+  }
+
+  static func doubles(_ count: Int, _ make: (Int) -> Double?) -> Vector {
+    var out = NullableVector(values: [Double](repeating: 0, count: count))
+    for i in 0..<count { if let value = make(i), value.isFinite { out.values[i] = value } else { out.setNull(i) } }
+    return .doubles(out)
+  }
+
+  static func booleans(_ count: Int, _ make: (Int) -> Bool?) -> Vector {
+    .booleans((0..<count).map { make($0).map { $0 ? 1 : 0 } ?? 2 })
+  }
+
+  static let choices: [Function] = [
+    choice("greatest") { $0 > 0 },
+    choice("least") { $0 < 0 },
+    Function("is_same", [.any, .any], gives: .boolean) { arguments, count, _ in
+      let same = Comparing.compare(.equal, arguments[0], arguments[1])
+      return booleans(count) { i in
+        let a = arguments[0].isNull(i), b = arguments[1].isNull(i)
+        return a || b ? a && b : same[i] == 1
+      }
+    },
+  ]
+
+  /// The greatest or least of the values that are not NULL, as in PostgreSQL.
+  private static func choice(_ name: String, _ better: @escaping @Sendable (Int) -> Bool) -> Function {
+    Function(name, [.any, .any], isVariadic: true, gives: .text) { arguments, count, _ in
+      var best = arguments[0]
+      for next in arguments.dropFirst() {
+        let greater = Comparing.compare(.greater, next, best)
+        let less = Comparing.compare(.less, next, best)
+        let both = best.followed(by: next)
+        best = both.gather((0..<UInt32(count)).map { i in
+          let k = Int(i)
+          if next.isNull(k) { return i }
+          if best.isNull(k) { return i + UInt32(count) }
+          let order = greater[k] == 1 ? 1 : (less[k] == 1 ? -1 : 0)
+          return better(order) ? i + UInt32(count) : i
+        })
+      }
+      return best
+    }
+  }
+}
+
+extension Vector {
+  /// Text value `i`, nil for NULL.
+  func slice(_ i: Int) -> TextSlice? {
+    guard case .text(let v) = self, v.slices[i].start != nil else { return nil }
+    return v.slices[i]
+  }
+  func integer(_ i: Int) -> Int64? {
+    guard case .integers(let v) = self, !v.isNull(i) else { return nil }
+    return v.values[i]
+  }
+  func double(_ i: Int) -> Double? {
+    guard case .doubles(let v) = self, !v.isNull(i) else { return nil }
+    return v.values[i]
+  }
+  /// These values, then those of `other`, which has the same type.
+  func followed(by other: Vector) -> Vector {
+    switch (self, other) {
+    case (.integers(let a), .integers(let b)): .integers(a.followed(by: b))
+    case (.doubles(let a), .doubles(let b)): .doubles(a.followed(by: b))
+    case (.booleans(let a), .booleans(let b)): .booleans(a + b)
+    case (.text(let a), .text(let b)): .text(TextVector(slices: a.slices + b.slices, owners: a.owners + b.owners))
+    default: self
+    }
+  }
+}
+
+extension NullableVector {
+  func followed(by other: NullableVector) -> NullableVector {
+    func all(_ v: NullableVector) -> [UInt8] { v.nulls.isEmpty ? [UInt8](repeating: 0, count: v.count) : v.nulls }
+    return NullableVector(values: values + other.values, nulls: nulls.isEmpty && other.nulls.isEmpty ? [] : all(self) + all(other))
+  }
+}

@@ -1,0 +1,159 @@
+import Records
+
+extension Functions {
+  static let text: [Function] = [
+    mapped("lower") { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 } other: { $0.lowercased() },
+    mapped("upper") { $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0 } other: { $0.uppercased() },
+    Function("length", [.text], gives: .bigint) { arguments, count, _ in
+      integers(count) { arguments[0].slice($0).map { Int64(characters($0.bytes)) } }
+    },
+    trimming("trim", left: true, right: true),
+    trimming("ltrim", left: true, right: false),
+    trimming("rtrim", left: false, right: true),
+    Function("substr", [.text, .bigint, .bigint], required: 2, gives: .text) { arguments, count, fail in
+      slices(arguments[0], count) { i, text in
+        guard let start = arguments[1].integer(i) else { return nil }
+        var length = Int64.max
+        if arguments.count == 3 {
+          guard let given = arguments[2].integer(i) else { return nil }
+          if given < 0 { fail(i, "substr can't take a negative length") }
+          length = max(given, 0)
+        }
+        let end = start.addingReportingOverflow(length)
+        return cut(text, from: max(start, 1) - 1, to: end.overflow ? .max : max(end.partialValue, 1) - 1)
+      }
+    },
+    Function("left", [.text, .bigint], gives: .text) { arguments, count, _ in
+      slices(arguments[0], count) { i, text in
+        arguments[1].integer(i).map { cut(text, from: 0, to: $0 >= 0 ? $0 : max(0, Int64(characters(text.bytes)) + $0)) }
+      }
+    },
+    Function("right", [.text, .bigint], gives: .text) { arguments, count, _ in
+      slices(arguments[0], count) { i, text in
+        let all = Int64(characters(text.bytes))
+        return arguments[1].integer(i).map { cut(text, from: $0 >= 0 ? max(0, all - $0) : min(all, 0 - $0), to: .max) }
+      }
+    },
+    Function("replace", [.text, .text, .text], gives: .text) { arguments, count, _ in
+      texts(count) { i, out in
+        guard let text = arguments[0].slice(i), let from = arguments[1].slice(i), let to = arguments[2].slice(i) else { return false }
+        var at = 0
+        while from.count > 0, let next = find(from.bytes, in: text.bytes, from: at) {
+          out.append(contentsOf: text.bytes[at..<next])
+          out.append(contentsOf: to.bytes)
+          at = next + from.count
+        }
+        out.append(contentsOf: text.bytes[at...])
+        return true
+      }
+    },
+    // As in PostgreSQL, concat passes over NULLs.
+    Function("concat", [.printable], isVariadic: true, gives: .text) { arguments, count, _ in
+      texts(count) { i, out in
+        for argument in arguments { if let slice = argument.slice(i) { out.append(contentsOf: slice.bytes) } }
+        return true
+      }
+    },
+    Function("strpos", [.text, .text], gives: .bigint) { arguments, count, _ in
+      integers(count) { i in
+        guard let text = arguments[0].slice(i), let wanted = arguments[1].slice(i) else { return nil }
+        guard let at = find(wanted.bytes, in: text.bytes, from: 0) else { return 0 }
+        return Int64(characters(UnsafeBufferPointer(rebasing: text.bytes[..<at])) + 1)
+      }
+    },
+    comparing("starts_with") { $0.starts(with: $1) },
+    comparing("ends_with") { $0.count >= $1.count && $0.suffix($1.count).elementsEqual($1) },
+    comparing("contains") { find($1, in: $0, from: 0) != nil },
+    Function("split_part", [.text, .text, .bigint], gives: .text) { arguments, count, _ in
+      texts(count) { i, out in
+        guard let text = arguments[0].slice(i), let by = arguments[1].slice(i), let wanted = arguments[2].integer(i) else { return false }
+        var part: Int64 = 1
+        var at = 0
+        while true {
+          let next = by.count > 0 ? find(by.bytes, in: text.bytes, from: at) : nil
+          if part == wanted { out.append(contentsOf: text.bytes[at..<(next ?? text.count)]) }
+          guard let next, part < wanted else { return true }
+          at = next + by.count
+          part += 1
+        }
+      }
+    },
+  ]
+
+  /// How many characters (Unicode scalars) UTF-8 bytes hold.
+  static func characters(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    var count = 0
+    for byte in bytes where byte & 0xC0 != 0x80 { count += 1 }
+    return count
+  }
+
+  /// The characters from position `from` up to `to`, counted from 0.
+  static func cut(_ text: TextSlice, from: Int64, to: Int64) -> TextSlice {
+    var position: Int64 = -1
+    var start = text.count, end = text.count
+    for (i, byte) in text.bytes.enumerated() where byte & 0xC0 != 0x80 {
+      position += 1
+      if position == from { start = i }
+      if position == to {
+        end = i
+        break
+      }
+    }
+    return TextSlice(start: text.start.map { $0 + min(start, end) }, count: max(0, end - start))
+  }
+
+  static func find(_ wanted: UnsafeBufferPointer<UInt8>, in text: UnsafeBufferPointer<UInt8>, from: Int) -> Int? {
+    guard wanted.count <= text.count else { return nil }
+    var i = from
+    while i + wanted.count <= text.count {
+      var k = 0
+      while k < wanted.count, text[i + k] == wanted[k] { k += 1 }
+      if k == wanted.count { return i }
+      i += 1
+    }
+    return nil
+  }
+
+  private static func mapped(
+    _ name: String, _ ascii: @escaping @Sendable (UInt8) -> UInt8, other: @escaping @Sendable (String) -> String
+  ) -> Function {
+    Function(name, [.text], gives: .text) { arguments, count, _ in
+      texts(count) { i, out in
+        guard let text = arguments[0].slice(i) else { return false }
+        if text.bytes.allSatisfy({ $0 < 0x80 }) {
+          for byte in text.bytes { out.append(ascii(byte)) }
+        } else {
+          out.append(contentsOf: other(text.string).utf8)
+        }
+        return true
+      }
+    }
+  }
+
+  private static func trimming(_ name: String, left: Bool, right: Bool) -> Function {
+    Function(name, [.text, .text], required: 1, gives: .text) { arguments, count, _ in
+      slices(arguments[0], count) { i, text in
+        var set: [UInt8] = [0x20]
+        if arguments.count == 2 {
+          guard let given = arguments[1].slice(i) else { return nil }
+          set = Array(given.bytes)
+        }
+        var start = 0, end = text.count
+        if left { while start < end, set.contains(text.bytes[start]) { start += 1 } }
+        if right { while end > start, set.contains(text.bytes[end - 1]) { end -= 1 } }
+        return TextSlice(start: text.start.map { $0 + start }, count: end - start)
+      }
+    }
+  }
+
+  private static func comparing(
+    _ name: String, _ holds: @escaping @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> Function {
+    Function(name, [.text, .text], gives: .boolean) { arguments, count, _ in
+      booleans(count) { i in
+        guard let a = arguments[0].slice(i), let b = arguments[1].slice(i) else { return nil }
+        return holds(a.bytes, b.bytes)
+      }
+    }
+  }
+}

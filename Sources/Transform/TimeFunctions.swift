@@ -1,0 +1,93 @@
+import Records
+
+extension Functions {
+  static let parts = ["year", "month", "day", "hour", "minute", "second", "dow", "doy", "quarter", "week", "epoch"]
+
+  static let times: [Function] =
+    ["year", "month", "day", "hour", "minute", "second", "quarter"].map { part in
+      Function(part, [.time], gives: .bigint) { arguments, count, _ in
+        integers(count) { i in arguments[0].integer(i).flatMap { Functions.part(part, $0) } }
+      }
+    } + [
+      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(parts)) { arguments, count, _ in
+        integers(count) { i in
+          guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
+          return part(name.string.lowercased(), micros)
+        }
+      },
+      Function("date_trunc", [.text, .time], gives: .timestamp, validate: knownPart(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])) { arguments, count, _ in
+        integers(count) { i in
+          guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
+          return truncated(micros, to: name.string.lowercased())
+        }
+      },
+      Function("to_timestamp", [.double], gives: .timestamp) { arguments, count, fail in
+        integers(count) { i in
+          guard let seconds = arguments[0].double(i) else { return nil }
+          guard seconds.magnitude < 1e11 else {
+            fail(i, "\(seconds) seconds are out of a timestamp's range")
+            return nil
+          }
+          return Int64((seconds * 1e6).rounded())
+        }
+      },
+    ]
+
+  private static func knownPart(_ known: [String]) -> @Sendable ([Node]) -> String? {
+    { nodes in
+      guard case .literal(.text(let buffer), _) = nodes[0] else { return nil }
+      let name = String(decoding: buffer.copy(0..<buffer.count), as: UTF8.self).lowercased()
+      if known.contains(name) { return nil }
+      let near = Spelling.nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+      return "“\(name)” is no part of a timestamp; there are \(known.joined(separator: ", "))\(near)"
+    }
+  }
+
+  static func part(_ name: String, _ micros: Int64) -> Int64? {
+    let days = Casting.floorDivide(micros, TimeText.microsecondsPerDay)
+    let seconds = (micros - days * TimeText.microsecondsPerDay) / 1_000_000
+    let (year, month, day) = TimeText.civil(days)
+    switch name {
+    case "year": return Int64(year)
+    case "month": return Int64(month)
+    case "day": return Int64(day)
+    case "quarter": return Int64((month + 2) / 3)
+    case "hour": return seconds / 3600
+    case "minute": return seconds / 60 % 60
+    case "second": return seconds % 60
+    case "dow": return weekday(days)
+    case "doy": return days - TimeText.daysSinceEpoch(year: year, month: 1, day: 1) + 1
+    case "week": return week(days)
+    case "epoch": return Casting.floorDivide(micros, 1_000_000)
+    default: return nil
+    }
+  }
+
+  /// 0 is Sunday. 1970-01-01 was a Thursday.
+  private static func weekday(_ days: Int64) -> Int64 { ((days + 4) % 7 + 7) % 7 }
+
+  /// The week by ISO 8601: that of the year in which its Thursday falls.
+  private static func week(_ days: Int64) -> Int64 {
+    let thursday = days - (weekday(days) + 6) % 7 + 3
+    let year = TimeText.civil(thursday).year
+    return (thursday - TimeText.daysSinceEpoch(year: year, month: 1, day: 1)) / 7 + 1
+  }
+
+  static func truncated(_ micros: Int64, to part: String) -> Int64? {
+    let days = Casting.floorDivide(micros, TimeText.microsecondsPerDay)
+    let (year, month, _) = TimeText.civil(days)
+    func day(_ month: Int) -> Int64 { TimeText.daysSinceEpoch(year: year, month: month, day: 1) * TimeText.microsecondsPerDay }
+    func floor(_ unit: Int64) -> Int64 { Casting.floorDivide(micros, unit) * unit }
+    switch part {
+    case "year": return day(1)
+    case "quarter": return day((month - 1) / 3 * 3 + 1)
+    case "month": return day(month)
+    case "week": return (days - (weekday(days) + 6) % 7) * TimeText.microsecondsPerDay
+    case "day": return days * TimeText.microsecondsPerDay
+    case "hour": return floor(3_600_000_000)
+    case "minute": return floor(60_000_000)
+    case "second": return floor(1_000_000)
+    default: return nil
+    }
+  }
+}
