@@ -38,10 +38,16 @@ extension FieldViews {
       }
       return (nil, check(rowCount, missing, { Self.finite($0, $1) != nil }, NumberText.isJSONSpelling, refuse))
     case .timestamp:
-      if decoding { return (.integers(times(rowCount, missing, TimeText.timestamp, refuse)), false) }
+      if decoding {
+        let (v, plain) = times(rowCount, missing, TimeText.timestamp, refuse)
+        return (.integers(v), plain)
+      }
       return (nil, check(rowCount, missing, { TimeText.timestamp($0, $1) != nil }, { _, _ in true }, refuse))
     case .date:
-      if decoding { return (.integers(times(rowCount, missing, TimeText.date, refuse)), false) }
+      if decoding {
+        let (v, plain) = times(rowCount, missing, TimeText.date, refuse)
+        return (.integers(v), plain)
+      }
       return (nil, check(rowCount, missing, { TimeText.date($0, $1) != nil }, { _, _ in true }, refuse))
     case .boolean:
       let (v, plain) = booleans(rowCount, missing, refuse)
@@ -125,7 +131,8 @@ extension FieldViews {
   private func times(
     _ rowCount: Int, _ missing: RecordFault.Code?, _ parse: (UnsafePointer<UInt8>, Int) -> Int64?,
     _ refuse: (Int, RecordFault.Code) -> Void
-  ) -> NullableVector<Int64> {
+  ) -> (NullableVector<Int64>, isPlain: Bool) {
+    var plain = true
     var vector = NullableVector(values: [Int64](repeating: 0, count: rowCount))
     for r in 0..<rowCount {
       let (p, n) = view(r)
@@ -133,8 +140,9 @@ extension FieldViews {
       if isNull(p, n) {
         if let missing { refuse(r, missing) }
       } else {
-        let (inner, count, _) = scalar(r)
+        let (inner, count, quoted) = scalar(r)
         value = parse(inner, count)
+        plain = plain && !quoted
         if value == nil { refuse(r, .invalidValue) }
       }
       if let value {
@@ -144,7 +152,7 @@ extension FieldViews {
         vector.nulls[r] = 1
       }
     }
-    return vector
+    return (vector, plain)
   }
 
   private func booleans(

@@ -4,7 +4,7 @@
 /// is none; the receiver gives it back as it takes the element. Several tasks may iterate one channel: each element goes
 /// to one of them. ``finish()`` ends them once what was sent is taken.
 public final class Channel<Element: Sendable>: Sendable, AsyncSequence {
-  private struct Message: Sendable {
+  fileprivate struct Message: Sendable {
     let element: Element
     let bytes: Int
   }

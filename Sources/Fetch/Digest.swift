@@ -1,0 +1,34 @@
+import CDigest
+
+/// SHA-256 (FIPS 180-4) of bytes that come in pieces.
+///
+/// It owns its libcrypto context; one task uses it at a time.
+public final class Digest {
+  private let context: OpaquePointer?
+
+  public init() {
+    context = EVP_MD_CTX_new()
+    EVP_DigestInit_ex(context, EVP_sha256(), nil)
+  }
+
+  deinit { EVP_MD_CTX_free(context) }
+
+  public func update(_ start: UnsafePointer<UInt8>, _ count: Int) { EVP_DigestUpdate(context, start, count) }
+
+  /// The digest in hexadecimal. Call once.
+  public func finish() -> String {
+    var bytes = [UInt8](repeating: 0, count: 32)
+    EVP_DigestFinal_ex(context, &bytes, nil)
+    return bytes.map { byte in
+      let digits = Array("0123456789abcdef")
+      return String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+    }.joined()
+  }
+
+  public static func of(_ text: String) -> String {
+    let digest = Digest()
+    var text = text
+    text.withUTF8 { if let base = $0.baseAddress { digest.update(base, $0.count) } }
+    return digest.finish()
+  }
+}

@@ -1,0 +1,280 @@
+import CCurl
+import Foundation
+import Synchronization
+
+/// A request for an http or https address.
+public struct HTTPRequest: Sendable {
+  public struct Timeouts: Sendable, Hashable {
+    public var connect = Duration.seconds(10)
+    /// Without a byte.
+    public var idle = Duration.seconds(30)
+    public var total = Duration.seconds(3600)
+    public init() {}
+  }
+
+  public var url: String
+  public var headers: [(String, String)] = []
+  public var isHead = false
+  /// Ask for the bytes from here on.
+  public var offset = 0
+  public var timeouts = Timeouts()
+
+  public init(url: String) { self.url = url }
+}
+
+/// What a server says before the content.
+public struct HTTPHead: Sendable {
+  public var status: Int
+  /// The last response's headers, names in lower case.
+  public var headers: [String: String]
+
+  public var etag: String? { headers["etag"] }
+  public var lastModified: String? { headers["last-modified"] }
+  public var contentLength: Int? { headers["content-length"].flatMap { Int($0) } }
+
+  /// RFC 9110 §10.2.3: seconds, or a date.
+  public var retryAfter: Duration? {
+    guard let value = headers["retry-after"] else { return nil }
+    if let seconds = Int(value) { return .seconds(max(0, seconds)) }
+    let at = curl_getdate(value, nil)
+    return at < 0 ? nil : .seconds(max(0, at - time(nil)))
+  }
+
+  /// Of a 206: where the part begins, and how long the whole is (RFC 9110 §14.4).
+  public var contentRange: (start: Int?, total: Int?)? {
+    guard let value = headers["content-range"], value.hasPrefix("bytes ") else { return nil }
+    let parts = value.dropFirst(6).split(separator: "/")
+    guard parts.count == 2 else { return nil }
+    return (parts[0].split(separator: "-").first.flatMap { Int($0) }, Int(parts[1]))
+  }
+}
+
+public enum HTTPEvent: Sendable {
+  case head(HTTPHead)
+  /// More of the content went to the receiver.
+  case progress
+}
+
+/// Where a response's content goes; called on the client's thread. False aborts the transfer.
+public protocol HTTPReceiver: Sendable {
+  func begin(_ head: HTTPHead) -> Bool
+  func receive(_ bytes: UnsafeRawBufferPointer) -> Bool
+}
+
+/// HTTP by libcurl's multi interface, on one thread of its own. Connections are kept and used again.
+public final class HTTPClient: Sendable {
+  private struct Commands {
+    var start: [Transfer] = []
+    var cancel: [Transfer] = []
+    var isClosed = false
+  }
+  private let commands = Mutex(Commands())
+  private let multi: MultiHandle
+
+  public init() {
+    curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+    multi = MultiHandle()
+    let thread = Thread { [self] in loop() }
+    thread.name = "sluice.http"
+    thread.start()
+  }
+
+  /// Ends the thread; transfers under way are cancelled.
+  public func close() {
+    commands.withLock { $0.isClosed = true }
+    multi.wake()
+  }
+
+  /// Starts a request. The stream gives the head, then signs of progress (merged where they are not taken at once), and
+  /// ends with the transfer: it throws ``FetchError`` where that failed, whatever the status was.
+  public func send(_ request: HTTPRequest, to receiver: any HTTPReceiver) -> AsyncThrowingStream<HTTPEvent, any Error> {
+    let (stream, continuation) = AsyncThrowingStream.makeStream(of: HTTPEvent.self, bufferingPolicy: .bufferingNewest(2))
+    let transfer = Transfer(request, receiver, continuation)
+    continuation.onTermination = { [self] reason in
+      if case .cancelled = reason {
+        commands.withLock { $0.cancel.append(transfer) }
+        multi.wake()
+      }
+    }
+    commands.withLock { $0.start.append(transfer) }
+    multi.wake()
+    return stream
+  }
+
+  private func loop() {
+    var active: [OpaquePointerKey: Transfer] = [:]
+    while true {
+      let (start, cancel, isClosed) = commands.withLock { commands in
+        defer {
+          commands.start = []
+          commands.cancel = []
+        }
+        return (commands.start, commands.cancel, commands.isClosed)
+      }
+      for transfer in start {
+        if let handle = transfer.begin() {
+          curl_multi_add_handle(multi.handle, handle)
+          active[OpaquePointerKey(handle)] = transfer
+        }
+      }
+      for transfer in cancel where transfer.handle != nil { end(transfer, &active) }
+      if isClosed {
+        for transfer in active.values { end(transfer, &active) }
+        return
+      }
+      var running: Int32 = 0
+      curl_multi_perform(multi.handle, &running)
+      var left: Int32 = 0
+      while let message = curl_multi_info_read(multi.handle, &left) {
+        guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
+        let code = message.pointee.data.result
+        guard let transfer = active[OpaquePointerKey(handle)] else { continue }
+        transfer.finish(code)
+        end(transfer, &active)
+      }
+      curl_multi_poll(multi.handle, nil, 0, 1000, nil)
+    }
+  }
+
+  private func end(_ transfer: Transfer, _ active: inout [OpaquePointerKey: Transfer]) {
+    guard let handle = transfer.handle else { return }
+    curl_multi_remove_handle(multi.handle, handle)
+    active[OpaquePointerKey(handle)] = nil
+    transfer.release()
+  }
+}
+
+private struct OpaquePointerKey: Hashable {
+  let address: UnsafeMutableRawPointer
+  init(_ handle: UnsafeMutableRawPointer) { address = handle }
+}
+
+/// `@unchecked Sendable`: the handle is used by the client's thread alone, but for curl_multi_wakeup, which
+/// libcurl-thread(3) lets any thread call.
+private final class MultiHandle: @unchecked Sendable {
+  let handle: UnsafeMutableRawPointer?
+
+  init() {
+    handle = curl_multi_init()
+    _ = sluice_curl_multi_set_long(handle, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+  }
+
+  deinit { curl_multi_cleanup(handle) }
+
+  func wake() { curl_multi_wakeup(handle) }
+}
+
+/// One request's libcurl handle and what its callbacks need.
+///
+/// `@unchecked Sendable`: after `init` only the client's thread touches its state; others only pass it on.
+private final class Transfer: @unchecked Sendable {
+  private let request: HTTPRequest
+  private let receiver: any HTTPReceiver
+  private let continuation: AsyncThrowingStream<HTTPEvent, any Error>.Continuation
+  private(set) var handle: UnsafeMutableRawPointer?
+  private var list: UnsafeMutablePointer<curl_slist>?
+  private var head = HTTPHead(status: 0, headers: [:])
+  private var began = false
+  private var errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+
+  init(_ request: HTTPRequest, _ receiver: any HTTPReceiver, _ continuation: AsyncThrowingStream<HTTPEvent, any Error>.Continuation) {
+    self.request = request
+    self.receiver = receiver
+    self.continuation = continuation
+    errorText[0] = 0
+  }
+
+  deinit {
+    release()
+    errorText.deallocate()
+  }
+
+  func begin() -> UnsafeMutableRawPointer? {
+    guard let handle = curl_easy_init() else {
+      continuation.finish(throwing: FetchError.connection("libcurl gave no handle"))
+      return nil
+    }
+    self.handle = handle
+    let me = Unmanaged.passUnretained(self).toOpaque()
+    _ = sluice_curl_set_string(handle, CURLOPT_URL, request.url)
+    _ = sluice_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    _ = sluice_curl_set_string(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+    _ = sluice_curl_set_string(handle, CURLOPT_USERAGENT, "sluice/0.1")
+    for (option, value) in [
+      (CURLOPT_FOLLOWLOCATION, 1), (CURLOPT_MAXREDIRS, 10), (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0),
+      (CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.timeouts.connect)), (CURLOPT_TIMEOUT_MS, milliseconds(request.timeouts.total)),
+      (CURLOPT_LOW_SPEED_LIMIT, 1), (CURLOPT_LOW_SPEED_TIME, max(1, milliseconds(request.timeouts.idle) / 1000)),
+      (CURLOPT_BUFFERSIZE, 256 << 10),
+    ] { _ = sluice_curl_set_long(handle, option, value) }
+    if request.offset > 0 { _ = sluice_curl_set_string(handle, CURLOPT_RANGE, "\(request.offset)-") }
+    for (name, value) in request.headers { list = curl_slist_append(list, "\(name): \(value)") }
+    _ = sluice_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
+    _ = sluice_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
+    _ = sluice_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
+    _ = sluice_curl_set_pointer(handle, CURLOPT_HEADERDATA, me)
+    _ = sluice_curl_set_data(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, me in
+      guard let bytes, let me else { return 0 }
+      Unmanaged<Transfer>.fromOpaque(me).takeUnretainedValue().header(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      return size * count
+    }
+    _ = sluice_curl_set_data(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, me in
+      guard let bytes, let me else { return 0 }
+      let content = UnsafeRawBufferPointer(start: bytes, count: size * count)
+      return Unmanaged<Transfer>.fromOpaque(me).takeUnretainedValue().content(content) ? size * count : 0
+    }
+    return handle
+  }
+
+  private func milliseconds(_ duration: Duration) -> Int {
+    let parts = duration.components
+    return Int(clamping: parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000)
+  }
+
+  private func header(_ bytes: UnsafeRawBufferPointer) {
+    let line = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    if line.hasPrefix("HTTP/") {
+      head = HTTPHead(status: 0, headers: [:])
+    } else if let colon = line.firstIndex(of: ":") {
+      head.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+    }
+  }
+
+  private func announce() -> Bool {
+    if began { return true }
+    began = true
+    var status = 0
+    _ = sluice_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
+    head.status = status
+    let goesOn = receiver.begin(head)
+    continuation.yield(.head(head))
+    return goesOn
+  }
+
+  private func content(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard announce(), receiver.receive(bytes) else { return false }
+    continuation.yield(.progress)
+    return true
+  }
+
+  func finish(_ code: CURLcode) {
+    if code == CURLE_OK {
+      _ = announce()
+      continuation.finish()
+      return
+    }
+    let detail = errorText[0] != 0 ? String(cString: errorText) : String(cString: curl_easy_strerror(code))
+    switch code {
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_PEER_FAILED_VERIFICATION, CURLE_TOO_MANY_REDIRECTS:
+      continuation.finish(throwing: FetchError.address(detail))
+    default: continuation.finish(throwing: FetchError.connection(detail))
+    }
+  }
+
+  func release() {
+    if let handle { curl_easy_cleanup(handle) }
+    handle = nil
+    curl_slist_free_all(list)
+    list = nil
+    continuation.finish(throwing: CancellationError())
+  }
+}

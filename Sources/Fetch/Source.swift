@@ -1,0 +1,240 @@
+import Foundation
+import Records
+import Supervision
+import Synchronization
+
+/// Where an item's bytes are.
+public enum Source: Sendable, Hashable {
+  case file(path: String)
+  case http(url: String, headers: [HTTPHeader])
+}
+
+public struct HTTPHeader: Sendable, Hashable {
+  public var name: String
+  public var value: String
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// What is known of a source without fetching it.
+public struct SourceState: Sendable {
+  public var version: String?
+  public var size: Int?
+}
+
+/// Fetches items: from files as they are, over HTTP through a ``Spool``.
+public struct Fetcher: Sendable {
+  public struct Retry: Sendable, Hashable {
+    public var attempts = 5
+    public var backoff = Backoff(first: .milliseconds(500), longest: .seconds(60))
+    public init() {}
+  }
+
+  public enum Outcome: Sendable, Equatable {
+    /// All bytes were delivered; the version may only now be known.
+    case delivered(version: String)
+    /// The server says that the version asked about is the present one.
+    case notModified
+  }
+
+  private let http: HTTPClient
+  private let timeouts: HTTPRequest.Timeouts
+  private let retry: Retry
+  /// Told of each retry: the attempt that failed, why, and the wait.
+  private let retried: @Sendable (Int, FetchError, Duration) -> Void
+
+  /// Bytes a piece that is delivered holds at most.
+  public static let pieceBytes = 256 << 10
+
+  public init(
+    http: HTTPClient, timeouts: HTTPRequest.Timeouts, retry: Retry,
+    retried: @escaping @Sendable (Int, FetchError, Duration) -> Void
+  ) {
+    self.http = http
+    self.timeouts = timeouts
+    self.retry = retry
+    self.retried = retried
+  }
+
+  // MARK: Looking
+
+  /// A file's version and size.
+  public static func state(ofFile path: String) throws(FetchError) -> SourceState {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .file(path, code: errno) }
+    guard status.st_mode & S_IFMT != S_IFDIR else { throw .file(path, code: EISDIR) }
+    return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
+  }
+
+  /// Asks a server for an address's version and size without its content. With `known` the server may answer that
+  /// nothing changed: then the state has that version.
+  public func look(_ url: String, _ headers: [HTTPHeader], known: String?) async throws(FetchError) -> SourceState {
+    var request = HTTPRequest(url: url)
+    request.isHead = true
+    request.timeouts = timeouts
+    request.headers = headers.map { ($0.name, $0.value) } + Self.conditions(known)
+    let receiver = HeadReceiver()
+    try await Self.drain(http.send(request, to: receiver)) {}
+    guard let head = receiver.head else { throw .connection("the server gave no answer") }
+    if head.status == 304 { return SourceState(version: known, size: nil) }
+    guard head.status == 200 else { throw .status(head.status, retryAfter: head.retryAfter) }
+    let found = Spool.Description(etag: head.etag, lastModified: head.lastModified, total: head.contentLength)
+    return SourceState(version: found.version, size: head.contentLength)
+  }
+
+  private static func conditions(_ known: String?) -> [(String, String)] {
+    guard let known else { return [] }
+    if known.hasPrefix("etag:") { return [("If-None-Match", String(known.dropFirst(5)))] }
+    if known.hasPrefix("modified:") {
+      // "modified:Tue, 01 Jan 2013 00:00:00 GMT:12345": the date ends in GMT.
+      let date = known.dropFirst(9)
+      return [("If-Modified-Since", date.range(of: "GMT").map { String(date[..<$0.upperBound]) } ?? String(date))]
+    }
+    return []
+  }
+
+  private static func drain(
+    _ events: AsyncThrowingStream<HTTPEvent, any Error>, _ each: () async throws -> Void
+  ) async throws(FetchError) {
+    do {
+      for try await _ in events { try await each() }
+    } catch let error as FetchError {
+      throw error
+    } catch {
+      throw .connection("interrupted")
+    }
+  }
+
+  // MARK: Fetching
+
+  /// Delivers a file's bytes in order.
+  public func fetchFile(
+    _ path: String, digest: Digest?, _ heartbeat: Heartbeat, deliver: (ByteBuffer) async throws -> Void
+  ) async throws -> Outcome {
+    let before = try Self.state(ofFile: path)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
+    defer { close(descriptor) }
+    var offset = 0
+    while true {
+      let at = offset
+      let buffer = try await BlockingThreads.files.run {
+        let buffer = ByteBuffer(capacity: Self.pieceBytes)
+        let n = pread(descriptor, buffer.bytes, Self.pieceBytes, off_t(at))
+        guard n >= 0 else { throw FetchError.file(path, code: errno) }
+        buffer.count = n
+        return buffer
+      }
+      heartbeat.beat()
+      if buffer.count == 0 { break }
+      offset += buffer.count
+      digest?.update(buffer.bytes, buffer.count)
+      try await deliver(buffer)
+    }
+    guard let version = before.version, try Self.state(ofFile: path).version == version else { throw FetchError.changed }
+    return .delivered(version: version)
+  }
+
+  /// Delivers an address's content in order, while it arrives. A transfer that breaks goes on by Range with If-Range
+  /// after a wait; what was delivered is not delivered again.
+  ///
+  /// - Parameters:
+  ///   - known: a version that need not be fetched again.
+  ///   - digest: told all bytes, in order.
+  ///   - began: told the version as soon as the server has said it.
+  /// - Throws: ``FetchError``: permanent ones at once, transient ones after all attempts, ``FetchError/changed`` where
+  ///   bytes were delivered and the source is another now. Whatever `deliver` and `began` throw.
+  public func fetchHTTP(
+    _ url: String, _ headers: [HTTPHeader], spool: Spool, known: String?, digest: Digest?, _ heartbeat: Heartbeat,
+    began: (String?) async throws -> Void, deliver: (ByteBuffer) async throws -> Void
+  ) async throws -> Outcome {
+    var delivered = 0
+    var announced = false
+    var failures = 0
+    func pass() async throws {
+      while delivered < spool.length {
+        let buffer = ByteBuffer(capacity: Self.pieceBytes)
+        buffer.count = try spool.read(at: delivered, into: buffer.bytes, min(Self.pieceBytes, spool.length - delivered))
+        guard buffer.count > 0 else { return }
+        digest?.update(buffer.bytes, buffer.count)
+        delivered += buffer.count
+        heartbeat.beat()
+        try await deliver(buffer)
+      }
+    }
+    func announce() async throws {
+      if !announced {
+        announced = true
+        try await began(spool.version)
+      }
+    }
+    /// One request, to its end; true where the server says that nothing changed.
+    func request() async throws -> Bool {
+      let version = spool.version
+      spool.prepare()
+      var request = HTTPRequest(url: url)
+      request.timeouts = timeouts
+      request.headers = headers.map { ($0.name, $0.value) }
+      if spool.length > 0, let validator = spool.validator {
+        request.offset = spool.length
+        request.headers.append(("If-Range", validator))
+      } else {
+        request.headers += Self.conditions(known)
+      }
+      do {
+        for try await _ in http.send(request, to: spool) {
+          guard let head = spool.head, head.status == 200 || head.status == 206 else { continue }
+          if delivered > 0, head.status == 200 || spool.version != version { throw FetchError.changed }
+          try await announce()
+          try await pass()
+        }
+      } catch let error as FetchError {
+        throw spool.failure ?? error
+      }
+      guard let head = spool.head else { throw FetchError.connection("the server gave no answer") }
+      switch head.status {
+      case 200, 206:
+        if let total = spool.total, spool.length < total { throw FetchError.connection("the content ended early") }
+        spool.complete()
+        return false
+      case 304: return true
+      case 416:
+        // The server has fewer bytes than we hold: they are of another version.
+        spool.reset()
+        throw delivered > 0 ? FetchError.changed : FetchError.connection("the server refused the range")
+      default: throw FetchError.status(head.status, retryAfter: head.retryAfter)
+      }
+    }
+    while !spool.isComplete {
+      do {
+        if try await request() { return .notModified }
+      } catch let error as FetchError {
+        failures += 1
+        if case .changed = error { throw error }
+        guard error.isTransient, failures < retry.attempts else { throw error }
+        var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
+        if case .status(_, let after?) = error { wait = max(wait, after) }
+        retried(failures, error, wait)
+        try await Task.sleep(for: wait)
+      }
+    }
+    try await announce()
+    try await pass()
+    return .delivered(version: spool.version ?? "")
+  }
+}
+
+/// Keeps a response's head and drops its content.
+private final class HeadReceiver: HTTPReceiver {
+  private let kept = Mutex<HTTPHead?>(nil)
+  var head: HTTPHead? { kept.withLock { $0 } }
+
+  func begin(_ head: HTTPHead) -> Bool {
+    kept.withLock { $0 = head }
+    return true
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+}

@@ -1,0 +1,39 @@
+import GRDB
+
+/// The ledger's tables, version by version. A version that has been released is never edited: a change is a new one.
+enum Migrations {
+  static var all: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, status TEXT NOT NULL, started_at REAL NOT NULL,
+            ended_at REAL, definition TEXT NOT NULL, definition_path TEXT NOT NULL, variables TEXT NOT NULL, schema TEXT,
+            read INTEGER NOT NULL DEFAULT 0, written INTEGER NOT NULL DEFAULT 0, filtered INTEGER NOT NULL DEFAULT 0,
+            dead_lettered INTEGER NOT NULL DEFAULT 0, fetched INTEGER NOT NULL DEFAULT 0,
+            decompressed INTEGER NOT NULL DEFAULT 0, bytes_written INTEGER NOT NULL DEFAULT 0,
+            retries INTEGER NOT NULL DEFAULT 0, restarts INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT;
+          CREATE INDEX runs_by_pipeline ON runs (pipeline, id);
+          CREATE TABLE items (
+            id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, key TEXT NOT NULL, version TEXT, run INTEGER NOT NULL,
+            ordinal INTEGER NOT NULL, status TEXT NOT NULL, definition_hash TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+            read INTEGER NOT NULL DEFAULT 0, written INTEGER NOT NULL DEFAULT 0, filtered INTEGER NOT NULL DEFAULT 0,
+            dead_lettered INTEGER NOT NULL DEFAULT 0, error TEXT, UNIQUE (pipeline, key)) STRICT;
+          CREATE INDEX items_by_run ON items (run, ordinal);
+          CREATE TABLE checkpoints (
+            item INTEGER PRIMARY KEY, offset INTEGER NOT NULL, lines INTEGER NOT NULL, read INTEGER NOT NULL,
+            written INTEGER NOT NULL, filtered INTEGER NOT NULL, dead_lettered INTEGER NOT NULL, fetched INTEGER NOT NULL,
+            decompressed INTEGER NOT NULL, bytes_written INTEGER NOT NULL, part_length INTEGER NOT NULL) STRICT;
+          CREATE TABLE dead_letters (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, pipeline TEXT NOT NULL, item TEXT NOT NULL,
+            item_id INTEGER, stage TEXT NOT NULL, record INTEGER, line INTEGER, offset INTEGER, field TEXT,
+            code TEXT NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL, at REAL NOT NULL, raw BLOB NOT NULL,
+            resolved INTEGER NOT NULL DEFAULT 0) STRICT;
+          CREATE INDEX dead_letters_by_run ON dead_letters (run);
+          CREATE INDEX dead_letters_by_item ON dead_letters (item_id);
+          """)
+    }
+    return migrator
+  }
+}
