@@ -38,7 +38,7 @@ let package = Package(
     module("Parse", ["Records", "CByteScan"]),
     module("Transform", ["Records", "CRegex", "CFloatText"]),
     module("Write", ["Records", "CByteScan", "CZlib"]),
-    module("Definition", ["Supervision", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
+    module("Definition", ["Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
     module(
       "Engine",
       [

@@ -241,6 +241,25 @@ public struct Ledger: Sendable {
     }
   }
 
+  /// What a run's items come to together, up to their last checkpoints, and how many there are in each state.
+  public func totals(_ run: RunID) async throws -> (counts: RecordCounts, bytes: ByteCounts, items: [ItemStatus: Int]) {
+    try await read { db in
+      let row = try Row.fetchOne(
+        db,
+        sql: """
+          SELECT coalesce(sum(c.read), 0) AS read, coalesce(sum(c.written), 0) AS written, coalesce(sum(c.filtered), 0) AS filtered,
+          coalesce(sum(c.dead_lettered), 0) AS dead_lettered, coalesce(sum(c.fetched), 0) AS fetched,
+          coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written
+          FROM items JOIN checkpoints c ON c.item = items.id WHERE items.run = ?
+          """, arguments: [run.value])
+      let states = try Row.fetchAll(db, sql: "SELECT status, count(*) AS n FROM items WHERE run = ? GROUP BY status", arguments: [run.value])
+      var items: [ItemStatus: Int] = [:]
+      for state in states { items[ItemStatus(rawValue: state["status"]) ?? .pending] = state["n"] }
+      guard let row else { return (RecordCounts(), ByteCounts(), items) }
+      return (RecordCounts(row, prefix: ""), ByteCounts(row, prefix: ""), items)
+    }
+  }
+
   // MARK: Dead letters
 
   private static func insert(_ db: Database, _ letters: [DeadLetter]) throws {

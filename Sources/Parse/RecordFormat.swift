@@ -90,19 +90,18 @@ public struct Layout: Sendable {
 
   /// The layout of an item that begins so (without a header its columns are those of the schema, in order).
   public init(schema: Schema, beginning: Beginning, decoded: [Bool]) throws(ParseError) {
-    defer { endsInReturn = beginning.endsInReturn }
-    guard let header = beginning.header else {
-      self.init(schema: schema, columnCount: schema.fields.count, columns: Array(schema.fields.indices), decoded: decoded)
-      return
+    var columns = Array(schema.fields.indices)
+    if let header = beginning.header {
+      var positions: [String: Int] = [:]
+      for (i, name) in header.enumerated() where positions[name] == nil { positions[name] = i }
+      columns = []
+      for field in schema.fields {
+        guard let position = positions[field.name] else { throw .missingColumn(field.name, header: header) }
+        columns.append(position)
+      }
     }
-    var positions: [String: Int] = [:]
-    for (i, name) in header.enumerated() where positions[name] == nil { positions[name] = i }
-    var columns: [Int] = []
-    for field in schema.fields {
-      guard let position = positions[field.name] else { throw .missingColumn(field.name, header: header) }
-      columns.append(position)
-    }
-    self.init(schema: schema, columnCount: header.count, columns: columns, decoded: decoded)
+    self.init(schema: schema, columnCount: beginning.header?.count ?? columns.count, columns: columns, decoded: decoded)
+    endsInReturn = beginning.endsInReturn
   }
 }
 

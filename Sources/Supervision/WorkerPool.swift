@@ -13,15 +13,20 @@ public final class Heartbeat: Sendable {
   /// The unit made progress.
   public func beat() { state.withLock { $0.last = .now } }
 
+  /// From here on until ``resume()`` standing still is no fault of the worker's.
+  public func pause() { state.withLock { $0.waits += 1 } }
+
+  public func resume() {
+    state.withLock {
+      $0.waits -= 1
+      $0.last = .now
+    }
+  }
+
   /// Runs `body`, during which standing still is no fault of the worker's: it waits for room or for its input.
   public func waiting<T: Sendable>(_ body: () async throws -> T) async rethrows -> T {
-    state.withLock { $0.waits += 1 }
-    defer {
-      state.withLock {
-        $0.waits -= 1
-        $0.last = .now
-      }
-    }
+    pause()
+    defer { resume() }
     return try await body()
   }
 

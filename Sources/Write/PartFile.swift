@@ -27,8 +27,10 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
 
 /// A file being written under a temporary name in its target's folder, and put in the target's place whole.
 ///
-/// Calls block: they are made on threads for that. One task owns it at a time.
-public final class PartFile {
+/// Calls block: they are made on threads for that.
+///
+/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next.
+public final class PartFile: @unchecked Sendable {
   public let target: String
   public let path: String
   private var descriptor: Int32

@@ -1,0 +1,122 @@
+import Decompress
+import Parse
+import Supervision
+
+/// Every key that a definition may have.
+enum Declarations {
+  static let pipeline: Shape = Shape.object([
+    Key("pipeline", .name, "The pipeline's name: what the ledger knows it by.", required: true),
+    Key("description", .text, "What it is for."),
+    Key("fetch", .object(fetch), "Where the items come from.", required: true),
+    Key("decompress", .object(decompress), "How items are compressed."),
+    Key("parse", .object(parse), "How items' records are read."),
+    Key("transform", transform, "What is done to each record, step by step."),
+    Key("write", .object(write), "Where records go.", required: true),
+    Key("limits", .object(limits), "How much may go wrong, and how much memory may be used."),
+    Key("supervise", supervise, "How workers that fail are restarted."),
+  ])
+
+  static let stage: [Key] = [
+    Key("workers", .integer(atLeast: 1), "How many workers serve the stage."),
+    Key("buffer", .integer(atLeast: 1), "How many messages may wait before the stage."),
+    Key("retry", retry, "How often a unit of work is tried, and the waits between."),
+    Key("supervise", supervise, "How this stage's workers that fail are restarted."),
+  ]
+
+  static let retry: Shape = Shape.object([
+    Key("attempts", .integer(atLeast: 1), "Tries in all (default 5)."),
+    Key("backoff", .durationRange, "The first and the longest wait (default 500ms..60s): they double, with full jitter."),
+  ])
+
+  static let supervise: Shape = Shape.object([
+    Key("restart", .choice(RestartPolicy.Restart.allCases.map(\.rawValue)), "When a worker is restarted (default on_failure)."),
+    Key("max_restarts", .integer(atLeast: 0), "Restarts within the period, past which the stage gives up (default 10)."),
+    Key("within", .duration, "The period (default 60s)."),
+    Key("backoff", .durationRange, "The first and the longest wait before a restart (default 100ms..30s)."),
+    Key("watchdog", .duration, "Without progress for so long, a unit is taken from its worker (default 60s)."),
+  ])
+
+  static let source: Shape = Shape.object([
+    Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true),
+    Key("headers", .map(.text), "HTTP headers to send."),
+    Key("sha256", .text, "The SHA-256 that the content must have."),
+  ])
+
+  static let fetch: [Key] =     [
+      Key("from", .either([.list(.either([.text, source], "a path, an address, or a map with url")), .text, source], "a path, an address, or a list of them"), "Paths, globs and addresses.", required: true),
+      Key("timeout", .object([
+        Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte (default 30s)."),
+        Key("total", .duration, "For a whole transfer (default 1h)."),
+      ]), "HTTP's time limits."),
+    ] + stage
+
+  static let decompress: [Key] =     [
+      Key("format", .choice(CompressionFormat.allCases.map(\.rawValue)), "auto (by magic bytes, then by name), gzip, zlib or none."),
+      Key("on_error", .choice(OnDamage.allCases.map(\.rawValue)), "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter."),
+      Key("limits", .object([
+        Key("ratio", .integer(atLeast: 1), "How many times its size a stream may inflate to (default 1000)."),
+        Key("bytes", .byteCount, "How many bytes an item may inflate to (default 1TB)."),
+      ]), "Limits of inflation."),
+    ] + stage
+
+  static let parse: [Key] =     [
+      Key("format", .choice(ParseFormat.allCases.map(\.rawValue)), "csv, tsv or jsonl (default: by the items' names)."),
+      Key("header", .either([.boolean, .integer(atLeast: 0)], "true, false, or the number of header lines"), "Whether columns are named by a header (default true)."),
+      Key("on_bad_record", .choice(OnBadRecord.allCases.map(\.rawValue)), "What becomes of a record that can't be read (default dead_letter)."),
+      Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
+      Key("delimiter", .text, "What stands between fields, one or more characters (default a comma)."),
+      Key("quote", .either([.text, .null], "one character, or null"), "What quotes a field, or null for nothing."),
+      Key("escape", .either([.text, .null], "one character, or null"), "What makes the next character literal (default: the quote, doubled)."),
+      Key("skip_lines", .integer(atLeast: 0), "Lines before the header to pass over."),
+      Key("skip_footer_lines", .integer(atLeast: 0), "Lines at the end to pass over."),
+      Key("comment", .text, "What begins a line to pass over."),
+      Key("null_values", .list(.text), "What else than nothing is NULL."),
+      Key("trim", .boolean, "Whether blanks around fields go (default false)."),
+      Key("encoding", .choice(TextEncoding.allCases.map(\.rawValue)), "The character encoding (default utf-8; a byte order mark is honoured)."),
+      Key("record_delimiter", .choice(CSVDialect.RecordDelimiter.allCases.map(\.rawValue)), "What ends a record (default auto)."),
+      Key("ragged", .choice(CSVDialect.Ragged.allCases.map(\.rawValue)), "reject records of another width (default), or pad short ones with NULL."),
+      Key("limits", .object([Key("record", .byteCount, "How long a record may be (default 16MB).")]), "Limits of parsing."),
+    ] + stage
+
+  static let steps: Shape = Shape.list(.step([
+    Key("filter", .expression, "Keeps the records for which it is true."),
+    Key("derive", .map(.expression), "Adds fields, or gives them new values."),
+    Key("rename", .map(.text), "Old name: new name."),
+    Key("select", .list(.text), "Keeps these fields, in this order."),
+    Key("drop", .list(.text), "Takes these fields away."),
+    Key("cast", .map(.fieldType), "Gives fields another type."),
+    Key("expect", .map(.expression), "A record for which one is false is a dead letter."),
+  ]))
+
+  static let transform: Shape = Shape.either(
+    [steps, .object([Key("steps", steps, "The steps.", required: true)] + stage)], "a list of steps, or a map with steps")
+
+  static let write: [Key] =     [
+      Key("format", .choice(WriteFormat.allCases.map(\.rawValue)), "jsonl or csv (default: by the path's name)."),
+      Key("path", .text, "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed.", required: true),
+      Key("checkpoint", .object([
+        Key("every", .duration, "Time between checkpoints (default 5s)."), Key("records", .integer(atLeast: 1), "Records between checkpoints."),
+        Key("bytes", .byteCount, "Bytes between checkpoints."),
+      ]), "How much work a crash can cost."),
+    ] + stage
+
+  static let limits: [Key] = [
+    Key("dead_letters", .share, "More dead letters than this and the run exits 65 (default 0)."),
+    Key("on_exceed", .choice(OnExceed.allCases.map(\.rawValue)), "finish: write all that is good first (default). stop: at once, resumable."),
+    Key("memory", .byteCount, "What the channels may hold together (default 256MB)."),
+  ]
+}
+
+/// The formats that `parse.format` names. To add one: a case here, and its format in ``PipelineDefinition/ParseSection``.
+public enum ParseFormat: String, Sendable, CaseIterable, Codable { case csv, tsv, jsonl }
+/// The formats that `write.format` names.
+public enum WriteFormat: String, Sendable, CaseIterable, Codable { case jsonl, csv }
+public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
+  case deadLetter = "dead_letter"
+  case skip, fail
+}
+public enum OnDamage: String, Sendable, CaseIterable, Codable {
+  case failItem = "fail_item"
+  case keepRecords = "keep_records"
+}
+public enum OnExceed: String, Sendable, CaseIterable, Codable { case finish, stop }

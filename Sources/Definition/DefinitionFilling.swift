@@ -1,0 +1,206 @@
+import Decompress
+import Fetch
+import Foundation
+import Parse
+import Records
+import Supervision
+import Transform
+
+/// Putting read values where the definition has them; each already fits its shape.
+extension PipelineDefinition {
+  mutating func fill(_ value: Value, _ reader: inout DefinitionReader) {
+    name = value["pipeline"]?.text ?? ""
+    let shared = value["supervise"].map { policy($0, RestartPolicy()) } ?? RestartPolicy()
+    let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    for stageName in StageName.allCases {
+      let section = value[stageName.rawValue]
+      let usual = switch stageName {
+      case .fetch, .decompress, .write: 4
+      case .parse, .transform: cores
+      }
+      stages[stageName] = stage(section, workers: usual, shared)
+    }
+    if let fetch = value["fetch"] { fillFetch(fetch, &reader) }
+    if let decompress = value["decompress"] { fillDecompress(decompress) }
+    if let parse = value["parse"] { fillParse(parse, &reader) }
+    if let transform = value["transform"] { fillTransform(transform["steps"] ?? transform) }
+    if let write = value["write"] { fillWrite(write, &reader) }
+    if let limits = value["limits"] {
+      if let share = limits["dead_letters"]?.text.flatMap(Scalars.share) { deadLetterLimit = share }
+      if let exceed = limits["on_exceed"]?.text.flatMap(OnExceed.init) { onExceed = exceed }
+      if let bytes = limits["memory"]?.text.flatMap(Scalars.byteCount) { memory = bytes }
+    }
+    for section in ["decompress", "parse", "transform", "write"] {
+      fingerprintText += "\(section): \(value[section].map(Self.plain) ?? "")\n"
+    }
+  }
+
+  /// A value without its positions; what only says how work is done, not what comes out, is left away.
+  private static func plain(_ value: Value) -> String {
+    switch value {
+    case .scalar(let text, _): "\(text.debugDescription)"
+    case .null: "null"
+    case .list(let elements, _): "[\(elements.map(plain).joined(separator: ","))]"
+    case .map(let entries, _):
+      "{\(entries.filter { !["workers", "buffer", "retry", "supervise", "checkpoint"].contains($0.key) }.map { "\($0.key.debugDescription):\(plain($0.value))" }.joined(separator: ","))}"
+    }
+  }
+
+  private func policy(_ value: Value, _ base: RestartPolicy) -> RestartPolicy {
+    var policy = base
+    if let restart = value["restart"]?.text.flatMap(RestartPolicy.Restart.init) { policy.restart = restart }
+    if let most = value["max_restarts"]?.text.flatMap({ Int($0) }) { policy.maxRestarts = most }
+    if let within = value["within"]?.text.flatMap(Scalars.duration) { policy.within = within }
+    if let (first, longest) = value["backoff"]?.text.flatMap(Scalars.durationRange) { policy.backoff = Backoff(first: first, longest: longest) }
+    if let watchdog = value["watchdog"]?.text.flatMap(Scalars.duration) { policy.watchdog = watchdog }
+    return policy
+  }
+
+  private func stage(_ section: Value?, workers: Int, _ shared: RestartPolicy) -> Stage {
+    var stage = Stage(workers: workers, buffer: 8, attempts: 5, policy: shared)
+    if let count = section?["workers"]?.text.flatMap({ Int($0) }) { stage.workers = count }
+    if let count = section?["buffer"]?.text.flatMap({ Int($0) }) { stage.buffer = count }
+    if let count = section?["retry"]?["attempts"]?.text.flatMap({ Int($0) }) { stage.attempts = count }
+    if let own = section?["supervise"] { stage.policy = policy(own, shared) }
+    return stage
+  }
+
+  private mutating func fillFetch(_ fetch: Value, _ reader: inout DefinitionReader) {
+    if let timeout = fetch["timeout"] {
+      if let connect = timeout["connect"]?.text.flatMap(Scalars.duration) { timeouts.connect = connect }
+      if let idle = timeout["idle"]?.text.flatMap(Scalars.duration) { timeouts.idle = idle }
+      if let total = timeout["total"]?.text.flatMap(Scalars.duration) { timeouts.total = total }
+    }
+    fetchRetry.attempts = stage(.fetch).attempts
+    if let (first, longest) = fetch["retry"]?["backoff"]?.text.flatMap(Scalars.durationRange) {
+      fetchRetry.backoff = Backoff(first: first, longest: longest)
+    }
+    for element in fetch["from"]?.elements ?? [] {
+      let url = element["url"] ?? element
+      guard let pattern = url.text else { continue }
+      let headers = element["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
+      var entry = Entry(pattern: pattern, headers: headers, sha256: element["sha256"]?.text?.lowercased())
+      if !entry.isHTTP, let scheme = pattern.range(of: "://") {
+        if pattern.hasPrefix("file://") {
+          entry.pattern = String(pattern[scheme.upperBound...])
+        } else {
+          reader.report(url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
+        }
+      }
+      if let sum = entry.sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
+        reader.report((element["sha256"] ?? element).position.diagnostic("a SHA-256 has 64 hexadecimal digits, and this has \(sum.count) characters"))
+      }
+      if headers.contains(where: { ($0.name + $0.value).contains { $0 == "\n" || $0 == "\r\n" || $0 == "\r" } }) {
+        reader.report(element.position.diagnostic("a header can't hold a line end"))
+      }
+      entries.append(entry)
+    }
+    if entries.isEmpty, let from = fetch["from"] { reader.report(from.position.diagnostic("the list is empty; name at least one path or address")) }
+  }
+
+  private mutating func fillDecompress(_ value: Value) {
+    if let format = value["format"]?.text.flatMap(CompressionFormat.init) { compression = format }
+    if let damage = value["on_error"]?.text.flatMap(OnDamage.init) { onDamage = damage }
+    if let ratio = value["limits"]?["ratio"]?.text.flatMap({ Int($0) }) { decompressLimits.ratio = ratio }
+    if let bytes = value["limits"]?["bytes"]?.text.flatMap(Scalars.byteCount) { decompressLimits.bytes = bytes }
+  }
+
+  private mutating func fillParse(_ value: Value, _ reader: inout DefinitionReader) {
+    parseFormat = value["format"]?.text.flatMap(ParseFormat.init)
+    if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
+    if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
+    if let text = value["encoding"]?.text.flatMap(TextEncoding.init) { encoding = text }
+    if let list = value["fields"] {
+      fields = Schema(list.entries.compactMap { entry in
+        entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
+      })
+      if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }
+    }
+    fillDialect(value, &reader)
+  }
+
+  private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
+    if parseFormat == .jsonl {
+      for key in ["header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "trim", "ragged", "record_delimiter"] {
+        if let entry = value.entries.first(where: { $0.key == key }) { reader.report(entry.at.diagnostic("\(key) is for csv and tsv, and the format is jsonl")) }
+      }
+    }
+    switch value["header"]?.text {
+    case "true"?, nil: dialect.headerLines = 1
+    case "false"?: dialect.headerLines = 0
+    case let lines?: dialect.headerLines = Int(lines) ?? 1
+    }
+    if let delimiter = value["delimiter"] {
+      dialect.delimiter = Array((delimiter.text ?? "").utf8)
+      if dialect.delimiter.isEmpty || dialect.delimiter.contains(0x0A) || dialect.delimiter.contains(0x0D) {
+        reader.report(delimiter.position.diagnostic("a delimiter is one or more characters, and no line end"))
+        dialect.delimiter = [0x2C]
+      }
+    }
+    dialect.quote = byte(value["quote"], "quote", default: 0x22, &reader)
+    dialect.escape = byte(value["escape"], "escape", default: dialect.quote, &reader)
+    if let lines = value["skip_lines"]?.text.flatMap({ Int($0) }) { dialect.skipLines = lines }
+    if let lines = value["skip_footer_lines"]?.text.flatMap({ Int($0) }) { dialect.skipFooterLines = lines }
+    if let comment = value["comment"]?.text, !comment.isEmpty { dialect.comment = Array(comment.utf8) }
+    if let nulls = value["null_values"] { dialect.nullValues = nulls.elements.compactMap { $0.text.map { Array($0.utf8) } }.filter { !$0.isEmpty } }
+    if let trim = value["trim"]?.text { dialect.trim = trim == "true" }
+    if let delimiter = value["record_delimiter"]?.text.flatMap(CSVDialect.RecordDelimiter.init) { dialect.recordDelimiter = delimiter }
+    if let ragged = value["ragged"]?.text.flatMap(CSVDialect.Ragged.init) { dialect.ragged = ragged }
+  }
+
+  private func byte(_ value: Value?, _ key: String, default usual: UInt8?, _ reader: inout DefinitionReader) -> UInt8? {
+    guard let value else { return usual }
+    guard case .scalar(let text, let place) = value else { return nil }
+    if text.utf8.count != 1 { reader.report(place.diagnostic("\(key) is one ASCII character, or null for none")) }
+    return text.utf8.first
+  }
+
+  private mutating func fillTransform(_ value: Value) {
+    for step in value.elements {
+      guard let entry = step.entries.first else { continue }
+      let pairs = entry.value.entries
+      let texts = pairs.map { (name: $0.key, expression: $0.value.text ?? "") }
+      var places = pairs.map { (name: $0.at, value: $0.value.position) }
+      switch entry.key {
+      case "filter":
+        steps.append(.filter(entry.value.text ?? ""))
+        places = [(entry.at, entry.value.position)]
+      case "derive": steps.append(.derive(texts))
+      case "rename": steps.append(.rename(texts.map { (from: $0.name, to: $0.expression) }))
+      case "expect": steps.append(.expect(texts))
+      case "cast":
+        steps.append(.cast(texts.compactMap { pair in FieldType.parse(pair.expression).map { (name: pair.name, type: $0.type) } }))
+      case "select", "drop":
+        let names = entry.value.elements.compactMap(\.text)
+        steps.append(entry.key == "select" ? .select(names) : .drop(names))
+        places = entry.value.elements.map { ($0.position, $0.position) }
+      default: continue
+      }
+      stepPositions.append(places)
+    }
+  }
+
+  private mutating func fillWrite(_ value: Value, _ reader: inout DefinitionReader) {
+    writePath = value["path"]?.text ?? ""
+    if let rule = value["checkpoint"] {
+      if let every = rule["every"]?.text.flatMap(Scalars.duration) { checkpoint.every = every }
+      if let records = rule["records"]?.text.flatMap({ Int($0) }) { checkpoint.records = records }
+      if let bytes = rule["bytes"]?.text.flatMap(Scalars.byteCount) { checkpoint.bytes = bytes }
+    }
+    let bare = writePath.hasSuffix(".gz") ? String(writePath.dropLast(3)) : writePath
+    if let format = value["format"]?.text.flatMap(WriteFormat.init) { writeFormat = format } else { writeFormat = bare.hasSuffix(".csv") ? .csv : .jsonl }
+    guard let path = value["path"] else { return }
+    if writePath.isEmpty || writePath.hasSuffix("/") { reader.report(path.position.diagnostic("write.path is a file, and this is none")) }
+    var rest = writePath[...]
+    while let open = rest.firstIndex(of: "{") {
+      guard let close = rest[open...].firstIndex(of: "}") else { break }
+      let word = String(rest[rest.index(after: open)..<close])
+      let known = ["item.stem", "item.name", "run.id", "run.date"]
+      if !known.contains(word) {
+        let near = Spelling.nearest(to: word, among: known).map { "; did you mean {\($0)}?" } ?? "; there are {\(known.joined(separator: "}, {"))}"
+        reader.report(path.position.diagnostic("“{\(word)}” stands for nothing\(near)"))
+      }
+      rest = rest[rest.index(after: close)...]
+    }
+  }
+}

@@ -1,0 +1,291 @@
+import Foundation
+import Transform
+import Yams
+
+/// Where a value stands.
+struct Position: Sendable {
+  var line: Int
+  var column: Int
+  var length: Int
+  /// Whether the text stands in the file as it is, so that a place in it is a place in the file.
+  var isVerbatim = false
+
+  func diagnostic(_ message: String) -> Diagnostic { Diagnostic(message, line: line, column: column, length: length) }
+}
+
+/// A key of a map with its value.
+struct Entry {
+  var key: String
+  /// Where the key stands.
+  var at: Position
+  var value: Value
+}
+
+/// A value that fits its shape.
+indirect enum Value {
+  case scalar(String, Position)
+  case null(Position)
+  case list([Value], Position)
+  case map([Entry], Position)
+
+  var position: Position {
+    switch self {
+    case .scalar(_, let p), .null(let p), .list(_, let p), .map(_, let p): p
+    }
+  }
+  var text: String? {
+    if case .scalar(let text, _) = self { return text }
+    return nil
+  }
+  var entries: [Entry] {
+    if case .map(let entries, _) = self { return entries }
+    return []
+  }
+  var elements: [Value] {
+    if case .list(let elements, _) = self { return elements }
+    return [self]
+  }
+  subscript(_ key: String) -> Value? { entries.first { $0.key == key }?.value }
+}
+
+/// Reads YAML by shapes, collecting everything that is wrong.
+struct DefinitionReader {
+  private(set) var diagnostics: [Diagnostic] = []
+  /// Values that came from the environment, by the name that stands for them in what is shown.
+  private(set) var secrets: [String: String] = [:]
+  private let lines: [Substring]
+  private let variables: [String: String]
+  private let environment: [String: String]
+
+  init(text: String, variables: [String: String], environment: [String: String]) {
+    lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    self.variables = variables
+    self.environment = environment
+  }
+
+  mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+
+  mutating func read(_ text: String) -> Value? {
+    do {
+      guard let node = try Yams.compose(yaml: text) else {
+        report(Diagnostic("the file is empty; a definition needs at least pipeline, fetch and write", line: 1, column: 1))
+        return nil
+      }
+      return read(node, .init(line: 1, column: 1, length: 1), Declarations.pipeline)
+    } catch let error as YamlError {
+      report(Self.diagnostic(error))
+      return nil
+    } catch {
+      report(Diagnostic("not YAML: \(error)", line: 1, column: 1))
+      return nil
+    }
+  }
+
+  private static func diagnostic(_ error: YamlError) -> Diagnostic {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+      return Diagnostic("not YAML: \(problem)", line: mark.line, column: mark.column)
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let mark = context.mark
+      return Diagnostic("the key “\(duplicates.first.map { "\($0)" } ?? "")” stands twice", line: mark.line, column: mark.column)
+    default: return Diagnostic("not YAML: \(error)", line: 1, column: 1)
+    }
+  }
+
+  private func position(_ node: Yams.Node, _ fallback: Position) -> Position {
+    guard let mark = node.mark else { return fallback }
+    var place = Position(line: mark.line, column: mark.column, length: 1)
+    guard case .scalar(let scalar) = node, mark.line >= 1, mark.line <= lines.count else { return place }
+    let rest = lines[mark.line - 1].dropFirst(mark.column - 1)
+    place.length = max(1, scalar.string.count)
+    if rest.hasPrefix(scalar.string) {
+      place.isVerbatim = true
+    } else if scalar.style == .singleQuoted || scalar.style == .doubleQuoted {
+      place.isVerbatim = rest.dropFirst().hasPrefix(scalar.string)
+      if place.isVerbatim { place.column += 1 }
+    }
+    return place
+  }
+
+  // MARK: Shapes
+
+  private mutating func read(_ node: Yams.Node, _ parent: Position, _ shape: Shape) -> Value? {
+    let place = position(node, parent)
+    switch shape {
+    case .either(let shapes, _): return either(node, place, shapes, shape)
+    case .object(let keys): return object(node, place, keys, shape)
+    case .step(let keys):
+      guard let value = object(node, place, keys, shape) else { return nil }
+      if value.entries.count != 1 {
+        report(place.diagnostic("a step has one key, and this one has \(value.entries.count); begin each with a dash"))
+        return nil
+      }
+      return value
+    case .list(let element):
+      guard case .sequence(let sequence) = node else { return mismatch(node, place, shape) }
+      return .list(sequence.compactMap { read($0, place, element) }, place)
+    case .map(let valueShape):
+      guard case .mapping(let mapping) = node else { return mismatch(node, place, shape) }
+      var entries: [Entry] = []
+      for (key, value) in mapping {
+        let at = position(key, place)
+        if let value = read(value, at, valueShape) { entries.append(Entry(key: key.scalar?.string ?? "", at: at, value: value)) }
+      }
+      return .map(entries, place)
+    case .null:
+      guard isNull(node) else { return mismatch(node, place, shape) }
+      return .null(place)
+    default: return scalar(node, place, shape)
+    }
+  }
+
+  private func isNull(_ node: Yams.Node) -> Bool { node.null != nil }
+
+  private func isLike(_ node: Yams.Node, _ shape: Shape) -> Bool {
+    switch (node, shape) {
+    case (.sequence, .list), (.mapping, .map), (.mapping, .object), (.mapping, .step): return true
+    case (.scalar, .null): return isNull(node)
+    case (.scalar(let scalar), .boolean): return scalar.string == "true" || scalar.string == "false"
+    case (.scalar(let scalar), .integer): return Int(scalar.string) != nil
+    case (.scalar, .list), (.scalar, .map), (.scalar, .object), (.scalar, .step): return false
+    case (.scalar, .either(let shapes, _)), (.mapping, .either(let shapes, _)): return shapes.contains { isLike(node, $0) }
+    case (.scalar, _): return !isNull(node)
+    default: return false
+    }
+  }
+
+  private mutating func either(_ node: Yams.Node, _ place: Position, _ shapes: [Shape], _ shape: Shape) -> Value? {
+    guard let fitting = shapes.first(where: { isLike(node, $0) }) else { return mismatch(node, place, shape) }
+    return read(node, place, fitting)
+  }
+
+  private mutating func mismatch(_ node: Yams.Node, _ place: Position, _ shape: Shape) -> Value? {
+    let found: String
+    switch node {
+    case .mapping: found = "a map"
+    case .sequence: found = "a list"
+    case .scalar(let scalar): found = isNull(node) ? "nothing" : "“\(scalar.string)”"
+    default: found = "an alias"
+    }
+    report(place.diagnostic("expected \(shape.expected), found \(found)"))
+    return nil
+  }
+
+  private mutating func object(_ node: Yams.Node, _ place: Position, _ keys: [Key], _ shape: Shape) -> Value? {
+    guard case .mapping(let mapping) = node else { return mismatch(node, place, shape) }
+    var entries: [Entry] = []
+    var seen: Set<String> = []
+    for (keyNode, valueNode) in mapping {
+      let at = position(keyNode, place)
+      let name = keyNode.scalar?.string ?? ""
+      guard let key = keys.first(where: { $0.name == name }) else {
+        let near = Spelling.nearest(to: name, among: keys.map(\.name))
+        let hint = near.map { "did you mean “\($0)”?" } ?? "there are \(keys.map(\.name).joined(separator: ", "))"
+        report(at.diagnostic("there is no key “\(name)” here; \(hint)"))
+        continue
+      }
+      seen.insert(name)
+      if let value = read(valueNode, at, key.shape) { entries.append(Entry(key: name, at: at, value: value)) }
+    }
+    for key in keys where key.isRequired && !seen.contains(key.name) {
+      report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)"))
+    }
+    return .map(entries, place)
+  }
+
+  private mutating func scalar(_ node: Yams.Node, _ place: Position, _ shape: Shape) -> Value? {
+    guard case .scalar(let scalar) = node, !isNull(node) else { return mismatch(node, place, shape) }
+    guard let text = expand(scalar.string, place) else { return nil }
+    var place = place
+    if text != scalar.string { place.isVerbatim = false }
+    let fits: Bool
+    switch shape {
+    case .name: fits = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+    case .boolean: fits = text == "true" || text == "false"
+    case .integer(let least): fits = Int(text).map { $0 >= least } ?? false
+    case .duration: fits = Scalars.duration(text) != nil
+    case .durationRange: fits = Scalars.durationRange(text) != nil
+    case .byteCount: fits = Scalars.byteCount(text) != nil
+    case .share: fits = Scalars.share(text) != nil
+    case .fieldType: fits = FieldType.parse(text) != nil
+    case .choice(let words):
+      fits = words.contains(text)
+      if !fits, let near = Spelling.nearest(to: text, among: words) {
+        report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”; did you mean “\(near)”?"))
+        return nil
+      }
+    default: fits = true
+    }
+    guard fits else {
+      report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”"))
+      return nil
+    }
+    return .scalar(text, place)
+  }
+
+  private func redact(_ text: String) -> String { Redactor(secrets: secrets).redact(text) }
+
+  // MARK: Variables
+
+  /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`.
+  private mutating func expand(_ text: String, _ place: Position) -> String? {
+    guard text.contains("${") else { return text }
+    var out = ""
+    var rest = text[...]
+    var failed = false
+    while let open = rest.range(of: "${") {
+      out += rest[..<open.lowerBound]
+      let offset = text.distance(from: text.startIndex, to: open.lowerBound)
+      guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
+        report(at(place, offset, 2).diagnostic("“${” is not closed by “}”"))
+        return nil
+      }
+      let inner = rest[open.upperBound..<close]
+      if let value = variable(inner, at(place, offset, inner.count + 3)) { out += value } else { failed = true }
+      rest = rest[rest.index(after: close)...]
+    }
+    return failed ? nil : out + rest
+  }
+
+  private func at(_ place: Position, _ offset: Int, _ length: Int) -> Position {
+    guard place.isVerbatim else { return place }
+    return Position(line: place.line, column: place.column + offset, length: length)
+  }
+
+  private mutating func variable(_ inner: Substring, _ place: Position) -> String? {
+    let name = inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+    let tail = inner.dropFirst(name.count)
+    guard !name.isEmpty, tail.isEmpty || tail.hasPrefix(":-") || tail.hasPrefix(":?") else {
+      report(place.diagnostic("“${\(inner)}” is no variable; write ${NAME}, ${NAME:-default} or ${NAME:?message}"))
+      return nil
+    }
+    if let value = variables[String(name)] { return value }
+    if let value = environment[String(name)], !(value.isEmpty && !tail.isEmpty) {
+      secrets[value] = "${\(name)}"
+      return value
+    }
+    if tail.hasPrefix(":-") { return String(tail.dropFirst(2)) }
+    let message = tail.hasPrefix(":?") && tail.count > 2 ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
+    report(place.diagnostic(message))
+    return nil
+  }
+}
+
+/// Puts `${NAME}` in the place of values that came from the environment, in anything that is shown or kept.
+public struct Redactor: Sendable {
+  private let secrets: [(value: String, name: String)]
+
+  /// - Parameter secrets: names by values.
+  public init(secrets: [String: String]) {
+    // Short values would hide half of every message, and hide nothing that can't be guessed.
+    self.secrets = secrets.filter { $0.key.count >= 4 }.map { ($0.key, $0.value) }.sorted { $0.value.count > $1.value.count }
+  }
+
+  public func redact(_ text: String) -> String {
+    var text = text
+    for secret in secrets where text.contains(secret.value) {
+      text = text.replacingOccurrences(of: secret.value, with: secret.name)
+    }
+    return text
+  }
+}

@@ -1,0 +1,40 @@
+/// One thing that is wrong in a definition, and where.
+public struct Diagnostic: Error, Sendable, Hashable {
+  public var message: String
+  /// From 1.
+  public var line: Int
+  public var column: Int
+  public var length: Int
+
+  public init(_ message: String, line: Int, column: Int, length: Int = 1) {
+    self.message = message
+    self.line = line
+    self.column = column
+    self.length = length
+  }
+}
+
+/// All that is wrong in a definition; it was not accepted.
+public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
+  public var file: String
+  public var text: String
+  public var diagnostics: [Diagnostic]
+
+  /// `file:line:column: error: message`, the line and a caret under the place, for each.
+  public var description: String {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    return sorted.map { diagnostic in
+      var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message)"
+      guard diagnostic.line >= 1, diagnostic.line <= lines.count else { return out }
+      let line = lines[diagnostic.line - 1]
+      let number = String(diagnostic.line)
+      let margin = String(repeating: " ", count: number.count)
+      let caret = String(repeating: "^", count: max(1, min(diagnostic.length, line.count - diagnostic.column + 2)))
+      // Tabs are kept so that the caret stands under its place.
+      let before = line.prefix(max(0, diagnostic.column - 1)).map { $0 == "\t" ? "\t" : " " }.joined()
+      out += "\n \(number) | \(line)\n \(margin) | \(before)\(caret)"
+      return out
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,166 @@
+import Decompress
+import Fetch
+import Foundation
+import Parse
+import Records
+import Supervision
+import Transform
+import Write
+
+/// A pipeline, loaded and checked.
+public struct PipelineDefinition: Sendable {
+  public struct Stage: Sendable {
+    public var workers: Int
+    public var buffer: Int
+    public var attempts: Int
+    public var policy: RestartPolicy
+  }
+
+  public struct Entry: Sendable {
+    public var pattern: String
+    public var headers: [HTTPHeader]
+    public var sha256: String?
+    public var isHTTP: Bool { pattern.hasPrefix("http://") || pattern.hasPrefix("https://") }
+  }
+
+  public struct CheckpointRule: Sendable {
+    public var every = Duration.seconds(5)
+    public var records = Int.max
+    public var bytes = Int.max
+  }
+
+  public internal(set) var name = ""
+  /// The file, and the folder that its paths are relative to.
+  public internal(set) var file: String
+  public internal(set) var folder: String
+  public internal(set) var text: String
+  public internal(set) var variables: [String: String]
+  public internal(set) var redactor = Redactor(secrets: [:])
+
+  public internal(set) var entries: [Entry] = []
+  public internal(set) var timeouts = HTTPRequest.Timeouts()
+  public internal(set) var fetchRetry = Fetcher.Retry()
+  public internal(set) var compression = CompressionFormat.auto
+  public internal(set) var onDamage = OnDamage.failItem
+  public internal(set) var decompressLimits = DecompressLimits()
+  public internal(set) var parseFormat: ParseFormat?
+  public internal(set) var dialect = CSVDialect()
+  public internal(set) var encoding = TextEncoding.utf8
+  public internal(set) var recordLimit = 16_000_000
+  public internal(set) var onBadRecord = OnBadRecord.deadLetter
+  /// Nil where fields are to be inferred.
+  public internal(set) var fields: Schema?
+  public internal(set) var steps: [TransformStep] = []
+  public internal(set) var writeFormat = WriteFormat.jsonl
+  public internal(set) var writePath = ""
+  public internal(set) var checkpoint = CheckpointRule()
+  public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
+  public internal(set) var onExceed = OnExceed.finish
+  public internal(set) var memory = 256_000_000
+  public internal(set) var stages: [StageName: Stage] = [:]
+
+  /// Where each step's entries stand, for errors that only show once the schema is known.
+  var stepPositions: [[(name: Position, value: Position)]] = []
+  /// The values of parse, transform and write: where they differ, output differs.
+  var fingerprintText = ""
+
+  public enum StageName: String, Sendable, CaseIterable { case fetch, decompress, parse, transform, write }
+
+  /// What an item's output depends on besides the item.
+  public var fingerprint: String { Digest.of(fingerprintText) }
+
+  public func stage(_ name: StageName) -> Stage {
+    stages[name] ?? Stage(workers: 1, buffer: 8, attempts: 5, policy: RestartPolicy())
+  }
+
+  /// Whether each item has a file of its own.
+  public var writesPerItem: Bool { writePath.contains("{item.") }
+
+  /// Loads a file.
+  ///
+  /// - Throws: ``DefinitionErrors`` with everything that is wrong.
+  public static func load(
+    path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(DefinitionErrors) -> PipelineDefinition {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      let reason = FileManager.default.fileExists(atPath: path) ? "can't read the definition" : "there is no such definition"
+      throw DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, line: 1, column: 1)])
+    }
+    return try load(text: String(decoding: data, as: UTF8.self), path: path, variables: variables, environment: environment)
+  }
+
+  /// Loads a text as the file at `path`.
+  public static func load(
+    text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(DefinitionErrors) -> PipelineDefinition {
+    let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
+    var definition = PipelineDefinition(
+      file: absolute, folder: (absolute as NSString).deletingLastPathComponent, text: text, variables: variables)
+    var reader = DefinitionReader(text: text, variables: variables, environment: environment)
+    if let value = reader.read(text) {
+      definition.fill(value, &reader)
+      definition.redactor = Redactor(secrets: reader.secrets)
+      if reader.diagnostics.isEmpty, let fields = definition.fields {
+        for diagnostic in definition.compile(fields).diagnostics { reader.report(diagnostic) }
+      }
+    }
+    guard reader.diagnostics.isEmpty else {
+      throw DefinitionErrors(file: path, text: text, diagnostics: reader.diagnostics)
+    }
+    return definition
+  }
+
+  private init(file: String, folder: String, text: String, variables: [String: String]) {
+    self.file = file
+    self.folder = folder
+    self.text = text
+    self.variables = variables
+  }
+
+  /// The transform checked against a schema, and what is wrong in it, placed in the file.
+  func compile(_ schema: Schema) -> (plan: TransformPlan, diagnostics: [Diagnostic]) {
+    let (plan, errors) = TransformPlan.compile(steps, input: schema)
+    let diagnostics = errors.map { error -> Diagnostic in
+      let places = stepPositions[error.step][error.entry]
+      var place = error.isName ? places.name : places.value
+      if place.isVerbatim, !error.isName {
+        place.column += error.error.offset
+        place.length = error.error.length
+      }
+      return place.diagnostic(error.error.message)
+    }
+    return (plan, diagnostics)
+  }
+
+  /// The transform for records of this schema.
+  ///
+  /// - Throws: ``DefinitionErrors``.
+  public func transformPlan(for schema: Schema) throws(DefinitionErrors) -> TransformPlan {
+    let (plan, diagnostics) = compile(schema)
+    guard diagnostics.isEmpty else { throw DefinitionErrors(file: file, text: text, diagnostics: diagnostics) }
+    return plan
+  }
+
+  /// The format of items' records; `name` is an item's, for where none is given.
+  public func recordFormat(itemName: String) -> any RecordFormat {
+    let bare = itemName.lowercased()
+    let format = parseFormat ?? (bare.contains(".jsonl") || bare.contains(".ndjson") ? .jsonl : bare.contains(".tsv") ? .tsv : .csv)
+    switch format {
+    case .jsonl: return JSONLines()
+    case .csv: return CSV(dialect, recordLimit: recordLimit)
+    case .tsv:
+      var tabs = dialect
+      if tabs.delimiter == [0x2C] { tabs.delimiter = [0x09] }
+      return CSV(tabs, recordLimit: recordLimit)
+    }
+  }
+
+  public var encoder: any RecordEncoder {
+    switch writeFormat {
+    case .jsonl: JSONLinesEncoder()
+    case .csv: CSVEncoder()
+    }
+  }
+
+  public var compressesOutput: Bool { writePath.hasSuffix(".gz") }
+}

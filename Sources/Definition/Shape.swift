@@ -1,0 +1,111 @@
+import Foundation
+
+/// What a place in a definition may hold. The loader reads by it and the JSON Schema is made from it.
+indirect enum Shape: Sendable {
+  case text
+  case name
+  case boolean
+  case integer(atLeast: Int)
+  /// `500ms`, `10s`, `5m`, `1h`, `2d`.
+  case duration
+  /// `500ms..60s`.
+  case durationRange
+  /// `256MB`, `1GiB`, `1000`.
+  case byteCount
+  /// `0.1%` or `10`.
+  case share
+  case choice([String])
+  case expression
+  case fieldType
+  case null
+  case list(Shape)
+  /// Keys of the user's own, in order.
+  case map(Shape)
+  case object([Key])
+  /// A map with exactly one of these keys.
+  case step([Key])
+  /// The first that fits; the words say what they are together.
+  case either([Shape], String)
+
+  var expected: String {
+    switch self {
+    case .text: "text"
+    case .name: "a name of letters, digits, - and _"
+    case .boolean: "true or false"
+    case .integer(let least): "a whole number from \(least) up"
+    case .duration: "a duration like 500ms, 10s, 5m or 1h"
+    case .durationRange: "two durations like 500ms..60s"
+    case .byteCount: "a size like 256MB, 1GiB or 1000"
+    case .share: "a count like 10 or a share like 0.1%"
+    case .choice(let words): words.count == 1 ? words[0] : "one of \(words.joined(separator: ", "))"
+    case .expression: "an SQL expression"
+    case .fieldType: "a type (bigint, double, boolean, text, timestamp, date, json), perhaps with not null"
+    case .null: "null"
+    case .list: "a list"
+    case .map: "a map"
+    case .object: "a map"
+    case .step(let keys): "a step: one of \(keys.map(\.name).joined(separator: ", "))"
+    case .either(_, let words): words
+    }
+  }
+}
+
+/// A key of a map in a definition.
+struct Key: Sendable {
+  let name: String
+  let shape: Shape
+  let doc: String
+  let isRequired: Bool
+
+  init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false) {
+    self.name = name
+    self.shape = shape
+    self.doc = doc
+    isRequired = required
+  }
+}
+
+extension Shape {
+  /// This shape in JSON Schema (draft 2020-12).
+  func schema() -> [String: Any] {
+    switch self {
+    case .text, .expression: ["type": ["string", "number", "boolean"]]
+    case .name: ["type": "string", "pattern": "^[A-Za-z0-9_-]+$"]
+    case .boolean: ["type": "boolean"]
+    case .integer(let least): ["type": "integer", "minimum": least]
+    case .duration: ["type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"]
+    case .durationRange: ["type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)\\.\\.[0-9.]+(ms|s|m|h|d)$"]
+    case .byteCount: ["type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? ?([KMGT]i?)?B?$"]
+    case .share: ["type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)?%?$"]
+    case .choice(let words): ["enum": words]
+    case .fieldType: ["type": "string", "pattern": "^(bigint|double|boolean|text|timestamp|date|json)( not null)?$"]
+    case .null: ["type": "null"]
+    case .list(let element): ["type": "array", "items": element.schema()]
+    case .map(let value): ["type": "object", "additionalProperties": value.schema()]
+    case .object(let keys): Self.schema(keys)
+    case .step(let keys):
+      Self.schema(keys).merging(["minProperties": 1, "maxProperties": 1]) { $1 }
+    case .either(let shapes, _): ["anyOf": shapes.map { $0.schema() }]
+    }
+  }
+
+  private static func schema(_ keys: [Key]) -> [String: Any] {
+    var properties: [String: Any] = [:]
+    for key in keys { properties[key.name] = key.shape.schema().merging(["description": key.doc]) { $1 } }
+    var out: [String: Any] = ["type": "object", "properties": properties, "additionalProperties": false]
+    let required = keys.filter(\.isRequired).map(\.name)
+    if !required.isEmpty { out["required"] = required }
+    return out
+  }
+}
+
+/// The JSON Schema of definitions, for editors.
+public enum DefinitionSchema {
+  public static func json() throws -> String {
+    var schema = Declarations.pipeline.schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Sluice pipeline"
+    let data = try JSONSerialization.data(withJSONObject: schema, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: data, as: UTF8.self)
+  }
+}

@@ -1,0 +1,166 @@
+import Definition
+import Fetch
+import Foundation
+import Ledger
+import Records
+import Supervision
+import Synchronization
+
+/// One source object that a run works on.
+struct Item: Sendable {
+  var key: String
+  /// The last part of its path or address.
+  var name: String
+  var source: Source
+  var sha256: String?
+
+  /// The name without what says how it is compressed and written.
+  var stem: String {
+    var stem = name
+    for suffixes in [[".gz", ".gzip", ".zz", ".zlib"], [".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"]] {
+      if let suffix = suffixes.first(where: { stem.lowercased().hasSuffix($0) }), stem.count > suffix.count {
+        stem = String(stem.dropLast(suffix.count))
+      }
+    }
+    return stem
+  }
+}
+
+/// An item that a run will work on, and from where.
+struct PlannedItem: Sendable {
+  var item: Item
+  var id: ItemID
+  var ordinal: Int
+  /// The output file; the same for all where the run has one.
+  var target: String
+  /// Where the item's share of the part begins.
+  var base = 0
+  /// Where to go on, or the start.
+  var start: Checkpoint
+  /// The version that `start` is of.
+  var startVersion: String?
+  /// A version that need not be fetched again.
+  var knownVersion: String?
+}
+
+/// What a chunk has become: bytes for the sink, and what happened to its records.
+struct EncodedChunk: Sendable {
+  var sequence: Int
+  var output: ByteBuffer
+  /// The end of the chunk in the decompressed item.
+  var end: Int
+  var lines: Int
+  var counts: RecordCounts
+  var letters: [DeadLetter]
+}
+
+/// What comes to write.
+enum Encoded: Sendable {
+  case chunk(EncodedChunk)
+  /// The item is whole: it has so many chunks.
+  case end(chunks: Int)
+}
+
+/// Why an item's attempt ended early.
+enum ItemFailure: Error, Sendable {
+  case fetch(FetchError)
+  case damaged(String, stage: String)
+  case worker(String, stage: String)
+  /// The run stops; the item goes on from its checkpoint later.
+  case stopped
+  /// The server says that nothing changed.
+  case unchanged
+
+  var stage: String {
+    switch self {
+    case .fetch, .stopped, .unchanged: "fetch"
+    case .damaged(_, let stage), .worker(_, let stage): stage
+    }
+  }
+  var reason: String {
+    switch self {
+    case .fetch(let error): error.description
+    case .damaged(let words, _), .worker(let words, _): words
+    case .stopped: "stopped"
+    case .unchanged: "unchanged"
+    }
+  }
+  var code: String {
+    switch self {
+    case .fetch(.checksum): "checksum_mismatch"
+    case .fetch: "fetch_failed"
+    case .damaged: "damaged_item"
+    default: "worker_failed"
+    }
+  }
+}
+
+/// One attempt at an item, as it goes through the stages: its own channels, its credits, and whether it failed.
+final class ItemTask: Sendable {
+  private struct State {
+    var failure: ItemFailure?
+    var version = ""
+    var linesBefore = 0
+    var fetchedBytes = 0
+    var decompressedBytes = 0
+    var damage: String?
+  }
+
+  let planned: PlannedItem
+  let start: Checkpoint
+  let attempt: Int
+  /// Bytes as they come, from fetch to decompress.
+  let fetched: Channel<ByteBuffer>
+  /// A chunk's credit is given back when it is written: nothing piles up behind a slow one.
+  let credits: Credits
+  /// Chunks on their way to write, in any order; bounded by `credits`.
+  let encoded: Channel<Encoded>
+  private let state = Mutex(State())
+
+  init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, chunks: Int, buffer: Int) {
+    self.planned = planned
+    self.start = start
+    self.attempt = attempt
+    fetched = Channel(messages: buffer)
+    credits = Credits(messages: chunks)
+    encoded = Channel(messages: chunks + 1)
+  }
+
+  var failure: ItemFailure? { state.withLock { $0.failure } }
+  var isFailed: Bool { failure != nil }
+
+  /// The first failure counts; all that works on the item is told.
+  func fail(_ failure: ItemFailure) {
+    let isFirst = state.withLock { state in
+      guard state.failure == nil else { return false }
+      state.failure = failure
+      return true
+    }
+    guard isFirst else { return }
+    fetched.close()
+    credits.close()
+    encoded.close()
+  }
+
+  var version: String {
+    get { state.withLock { $0.version } }
+    set { state.withLock { $0.version = newValue } }
+  }
+  var linesBefore: Int {
+    get { state.withLock { $0.linesBefore } }
+    set { state.withLock { $0.linesBefore = newValue } }
+  }
+  var fetchedBytes: Int {
+    get { state.withLock { $0.fetchedBytes } }
+    set { state.withLock { $0.fetchedBytes = newValue } }
+  }
+  /// What of a damaged item was kept is kept with this dead letter.
+  var damage: String? {
+    get { state.withLock { $0.damage } }
+    set { state.withLock { $0.damage = newValue } }
+  }
+  var decompressedBytes: Int {
+    get { state.withLock { $0.decompressedBytes } }
+    set { state.withLock { $0.decompressedBytes = newValue } }
+  }
+}

@@ -1,0 +1,122 @@
+import Decompress
+import Definition
+import Parse
+import Records
+
+/// The decompress stage's work on one item: compression off, text into UTF-8, bytes into runs of whole records.
+struct RecordCutter {
+  /// Bytes that a chunk is filled to.
+  static let chunkBytes = 512 << 10
+
+  private var decompressor: Decompressor
+  private var transcoder: Transcoder
+  private var framer: any RecordFramer
+  private let recordLimit: Int
+  /// Bytes of the item before this are done already.
+  private let skipTo: Int
+  private let makeLayout: (Beginning) throws -> Layout
+
+  private var buffer = ByteBuffer(capacity: chunkBytes + (chunkBytes >> 3))
+  /// The buffer's first byte in the decompressed item.
+  private var base = 0
+  private var sequence = 0
+  private var layout: Layout?
+  private(set) var beginning: Beginning?
+
+  init(
+    _ definition: PipelineDefinition, itemName: String, format: any RecordFormat, skipTo: Int,
+    makeLayout: @escaping (Beginning) throws -> Layout
+  ) {
+    decompressor = Decompressor(format: definition.compression, name: itemName, limits: definition.decompressLimits)
+    transcoder = Transcoder(definition.encoding)
+    framer = format.makeFramer()
+    recordLimit = definition.recordLimit
+    self.skipTo = skipTo
+    self.makeLayout = makeLayout
+  }
+
+  var decompressedBytes: Int { decompressor.decompressedBytes }
+  var chunkCount: Int { sequence }
+
+  /// Takes a piece of the item; `emit` gets each run of whole records as it is full.
+  mutating func feed(_ piece: ByteBuffer, _ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+    var from = 0
+    while true {
+      let before = buffer.count
+      from += try inflate(piece, from)
+      let isFull = buffer.count >= Self.chunkBytes
+      if isFull { try await cut(isFinal: false, emit) }
+      if from >= piece.count, buffer.count == before || !isFull { return }
+    }
+  }
+
+  private mutating func inflate(_ piece: ByteBuffer, _ from: Int) throws -> Int {
+    if transcoder.isIdentity {
+      if buffer.capacity - buffer.count < 4096 { buffer.reserve(Self.chunkBytes) }
+      return try decompressor.step(piece, from: from, into: buffer)
+    }
+    let scratch = ByteBuffer(capacity: 64 << 10)
+    let taken = try decompressor.step(piece, from: from, into: scratch)
+    transcoder.convert(scratch.bytes, scratch.count, isFinal: false, to: buffer)
+    return taken
+  }
+
+  /// The item has ended, whole.
+  mutating func finish(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+    try decompressor.finish()
+    try await flush(emit)
+  }
+
+  /// Emits what whole records there are, and what follows them as a last one.
+  mutating func flush(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+    transcoder.convert(buffer.bytes, 0, isFinal: true, to: buffer)
+    try await cut(isFinal: true, emit)
+  }
+
+  /// Emits the whole records there are, and drops what follows them.
+  mutating func flushWhole(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+    if layout == nil {
+      guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: true) else { return }
+      beginning = found
+      layout = try makeLayout(found)
+      drop(found.bytes)
+    }
+    buffer.count = framer.boundary(buffer.bytes, buffer.count, isFinal: false)
+    try await cut(isFinal: true, emit)
+  }
+
+  private mutating func cut(isFinal: Bool, _ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+    if layout == nil {
+      guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return try grow() }
+      beginning = found
+      layout = try makeLayout(found)
+      drop(found.bytes)
+    }
+    if base < skipTo { drop(min(buffer.count, skipTo - base)) }
+    guard let layout, buffer.count > 0 else { return }
+    let end = framer.boundary(buffer.bytes, buffer.count, isFinal: isFinal)
+    if end == 0 { return isFinal ? () : try grow() }
+    let chunk = buffer
+    buffer = ByteBuffer(capacity: Self.chunkBytes + (Self.chunkBytes >> 3))
+    buffer.append(chunk.bytes + end, chunk.count - end)
+    chunk.count = end
+    defer {
+      base += end
+      sequence += 1
+    }
+    try await emit(RecordChunk(buffer: chunk, offset: base, sequence: sequence), layout)
+  }
+
+  /// A record is longer than the buffer: it may grow to the limit.
+  private mutating func grow() throws {
+    guard buffer.count <= recordLimit else { throw ParseError.recordTooLong(limit: recordLimit, offset: base) }
+    buffer.reserve(max(buffer.count, Self.chunkBytes))
+  }
+
+  private mutating func drop(_ count: Int) {
+    guard count > 0 else { return }
+    buffer.bytes.update(from: buffer.bytes + count, count: buffer.count - count)
+    buffer.count -= count
+    base += count
+  }
+}

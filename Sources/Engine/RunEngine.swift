@@ -1,0 +1,403 @@
+import Decompress
+import Definition
+import Fetch
+import Foundation
+import Ledger
+import Parse
+import Records
+import Supervision
+import Synchronization
+import Transform
+import Write
+
+/// A run in flow: the five stages' pools, joined by channels.
+///
+/// Items go to fetch, decompress and write in one order, so that the item that write waits for is always served by the
+/// others. A chunk takes one of its item's credits before parse and gives it back when it is written. So nothing grows,
+/// and nothing can wait for itself.
+final class RunEngine: Sendable {
+  struct Chunk: Sendable {
+    let task: ItemTask
+    let chunk: RecordChunk
+    let layout: Layout
+  }
+  struct Batch: Sendable {
+    let task: ItemTask
+    let chunk: RecordChunk
+    let batch: RecordBatch
+  }
+  private struct Control {
+    var isStopping = false
+    var fatal: RunFailure?
+    var active: [ObjectIdentifier: ItemTask] = [:]
+    var deadLetters = 0
+    var exceeded = false
+  }
+
+  let definition: PipelineDefinition
+  let plan: TransformPlan
+  let schema: Schema
+  let ledger: Ledger
+  let run: RunID
+  let state: StateFolder
+  let progress: RunProgress
+  let event: @Sendable (RunEvent) -> Void
+  let encoder: any RecordEncoder
+  /// The one part of a run that writes one file; nil where each item has its own.
+  let sharedPart: PartFile?
+  private let control = Mutex(Control())
+  private let http: HTTPClient
+
+  private let fetchItems: Channel<ItemTask>
+  private let decompressItems: Channel<ItemTask>
+  private let writeItems: Channel<ItemTask>
+  private let chunks: Channel<Chunk>
+  private let batches: Channel<Batch>
+  private let fetchPool: WorkerPool<ItemTask>
+  private let decompressPool: WorkerPool<ItemTask>
+  private let parsePool: WorkerPool<Chunk>
+  private let transformPool: WorkerPool<Batch>
+  private let writePool: WorkerPool<ItemTask>
+
+  init(
+    _ definition: PipelineDefinition, plan: TransformPlan, ledger: Ledger, run: RunID, state: StateFolder,
+    http: HTTPClient, sharedPart: PartFile?, progress: RunProgress, event: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    self.definition = definition
+    self.plan = plan
+    schema = plan.input
+    self.ledger = ledger
+    self.run = run
+    self.state = state
+    self.http = http
+    self.sharedPart = sharedPart
+    self.progress = progress
+    self.event = event
+    encoder = definition.encoder
+    fetchItems = Channel(messages: 1)
+    decompressItems = Channel(messages: 1)
+    writeItems = Channel(messages: 1)
+    chunks = Channel(messages: definition.stage(.parse).buffer)
+    batches = Channel(messages: definition.stage(.transform).buffer)
+    let tell: @Sendable (PoolEvent) -> Void = { poolEvent in
+      if case .restarted(let pool, let wait, _, let cause) = poolEvent {
+        progress.update { $0.restarts += 1 }
+        event(.restarted(stage: pool, reason: cause, wait: wait))
+      }
+    }
+    func pool<Unit>(_ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: Int? = nil) -> WorkerPool<Unit> {
+      let options = definition.stage(stage)
+      return WorkerPool(stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts, event: tell)
+    }
+    fetchPool = pool(.fetch, fetchItems)
+    decompressPool = pool(.decompress, decompressItems)
+    parsePool = pool(.parse, chunks)
+    transformPool = pool(.transform, batches)
+    // One file is written by one worker, item after item.
+    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : 1)
+  }
+
+  /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
+  private var chunksPerItem: Int {
+    let items = max(definition.stage(.fetch).workers, 1)
+    let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordCutter.chunkBytes)))
+  }
+
+  func task(_ planned: PlannedItem, start: Checkpoint, attempt: Int) -> ItemTask {
+    let task = ItemTask(planned, start: start, attempt: attempt, chunks: chunksPerItem, buffer: definition.stage(.decompress).buffer)
+    let isStopping = control.withLock { control in
+      control.active[ObjectIdentifier(task)] = task
+      return control.isStopping
+    }
+    if isStopping { task.fail(.stopped) }
+    return task
+  }
+
+  func forget(_ task: ItemTask) { control.withLock { $0.active[ObjectIdentifier(task)] = nil } }
+
+  // MARK: Stopping
+
+  var isStopping: Bool { control.withLock { $0.isStopping } }
+  var fatal: RunFailure? { control.withLock { $0.fatal } }
+  var exceeded: Bool { control.withLock { $0.exceeded } }
+
+  /// Takes no more items; those under way are checkpointed and left.
+  func stop() {
+    let tasks = control.withLock { control in
+      control.isStopping = true
+      return Array(control.active.values)
+    }
+    for task in tasks { task.fail(.stopped) }
+    fetchItems.close()
+    decompressItems.close()
+    writeItems.close()
+  }
+
+  /// The run can't go on: it stops, resumable.
+  func abort(_ failure: RunFailure) {
+    control.withLock { if $0.fatal == nil { $0.fatal = failure } }
+    stop()
+  }
+
+  /// More dead letters: with `on_exceed: stop` too many stop the run.
+  func countDeadLetters(_ count: Int) {
+    guard count > 0 else { return }
+    let total = control.withLock { control in
+      control.deadLetters += count
+      return control.deadLetters
+    }
+    guard definition.onExceed == .stop, case .count(let limit) = definition.deadLetterLimit, total > limit else { return }
+    control.withLock { $0.exceeded = true }
+    stop()
+  }
+
+  // MARK: Flow
+
+  /// Takes the items through all stages; returns when the last is written, or the run was stopped.
+  func run(_ items: [PlannedItem]) async {
+    await withTaskGroup(of: Void.self) { outer in
+      outer.addTask { [self] in await guarded { try await dispatch(items) } }
+      outer.addTask { [self] in
+        await guarded {
+          try await parsePool.run(parse) { [self] unit, error in giveUp(unit.task, error, "parse") }
+        }
+        batches.finish()
+      }
+      outer.addTask { [self] in
+        await guarded {
+          try await transformPool.run(transform) { [self] unit, error in giveUp(unit.task, error, "transform") }
+        }
+      }
+      outer.addTask { [self] in
+        await withTaskGroup(of: Void.self) { inner in
+          inner.addTask { [self] in await guarded { try await fetchPool.run(fetch, exhausted: fetchExhausted) } }
+          inner.addTask { [self] in await guarded { try await decompressPool.run(decompress, exhausted: decompressExhausted) } }
+          inner.addTask { [self] in
+            await guarded { try await writePool.run(write) { [self] _, error in abort(.from(error)) } }
+          }
+        }
+        // The source side has ended and write has what it waits for: the stages between end in order.
+        chunks.finish()
+      }
+    }
+  }
+
+  private func guarded(_ body: () async throws -> Void) async {
+    do {
+      try await body()
+    } catch is CancellationError {
+    } catch is Closed {
+    } catch {
+      abort(.from(error))
+    }
+  }
+
+  private func dispatch(_ items: [PlannedItem]) async throws {
+    defer {
+      fetchItems.finish()
+      decompressItems.finish()
+      writeItems.finish()
+    }
+    for planned in items {
+      if isStopping { return }
+      let task = task(planned, start: planned.start, attempt: 1)
+      try await writeItems.send(task)
+      try await decompressItems.send(task)
+      try await fetchItems.send(task)
+    }
+  }
+
+  private func giveUp(_ task: ItemTask, _ error: any Error, _ stage: String) {
+    task.fail(.worker("its worker failed every attempt; the last: \(error)", stage: stage))
+  }
+
+  private var fetchExhausted: @Sendable (ItemTask, any Error) async -> Void {
+    { [self] task, error in giveUp(task, error, "fetch") }
+  }
+  private var decompressExhausted: @Sendable (ItemTask, any Error) async -> Void {
+    { [self] task, error in giveUp(task, error, "decompress") }
+  }
+
+  /// Another attempt at an item whose place in the order is kept: served by workers beside the pools, while `body`
+  /// writes what comes.
+  func serveAgain(_ task: ItemTask, _ body: () async throws -> Void) async throws {
+    async let fetched: Void = fetchPool.serve(task, fetch, exhausted: fetchExhausted)
+    async let decompressed: Void = decompressPool.serve(task, decompress, exhausted: decompressExhausted)
+    try await body()
+    _ = try await (fetched, decompressed)
+  }
+
+  // MARK: Stages
+
+  private var fetch: @Sendable (ItemTask, Heartbeat) async throws -> Void {
+    { [self] task, heartbeat in
+      if task.isFailed { return }
+      do {
+        let outcome = try await fetchSource(task, heartbeat)
+        switch outcome {
+        case .notModified: task.fail(.unchanged)
+        case .delivered(let version):
+          task.version = version
+          task.fetched.finish()
+        }
+      } catch is Closed {
+        // Somebody behind has failed the item.
+      } catch let error as FetchError {
+        task.fail(.fetch(error))
+      } catch let failure as ItemFailure {
+        task.fail(failure)
+      }
+    }
+  }
+
+  private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
+    let planned = task.planned
+    let key = planned.item.key
+    let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { [self] attempt, error, wait in
+      progress.update { $0.retries += 1 }
+      event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
+    }
+    let digest = planned.item.sha256 == nil ? nil : Digest()
+    let deliver: (ByteBuffer) async throws -> Void = { piece in
+      task.fetchedBytes += piece.count
+      try await heartbeat.waiting { try await task.fetched.send(piece) }
+    }
+    func begin(_ version: String?) async throws {
+      if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }
+      if let version { task.version = version }
+      try await ledger.begin(planned.id, version: version)
+    }
+    let outcome: Fetcher.Outcome
+    switch planned.item.source {
+    case .file(let path):
+      try await begin(try Fetcher.state(ofFile: path).version)
+      outcome = try await fetcher.fetchFile(path, digest: digest, heartbeat, deliver: deliver)
+    case .http(let url, let headers):
+      let spool = try Spool(path: state.spoolPath(pipeline: definition.name, key: key))
+      outcome = try await heartbeat.waiting {
+        try await fetcher.fetchHTTP(
+          url, headers, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
+      }
+    }
+    if let expected = planned.item.sha256, let found = digest?.finish(), outcome != .notModified, found != expected {
+      throw FetchError.checksum(expected: expected, found: found)
+    }
+    return outcome
+  }
+
+  private var decompress: @Sendable (ItemTask, Heartbeat) async throws -> Void {
+    { [self] task, heartbeat in
+      let format = definition.recordFormat(itemName: task.planned.item.name)
+      var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) { [self] beginning in
+        task.linesBefore = beginning.lines
+        return try Layout(schema: schema, beginning: beginning, decoded: plan.decoded)
+      }
+      let emit: (RecordChunk, Layout) async throws -> Void = { [self] chunk, layout in
+        heartbeat.beat()
+        try await heartbeat.waiting {
+          try await task.credits.take()
+          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout))
+        }
+      }
+      do {
+        heartbeat.pause()
+        for await piece in task.fetched {
+          heartbeat.resume()
+          try await cutter.feed(piece, emit)
+          heartbeat.pause()
+        }
+        heartbeat.resume()
+        if task.isFailed { return }
+        try await cutter.finish(emit)
+      } catch is Closed {
+        return
+      } catch let error as DecompressError {
+        guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, stage: "decompress")) }
+        try await keep(&cutter, task, error, emit)
+      } catch let error as ParseError {
+        return task.fail(.damaged(error.description, stage: "parse"))
+      }
+      task.decompressedBytes = cutter.decompressedBytes
+      try? await task.encoded.send(.end(chunks: cutter.chunkCount))
+    }
+  }
+
+  /// `on_error: keep_records`: what was whole goes on, and the damage becomes a dead letter.
+  private func keep(
+    _ cutter: inout RecordCutter, _ task: ItemTask, _ error: DecompressError, _ emit: (RecordChunk, Layout) async throws -> Void
+  ) async throws {
+    do {
+      try await cutter.flushWhole(emit)
+    } catch is ParseError {}
+    task.damage = error.description
+    // What was not taken of the item is wanted no more, but fetch may still be at it.
+    task.fetched.close()
+  }
+
+  private var parse: @Sendable (Chunk, Heartbeat) async throws -> Void {
+    { [self] unit, heartbeat in
+      if unit.task.isFailed { return }
+      let format = definition.recordFormat(itemName: unit.task.planned.item.name)
+      let batch = format.parse(unit.chunk, unit.layout)
+      heartbeat.beat()
+      try await heartbeat.waiting { try await batches.send(Batch(task: unit.task, chunk: unit.chunk, batch: batch)) }
+    }
+  }
+
+  private var transform: @Sendable (Batch, Heartbeat) async throws -> Void {
+    { [self] unit, heartbeat in
+      if unit.task.isFailed { return }
+      let batch = plan.apply(unit.batch)
+      heartbeat.beat()
+      do {
+        let encoded = try encode(batch, unit)
+        try await heartbeat.waiting { try await unit.task.encoded.send(.chunk(encoded)) }
+      } catch is Closed {
+      } catch let error as ParseError {
+        unit.task.fail(.damaged(error.description, stage: "parse"))
+      }
+    }
+  }
+
+  /// Records as the sink's bytes. Done here, where any worker takes any batch, so that write only puts them in order.
+  private func encode(_ batch: RecordBatch, _ unit: Batch) throws -> EncodedChunk {
+    var output = ByteBuffer(capacity: unit.chunk.buffer.count + (unit.chunk.buffer.count >> 1) + 1024)
+    encoder.encode(batch, to: output)
+    if definition.compressesOutput, output.count > 0 {
+      let member = ByteBuffer(capacity: output.count / 2 + 1024)
+      try Gzip.member(of: output, to: member)
+      output = member
+    }
+    var counts = RecordCounts()
+    counts.read = batch.recordCount
+    counts.written = batch.selectedCount
+    counts.filtered = batch.filtered
+    var letters: [DeadLetter] = []
+    switch definition.onBadRecord {
+    case .deadLetter: letters = batch.faults.sorted { $0.record < $1.record }.map { letter($0, batch, unit) }
+    case .skip: counts.filtered += batch.faults.count
+    case .fail:
+      if let fault = batch.faults.min(by: { $0.record < $1.record }) {
+        let letter = letter(fault, batch, unit)
+        throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
+      }
+    }
+    counts.deadLettered = letters.count
+    return EncodedChunk(
+      sequence: unit.chunk.sequence, output: output, end: unit.chunk.offset + unit.chunk.buffer.count,
+      lines: batch.places.lineCount, counts: counts, letters: letters)
+  }
+
+  /// A fault as a dead letter; record and line count from the chunk's start until write knows what stands before it.
+  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ unit: Batch) -> DeadLetter {
+    let start = Int(batch.places.starts[fault.record])
+    let end = Int(batch.places.ends[fault.record])
+    let isTransform = fault.code == .evaluationFailed || fault.code == .expectationFailed
+    return DeadLetter(
+      run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id,
+      stage: isTransform ? "transform" : "parse", record: fault.record + 1, line: batch.places.line(fault.record) + 1,
+      offset: unit.chunk.offset + start, field: fault.field, code: fault.code.rawValue, reason: fault.reason,
+      raw: batch.raw.copy(start..<end))
+  }
+}

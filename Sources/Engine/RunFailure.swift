@@ -1,0 +1,59 @@
+import Definition
+import Ledger
+import Write
+
+/// Why a run could not be, or ended before its end; each has its exit code (sysexits.h).
+public enum RunFailure: Error, Sendable, CustomStringConvertible {
+  case definition(DefinitionErrors)
+  case collision(String, String, target: String)
+  case noSource(String)
+  case unreadable(String)
+  case ledger(LedgerError)
+  case write(WriteError)
+  case locked(pid: String, since: String)
+  case nothingToResume(String)
+  case gaveUp(String)
+  case sample(String)
+  case internalError(String)
+
+  public var exitCode: Int32 {
+    switch self {
+    case .definition, .collision: 78
+    case .noSource, .unreadable: 66
+    case .ledger, .write: 74
+    case .locked: 75
+    case .nothingToResume: 64
+    case .gaveUp, .sample: 69
+    case .internalError: 70
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .definition(let errors): errors.description
+    case .collision(let a, let b, let target):
+      "\(a) and \(b) would both be written to \(target); put {item.name} into write.path, or write one file for the run"
+    case .noSource(let pattern): "nothing matches \(pattern); check fetch.from (paths are relative to the definition)"
+    case .unreadable(let words): words
+    case .ledger(let error): error.description
+    case .write(let error): error.description
+    case .locked(let pid, let since): "another run of this pipeline holds its lock: pid \(pid), since \(since); wait for it, or stop it"
+    case .nothingToResume(let what): what
+    case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
+    case .sample(let words): words
+    case .internalError(let words): "a bug in sluice: \(words)"
+    }
+  }
+
+  /// Any error, told apart.
+  static func from(_ error: any Error) -> RunFailure {
+    switch error {
+    case let error as RunFailure: error
+    case let error as DefinitionErrors: .definition(error)
+    case let error as LedgerError: .ledger(error)
+    case let error as WriteError: .write(error)
+    case let error as CustomStringConvertible: .gaveUp(error.description)
+    default: .internalError("\(error)")
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Ledger
+import Synchronization
+
+/// How far a run is, for whoever shows it.
+public struct ProgressSnapshot: Sendable {
+  public var itemsTotal = 0
+  public var itemsDone = 0
+  public var itemsSkipped = 0
+  public var itemsFailed = 0
+  public var counts = RecordCounts()
+  public var bytes = ByteCounts()
+  /// Size of the items to fetch, as far as it is known.
+  public var bytesTotal = 0
+  public var retries = 0
+  public var restarts = 0
+}
+
+/// Counts what happens in a run.
+public final class RunProgress: Sendable {
+  private let state = Mutex(ProgressSnapshot())
+  public let started = ContinuousClock.now
+
+  public init() {}
+
+  public var snapshot: ProgressSnapshot { state.withLock { $0 } }
+
+  func update(_ body: (inout sending ProgressSnapshot) -> Void) { state.withLock { body(&$0) } }
+}
+
+/// What a run tells as it goes.
+public enum RunEvent: Sendable {
+  case retry(item: String, attempt: Int, reason: String, wait: Duration)
+  case itemDone(item: String, counts: RecordCounts)
+  case itemFailed(item: String, stage: String, reason: String)
+  case itemStartsOver(item: String, reason: String)
+  case restarted(stage: String, reason: String, wait: Duration)
+  case schema(String)
+}
