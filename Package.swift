@@ -18,7 +18,6 @@ let package = Package(
   products: [.executable(name: "sluice", targets: ["sluice"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
@@ -43,11 +42,10 @@ let package = Package(
       "Engine",
       [
         "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
-        .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "sluice",
-      dependencies: ["Engine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Engine", "Definition", "Ledger", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
 
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),

@@ -22,6 +22,11 @@ public struct HTTPHeader: Sendable, Hashable {
 public struct SourceState: Sendable {
   public var version: String?
   public var size: Int?
+
+  public init(version: String? = nil, size: Int? = nil) {
+    self.version = version
+    self.size = size
+  }
 }
 
 /// Fetches items: from files as they are, over HTTP through a ``Spool``.
@@ -39,11 +44,11 @@ public struct Fetcher: Sendable {
     case notModified
   }
 
-  private let http: HTTPClient
-  private let timeouts: HTTPRequest.Timeouts
-  private let retry: Retry
+  let http: HTTPClient
+  let timeouts: HTTPRequest.Timeouts
+  let retry: Retry
   /// Told of each retry: the attempt that failed, why, and the wait.
-  private let retried: @Sendable (Int, FetchError, Duration) -> Void
+  let retried: @Sendable (Int, FetchError, Duration) -> Void
 
   /// Bytes a piece that is delivered holds at most.
   public static let pieceBytes = 256 << 10
@@ -237,4 +242,70 @@ private final class HeadReceiver: HTTPReceiver {
   }
 
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+}
+
+extension Fetcher {
+  /// The first `bytes` bytes of an address's content, tried again as a fetch is.
+  public func head(_ url: String, _ headers: [HTTPHeader], bytes: Int) async throws -> ByteBuffer {
+    var failures = 0
+    while true {
+      do {
+        return try await headOnce(url, headers, bytes)
+      } catch let error as FetchError {
+        failures += 1
+        guard error.isTransient, failures < retry.attempts else { throw error }
+        var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
+        if case .status(_, let after?) = error { wait = max(wait, after) }
+        retried(failures, error, wait)
+        try await Task.sleep(for: wait)
+      }
+    }
+  }
+
+  private func headOnce(_ url: String, _ headers: [HTTPHeader], _ bytes: Int) async throws -> ByteBuffer {
+    var request = HTTPRequest(url: url)
+    request.timeouts = timeouts
+    request.headers = headers.map { ($0.name, $0.value) } + [("Range", "bytes=0-\(bytes - 1)")]
+    let receiver = BoundedReceiver(limit: bytes)
+    do {
+      for try await _ in http.send(request, to: receiver) {}
+    } catch let error as FetchError {
+      // The receiver ends a transfer that has given enough.
+      if receiver.content.count < bytes { throw error }
+    }
+    guard let head = receiver.head else { throw FetchError.connection("the server gave no answer") }
+    guard head.status == 200 || head.status == 206 else { throw FetchError.status(head.status, retryAfter: head.retryAfter) }
+    let content = receiver.content
+    let buffer = ByteBuffer(capacity: content.count)
+    buffer.append(content)
+    return buffer
+  }
+}
+
+/// Keeps a response's first bytes.
+private final class BoundedReceiver: HTTPReceiver {
+  private struct State {
+    var head: HTTPHead?
+    var content: [UInt8] = []
+  }
+  private let state = Mutex(State())
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  var head: HTTPHead? { state.withLock { $0.head } }
+  var content: [UInt8] { state.withLock { $0.content } }
+
+  func begin(_ head: HTTPHead) -> Bool {
+    state.withLock { $0.head = head }
+    return true
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    state.withLock { state in
+      guard state.head.map({ $0.status == 200 || $0.status == 206 }) == true else { return true }
+      state.content.append(contentsOf: bytes.prefix(limit - state.content.count))
+      return state.content.count < limit
+    }
+  }
 }

@@ -148,5 +148,11 @@ public struct DeadLetter: Sendable {
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
   public let path: String
   public let reason: String
+
+  public init(path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+
   public var description: String { "the ledger \(path): \(reason)" }
 }

@@ -1,0 +1,84 @@
+import Decompress
+import Definition
+import Fetch
+import Foundation
+import Parse
+import Records
+import Supervision
+
+/// A look at the head of an item: its first records, without a byte written.
+struct Sampler {
+  /// Bytes of the item, as it is stored, that are read at most.
+  static let headBytes = 1 << 20
+
+  let definition: PipelineDefinition
+  let http: HTTPClient
+
+  struct Sample {
+    var chunk: RecordChunk
+    var beginning: Beginning
+    /// Whether the item goes on after it.
+    var isCut: Bool
+  }
+
+  /// - Throws: ``RunFailure/sample(_:)`` where there is nothing to look at.
+  func sample(_ item: Item) async throws(RunFailure) -> Sample {
+    let head = try await head(item)
+    do {
+      return try await cut(head, item)
+    } catch {
+      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")
+    }
+  }
+
+  /// The schema that the first records of `item` show.
+  func inferredSchema(_ item: Item) async throws(RunFailure) -> Schema {
+    let sample = try await sample(item)
+    let format = definition.recordFormat(itemName: item.name)
+    let schema = Inference.schema(of: format.sample(sample.chunk, sample.beginning))
+    if schema.fields.isEmpty { throw .sample("\(item.key): there is no record to infer fields from; name them in parse.fields") }
+    return schema
+  }
+
+  private func cut(_ head: ByteBuffer, _ item: Item) async throws -> Sample {
+    let format = definition.recordFormat(itemName: item.name)
+    let isCut = head.count >= Self.headBytes
+    var chunks: [RecordChunk] = []
+    var cutter = RecordCutter(definition, itemName: item.name, format: format, skipTo: 0) { beginning in
+      Layout(schema: Schema([]), columnCount: beginning.header?.count ?? 0, columns: [], decoded: [])
+    }
+    let emit: (RecordChunk, Layout) async throws -> Void = { chunk, _ in chunks.append(chunk) }
+    try await cutter.feed(head, emit)
+    if isCut, chunks.isEmpty { try await cutter.flushWhole(emit) }
+    if !isCut { try await cutter.finish(emit) }
+    let beginning = cutter.beginning ?? Beginning(bytes: 0, lines: 0)
+    let chunk = chunks.first ?? RecordChunk(buffer: ByteBuffer(capacity: 0), offset: beginning.bytes, sequence: 0)
+    return Sample(chunk: chunk, beginning: beginning, isCut: isCut || chunks.count > 1)
+  }
+
+  private func head(_ item: Item) async throws(RunFailure) -> ByteBuffer {
+    do {
+      switch item.source {
+      case .file(let path):
+        return try await BlockingThreads.files.run {
+          let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+          guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
+          defer { close(descriptor) }
+          let buffer = ByteBuffer(capacity: Self.headBytes)
+          while buffer.count < Self.headBytes {
+            let n = pread(descriptor, buffer.bytes + buffer.count, Self.headBytes - buffer.count, off_t(buffer.count))
+            if n < 0 { throw FetchError.file(path, code: errno) }
+            if n == 0 { break }
+            buffer.count += n
+          }
+          return buffer
+        }
+      case .http(let url, let headers):
+        let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { _, _, _ in }
+        return try await fetcher.head(url, headers, bytes: Self.headBytes)
+      }
+    } catch {
+      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Synchronization
+
+/// stdout for results, stderr for everything else.
+struct Console: Sendable {
+  private static let lock = Mutex(())
+  private let isJSONLog: Bool
+  private let level: LogLevel
+  private let isQuiet: Bool
+  private let hasColor: Bool
+  let progressStyle: ProgressStyle
+
+  init(_ options: CommonOptions) {
+    isJSONLog = options.logFormat == .json
+    isQuiet = options.quiet
+    level = options.quiet ? .error : options.logLevel
+    let isTerminal = isatty(STDERR_FILENO) == 1
+    hasColor = isTerminal && !options.noColor && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    progressStyle =
+      switch options.progress {
+      case _ where options.quiet: .none
+      case .auto: isTerminal ? .bar : .plain
+      case let chosen: chosen
+      }
+  }
+
+  /// A result.
+  func print(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
+
+  func print(json object: Any) {
+    let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+    print(String(decoding: data ?? Data(), as: UTF8.self))
+  }
+
+  func log(_ level: LogLevel, _ message: String) {
+    guard rank(level) >= rank(self.level) else { return }
+    if isJSONLog {
+      let object = ["at": Date().ISO8601Format(), "level": level.rawValue, "message": message]
+      let data = (try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
+      return Self.write(String(decoding: data, as: UTF8.self) + "\n", to: STDERR_FILENO)
+    }
+    let word = level == .info ? "" : "\(level.rawValue): "
+    let color = level == .error ? "\u{1B}[31m" : level == .warning ? "\u{1B}[33m" : ""
+    let text = hasColor && !color.isEmpty ? "\(color)\(word)\u{1B}[0m\(message)" : word + message
+    Self.write((progressStyle == .bar ? "\r\u{1B}[K" : "") + text + "\n", to: STDERR_FILENO)
+  }
+
+  /// Says what is wrong and ends with the code for it.
+  func fail(_ failure: RunFailure) -> ExitCode {
+    if case .definition(let errors) = failure {
+      // Each error stands alone, as a compiler's does, so that editors find the places.
+      Self.write(errors.description + "\n", to: STDERR_FILENO)
+    } else {
+      log(.error, failure.description)
+    }
+    return ExitCode(failure.exitCode)
+  }
+
+  /// Draws over the line that stands there.
+  func draw(_ line: String) { Self.write("\r\u{1B}[K" + line, to: STDERR_FILENO) }
+  func clearLine() { if progressStyle == .bar { Self.write("\r\u{1B}[K", to: STDERR_FILENO) } }
+
+  private func rank(_ level: LogLevel) -> Int { LogLevel.allCases.firstIndex(of: level) ?? 0 }
+
+  private static func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    lock.withLock { _ in
+      var done = 0
+      while done < bytes.count {
+        let n = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+        if n < 0, errno != EINTR { return }
+        done += max(0, n)
+      }
+    }
+  }
+}
+
+/// Numbers as people read them.
+enum Human {
+  static func count(_ n: Int) -> String {
+    var text = String(abs(n))
+    var out = ""
+    while text.count > 3 {
+      out = "," + text.suffix(3) + out
+      text = String(text.dropLast(3))
+    }
+    return (n < 0 ? "-" : "") + text + out
+  }
+
+  static func bytes(_ n: Int) -> String {
+    let units = ["B", "KB", "MB", "GB", "TB"]
+    var value = Double(n)
+    var unit = 0
+    while value >= 1000, unit < units.count - 1 {
+      value /= 1000
+      unit += 1
+    }
+    return unit == 0 ? "\(n) B" : String(format: "%.1f %@", value, units[unit] as NSString)
+  }
+
+  static func seconds(_ n: Double) -> String {
+    if n < 60 { return String(format: "%.1f s", n) }
+    let whole = Int(n)
+    return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
+  }
+}

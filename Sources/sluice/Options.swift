@@ -1,0 +1,101 @@
+import ArgumentParser
+import Definition
+import Engine
+import Foundation
+import Ledger
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
+enum ProgressStyle: String, ExpressibleByArgument, CaseIterable { case auto, bar, plain, none }
+enum LogLevel: String, ExpressibleByArgument, CaseIterable { case debug, info, warning, error }
+
+/// Options that every command takes.
+struct CommonOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The folder of ledger and spool (default: .sluice beside the definition).", valueName: "dir"))
+  var state: String?
+
+  @Option(help: "What goes to stdout: text or json.")
+  var output = OutputFormat.text
+
+  @Option(help: "Messages on stderr: text or json, one object a line.")
+  var logFormat = OutputFormat.text
+
+  @Option(help: "The least important messages to show: debug, info, warning, error.")
+  var logLevel = LogLevel.info
+
+  @Option(help: "auto, bar, plain (a line every 10 s) or none.")
+  var progress = ProgressStyle.auto
+
+  @Flag(name: .shortAndLong, help: "Print nothing unless something is wrong.")
+  var quiet = false
+
+  @Flag(help: "No colours (also: the environment variable NO_COLOR).")
+  var noColor = false
+
+  var console: Console { Console(self) }
+
+  func stateFolder(beside definition: String) -> StateFolder { state.map(StateFolder.init) ?? .beside(definition) }
+}
+
+/// `--var NAME=VALUE`.
+struct VariableOptions: ParsableArguments {
+  @Option(name: .customLong("var"), help: ArgumentHelp("A variable for the definition; it wins over the environment.", valueName: "name=value"))
+  var variables: [String] = []
+
+  func values() throws -> [String: String] {
+    var values: [String: String] = [:]
+    for variable in variables {
+      guard let equals = variable.firstIndex(of: "="), equals > variable.startIndex else {
+        throw ValidationError("--var takes NAME=VALUE, and “\(variable)” is not that")
+      }
+      values[String(variable[..<equals])] = String(variable[variable.index(after: equals)...])
+    }
+    return values
+  }
+}
+
+/// What a command is about: a definition's path, a pipeline's name, or a run's number.
+struct Subject {
+  var state: StateFolder
+  var pipeline: String?
+  var run: Int64?
+
+  init(_ text: String?, _ common: CommonOptions) throws {
+    guard let text else {
+      state = StateFolder(path: common.state ?? ".sluice")
+      return
+    }
+    if FileManager.default.fileExists(atPath: text) {
+      state = common.stateFolder(beside: text)
+      pipeline = Self.name(inDefinition: text)
+    } else if text.contains("/") || text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
+      throw ValidationError("there is no definition \(text)")
+    } else {
+      state = StateFolder(path: common.state ?? ".sluice")
+      run = Int64(text)
+      if run == nil { pipeline = text }
+    }
+  }
+
+  /// The pipeline's name, without asking that the whole definition be right now.
+  private static func name(inDefinition path: String) -> String? {
+    let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    for line in text.split(separator: "\n") where line.hasPrefix("pipeline:") {
+      return line.dropFirst(9).split(separator: "#").first?.trimmingCharacters(in: CharacterSet(charactersIn: " \t\r\"'"))
+    }
+    return nil
+  }
+
+  /// The ledger, to be read.
+  func ledger() throws -> Ledger {
+    guard let ledger = try Ledger.openReadOnly(folder: state.path) else {
+      throw ValidationError("there is no ledger in \(state.path); give the definition's path, or --state")
+    }
+    return ledger
+  }
+
+  /// The run that is meant: the one named, or the newest.
+  func record(_ ledger: Ledger) async throws -> RunRecord? {
+    if let run { return try await ledger.run(RunID(run)) }
+    return try await ledger.runs(pipeline: pipeline, limit: 1).first
+  }
+}

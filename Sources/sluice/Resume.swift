@@ -1,0 +1,66 @@
+import ArgumentParser
+import Definition
+import Engine
+import Foundation
+import Ledger
+
+struct Resume: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Finish a run that was interrupted or failed, with the definition it began with.")
+
+  @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest unfinished run).")
+  var run: String?
+  @OptionGroup var common: CommonOptions
+
+  func run() async throws {
+    let console = common.console
+    let subject = try Subject(run, common)
+    do throws(RunFailure) {
+      let record = try await record(subject)
+      let definition: PipelineDefinition
+      do throws(DefinitionErrors) {
+        definition = try PipelineDefinition.load(text: record.definition, path: record.definitionPath, variables: record.variables)
+      } catch {
+        throw .definition(error)
+      }
+      let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
+      let runner = Runner(definition, state: subject.state, options: Runner.Options()) { session.report($0) }
+      try await perform(session, runner, record)
+    } catch {
+      throw console.fail(error)
+    }
+  }
+
+  private func perform(_ session: RunSession, _ runner: Runner, _ record: RunRecord) async throws(RunFailure) {
+    do {
+      try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.resume(record) }
+    } catch let code as ExitCode {
+      // What is wrong has been said.
+      Self.exit(withError: code)
+    } catch {
+      throw .internalError("\(error)")
+    }
+  }
+
+  private func record(_ subject: Subject) async throws(RunFailure) -> RunRecord {
+    let ledger: Ledger
+    do {
+      ledger = try subject.ledger()
+    } catch let error as LedgerError {
+      throw .ledger(error)
+    } catch {
+      throw .nothingToResume((error as? ValidationError)?.message ?? "\(error)")
+    }
+    do {
+      if let run = subject.run {
+        guard let record = try await ledger.run(RunID(run)) else { throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)") }
+        guard try await Runner.isUnfinished(record, ledger) else { throw RunFailure.nothingToResume("run \(run) is finished; there is nothing to resume") }
+        return record
+      }
+      for record in try await ledger.runs(pipeline: subject.pipeline) where try await Runner.isUnfinished(record, ledger) { return record }
+    } catch {
+      throw .from(error)
+    }
+    throw .nothingToResume("there is no unfinished run\(subject.pipeline.map { " of \($0)" } ?? "") in \(subject.state.path)")
+  }
+}

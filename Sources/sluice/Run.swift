@@ -1,0 +1,45 @@
+import ArgumentParser
+import Definition
+import Engine
+import Foundation
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a pipeline: work on every item that is not done at its present version.")
+
+  @Argument(help: "The definition's path.") var pipeline: String
+  @Flag(help: "Say what a run would do; fetch nothing whole, write nothing.") var dryRun = false
+  @Flag(help: "Do again what is done.") var full = false
+  @Option(help: "Work on the first N items only.") var limitItems: Int?
+  @OptionGroup var variables: VariableOptions
+  @OptionGroup var common: CommonOptions
+
+  func run() async throws {
+    let console = common.console
+    let values = try variables.values()
+    let definition: PipelineDefinition
+    do throws(DefinitionErrors) {
+      definition = try PipelineDefinition.load(path: pipeline, variables: values)
+    } catch {
+      throw console.fail(.definition(error))
+    }
+    var options = Runner.Options()
+    options.isFull = full
+    options.limitItems = limitItems
+    let state = common.stateFolder(beside: pipeline)
+    if dryRun {
+      let report: DryRunReport
+      do throws(RunFailure) {
+        report = try await DryRun(definition, state: state, options: options).report()
+      } catch {
+        throw console.fail(error)
+      }
+      DryRunPrinter(console: console).show(report, common.output)
+      if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+      return
+    }
+    let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
+    let runner = Runner(definition, state: state, options: options) { session.report($0) }
+    try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.run() }
+  }
+}

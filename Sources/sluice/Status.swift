@@ -1,0 +1,36 @@
+import ArgumentParser
+import Foundation
+import Ledger
+
+struct Status: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Show where a run is: its items, records and what is wrong.")
+
+  @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).") var run: String?
+  @OptionGroup var common: CommonOptions
+
+  func run() async throws {
+    let console = common.console
+    let subject = try Subject(run, common)
+    let ledger = try subject.ledger()
+    guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
+    let totals = try await ledger.totals(record.id)
+    let items = try await ledger.items(run: record.id)
+    if common.output == .json {
+      var object = JSONForms.run(record)
+      object["records"] = JSONForms.counts(totals.counts)
+      object["bytes"] = JSONForms.bytes(totals.bytes)
+      object["items"] = items.map { item in
+        ["item": item.key, "status": item.status.rawValue, "records": JSONForms.counts(item.checkpoint?.counts ?? item.counts), "error": item.error ?? NSNull() as Any] as [String: Any]
+      }
+      return console.print(json: object)
+    }
+    let c = totals.counts
+    console.print("run \(record.id) of \(record.pipeline): \(record.status.rawValue), begun \(record.startedAt.ISO8601Format())")
+    if let error = record.error { console.print("  \(error)") }
+    console.print("  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered")
+    for item in items {
+      let counts = item.checkpoint?.counts ?? item.counts
+      console.print("  \(item.status.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(item.key)  \(Human.count(counts.read)) records\(item.error.map { "  \($0)" } ?? "")")
+    }
+  }
+}
