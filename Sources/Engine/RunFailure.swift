@@ -46,7 +46,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   }
 
   /// Any error, told apart.
-  static func from(_ error: any Error) -> RunFailure {
+  public static func from(_ error: any Error) -> RunFailure {
     switch error {
     case let error as RunFailure: error
     case let error as DefinitionErrors: .definition(error)

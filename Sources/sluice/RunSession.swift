@@ -106,7 +106,7 @@ struct RunSession {
 }
 
 /// SIGINT and SIGTERM, as calls.
-final class Signals: Sendable {
+final class Signals {
   private let sources: [any DispatchSourceSignal]
 
   /// - Parameter handle: told whether it is the first.
