@@ -106,7 +106,7 @@ struct CSVIndexer {
     batch.addColumns(layout, refused: &refused, plainText: plain) { column in
       FieldViews(
         buffer: chunk.buffer, index: index, offset: column, stride: width, gap: 1, encoding: .csv,
-        trimsReturn: trimsReturn && column == width - 1)
+        trimsReturn: trimsReturn && column == width - 1, delimiter: dialect.delimiter[0])
     }
     return batch
   }

@@ -1,22 +1,21 @@
-import Synchronization
-
 /// Memory for a run of bytes that travels between stages: a chunk, or the output made from one.
 ///
 /// One owner fills it, then hands it on and touches it no more; from there on it is only read. It always owns
 /// ``padding`` readable bytes past `capacity`, so that scans by blocks of 64 bytes need no tail case.
 ///
-/// `@unchecked Sendable`: the memory is written only by the task that holds the buffer before it is sent through a
-/// channel (which orders the writes before the reads), and it is freed only when the last reference goes.
+/// `@unchecked Sendable`, and no exclusivity checks: the memory is written only by the task that holds the buffer before
+/// it is sent through a channel (which orders the writes before the reads), and it is freed only when the last reference
+/// goes.
 public final class ByteBuffer: @unchecked Sendable {
   /// Bytes past `capacity` that may be read, never relied on.
   public static let padding = 64
 
   /// The first byte. Valid while this buffer is referenced.
-  public private(set) var bytes: UnsafeMutablePointer<UInt8>
+  @exclusivity(unchecked) public private(set) var bytes: UnsafeMutablePointer<UInt8>
   /// How many bytes may be written.
-  public private(set) var capacity: Int
+  @exclusivity(unchecked) public private(set) var capacity: Int
   /// How many bytes are filled.
-  public var count = 0
+  @exclusivity(unchecked) public var count = 0
 
   public init(capacity: Int) {
     self.capacity = capacity
@@ -70,33 +69,5 @@ public final class ByteBuffer: @unchecked Sendable {
   public func copy(_ range: Range<Int>) -> [UInt8] {
     let range = range.clamped(to: 0..<count)
     return Array(UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count))
-  }
-}
-
-/// Buffers of one size kept for use again, so that a run in full flow allocates nothing for a chunk.
-public final class BufferPool: Sendable {
-  private let idle = Mutex<[ByteBuffer]>([])
-  private let capacity: Int
-  private let limit: Int
-
-  /// - Parameters:
-  ///   - capacity: what a new buffer is made with, in bytes.
-  ///   - limit: how many idle buffers are kept at most.
-  public init(capacity: Int, limit: Int) {
-    self.capacity = capacity
-    self.limit = limit
-  }
-
-  /// An empty buffer.
-  public func take() -> ByteBuffer {
-    let buffer = idle.withLock { $0.popLast() } ?? ByteBuffer(capacity: capacity)
-    buffer.count = 0
-    return buffer
-  }
-
-  /// Gives a buffer back that nobody reads any more. One that grew far past the usual size is let go.
-  public func give(_ buffer: ByteBuffer) {
-    guard buffer.capacity <= capacity * 4 else { return }
-    idle.withLock { if $0.count < limit { $0.append(buffer) } }
   }
 }

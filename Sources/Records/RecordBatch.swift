@@ -2,8 +2,8 @@
 ///
 /// `@unchecked Sendable`: written by the parser that makes it, read-only once the batch is sent.
 public final class PositionIndex: @unchecked Sendable {
-  public private(set) var positions: UnsafeMutablePointer<UInt32>
-  public private(set) var capacity: Int
+  @exclusivity(unchecked) public private(set) var positions: UnsafeMutablePointer<UInt32>
+  @exclusivity(unchecked) public private(set) var capacity: Int
 
   public init(capacity: Int) {
     self.capacity = max(capacity, 64)
@@ -38,24 +38,33 @@ public enum ViewEncoding: Sendable {
 
 /// A column as views into its chunk: of row r, the bytes from `positions[offset + r * stride] + gap` (modulo 2^32, so
 /// that the record before the first ends at -1) up to `positions[offset + r * stride + 1]`.
-public struct FieldViews: Sendable {
+///
+/// `@unchecked Sendable`: the pointers are into `buffer` and `index`, which it holds and which nobody writes any more.
+public struct FieldViews: @unchecked Sendable {
   public let buffer: ByteBuffer
-  public let index: PositionIndex
-  public let offset: Int
+  private let index: PositionIndex
+  /// The buffer's first byte, and the column's first position.
+  @usableFromInline let base: UnsafePointer<UInt8>
+  @usableFromInline let positions: UnsafePointer<UInt32>
   public let stride: Int
   /// What to add to the start position: the delimiter's length where starts are the field before's end, else 0.
   public let gap: Int
   public let encoding: ViewEncoding
   /// Whether a carriage return at the end belongs to the record's end (the last column of records that end CR LF).
   public let trimsReturn: Bool
+  /// What stands between the source's fields; nil where that is no one byte.
+  public let delimiter: UInt8?
 
+  /// `buffer` and `index` must be complete: what they hold is not to move any more.
   public init(
     buffer: ByteBuffer, index: PositionIndex, offset: Int, stride: Int, gap: Int, encoding: ViewEncoding,
-    trimsReturn: Bool = false
+    trimsReturn: Bool = false, delimiter: UInt8? = nil
   ) {
+    self.delimiter = delimiter
     self.buffer = buffer
     self.index = index
-    self.offset = offset
+    base = UnsafePointer(buffer.bytes)
+    positions = UnsafePointer(index.positions + offset)
     self.stride = stride
     self.gap = gap
     self.encoding = encoding
@@ -63,13 +72,43 @@ public struct FieldViews: Sendable {
   }
 
   /// The first byte of row `r`'s view, and its length.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func view(_ r: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
-    let at = index.positions + (offset + r * stride)
-    let start = Int(at[0] &+ UInt32(truncatingIfNeeded: gap))
+    places.view(r)
+  }
+
+  /// The same without what keeps the memory alive: for a loop during which these views are held.
+  @inlinable @inline(__always)
+  public var places: ViewPlaces {
+    ViewPlaces(base: base, positions: positions, stride: stride, gap: UInt32(truncatingIfNeeded: gap), trimsReturn: trimsReturn)
+  }
+}
+
+/// Views as bare pointers, which cost nothing to copy. Valid while the ``FieldViews`` they are of are held.
+public struct ViewPlaces {
+  public let base: UnsafePointer<UInt8>
+  public let positions: UnsafePointer<UInt32>
+  public let stride: Int
+  public let gap: UInt32
+  public let trimsReturn: Bool
+
+  @inlinable
+  public init(base: UnsafePointer<UInt8>, positions: UnsafePointer<UInt32>, stride: Int, gap: UInt32, trimsReturn: Bool) {
+    self.base = base
+    self.positions = positions
+    self.stride = stride
+    self.gap = gap
+    self.trimsReturn = trimsReturn
+  }
+
+  /// The first byte of row `r`'s view, and its length.
+  @inlinable @inline(__always)
+  public func view(_ r: Int) -> (start: UnsafePointer<UInt8>, count: Int) {
+    let at = positions + r &* stride
+    let start = Int(at[0] &+ gap)
     var end = Int(at[1])
-    if trimsReturn, end > start, buffer.bytes[end - 1] == 0x0D { end -= 1 }
-    return (UnsafePointer(buffer.bytes + start), end - start)
+    if trimsReturn, end > start, base[end - 1] == 0x0D { end -= 1 }
+    return (base + start, end - start)
   }
 }
 

@@ -4,8 +4,7 @@ import CByteScan
 extension FieldViews {
   /// The bytes of a scalar without the quotes around them; `quoted` tells that there were some.
   @inline(__always)
-  func scalar(_ r: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
-    let (p, n) = view(r)
+  func scalar(_ p: UnsafePointer<UInt8>, _ n: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
     if n >= 2, p[0] == 0x22 { return (p + 1, n - 2, true) }
     return (p, n, false)
   }
@@ -74,15 +73,17 @@ extension FieldViews {
     _ isPlain: (UnsafePointer<UInt8>, Int) -> Bool, _ refuse: (Int, RecordFault.Code) -> Void
   ) -> Bool {
     var plain = true
+    let places = places
+    let isJSON = encoding == .json
     for r in 0..<rowCount {
-      let (p, n) = view(r)
-      if isNull(p, n) {
+      let (p, n) = places.view(r)
+      if n == 0 || (isJSON && n == 4 && p[0] == 0x6E) {
         if let missing { refuse(r, missing) }
       } else if fits(p, n) {
         plain = plain && isPlain(p, n)
       } else {
         plain = false
-        let (inner, count, quoted) = scalar(r)
+        let (inner, count, quoted) = scalar(p, n)
         if !(quoted && mayUnquote(fits, inner, count)) { refuse(r, .invalidValue) }
       }
     }
@@ -101,9 +102,10 @@ extension FieldViews {
   ) -> (NullableVector<Number>, Bool) {
     var nulls: [UInt8] = []
     var plain = true
+    let places = places
     let values = [Number](unsafeUninitializedCapacity: rowCount) { out, filled in
       for r in 0..<rowCount {
-        let (p, n) = view(r)
+        let (p, n) = places.view(r)
         var value: Number? = nil
         if isNull(p, n) {
           if let missing { refuse(r, missing) }
@@ -112,7 +114,7 @@ extension FieldViews {
           plain = plain && NumberText.isJSONSpelling(p, n)
         } else {
           plain = false
-          let (inner, count, quoted) = scalar(r)
+          let (inner, count, quoted) = scalar(p, n)
           if quoted, encoding == .csv { value = parse(inner, count) }
           if value == nil { refuse(r, .invalidValue) }
         }
@@ -140,7 +142,7 @@ extension FieldViews {
       if isNull(p, n) {
         if let missing { refuse(r, missing) }
       } else {
-        let (inner, count, quoted) = scalar(r)
+        let (inner, count, quoted) = scalar(p, n)
         value = parse(inner, count)
         plain = plain && !quoted
         if value == nil { refuse(r, .invalidValue) }
@@ -166,7 +168,7 @@ extension FieldViews {
         if let missing { refuse(r, missing) }
         continue
       }
-      let (inner, count, quoted) = scalar(r)
+      let (inner, count, quoted) = scalar(p, n)
       let isWord = count >= 4 && (inner[0] == 0x74 || inner[0] == 0x66)
       let allowed = encoding == .csv || (!quoted && isWord)
       if allowed, let value = BooleanText.boolean(inner, count) {
@@ -182,8 +184,9 @@ extension FieldViews {
 
   private func checkPresent(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) {
     guard let missing else { return }
+    let places = places
     for r in 0..<rowCount {
-      let (p, n) = view(r)
+      let (p, n) = places.view(r)
       if isNull(p, n) { refuse(r, missing) }
     }
   }

@@ -19,46 +19,31 @@ public struct CSVEncoder: RecordEncoder {
   }
 
   public func encode(_ batch: RecordBatch, to out: ByteBuffer) {
-    let columns = batch.columns
-    if let selection = batch.selection {
-      for row in selection { encode(Int(row), columns, to: out) }
-    } else {
-      for row in 0..<batch.rowCount { encode(row, columns, to: out) }
-    }
-  }
-
-  @inline(__always)
-  private func encode(_ row: Int, _ columns: [Column], to out: ByteBuffer) {
-    columns.withUnsafeBufferPointer { columns in
-      for i in 0..<columns.count {
-        if i > 0 { out.append(delimiter) }
-        encode(columns[i], row, to: out)
+    var assembler = RowAssembler(batch, null: "", end: "\n")
+    for (i, column) in batch.columns.enumerated() {
+      let prefix = ByteBuffer(capacity: 1)
+      if i > 0 { prefix.append(delimiter) }
+      let type = column.field.type
+      if let views = column.views {
+        // What is plain holds no quote or line end; a delimiter could stand in it where the source has another.
+        if column.isPlain, views.encoding == .csv, type != .text || views.delimiter == delimiter {
+          assembler.add(views, prefix: prefix, quoted: false)
+          continue
+        }
+        var arena = TextArena()
+        assembler.render(prefix: prefix) { row, text in
+          let value = views.text(row, &arena)
+          if let start = value.start { cell(start, value.count, to: text) }
+        }
+      } else if let values = column.values {
+        assembler.render(prefix: prefix) { row, text in
+          if values.isNull(row) { return }
+          if case .text(let v) = values { return cell(v.slices[row].start, v.slices[row].count, to: text) }
+          ValueText.write(values, row, type, to: text)
+        }
       }
     }
-    out.append(0x0A)
-  }
-
-  @inline(__always)
-  private func encode(_ column: borrowing Column, _ row: Int, to out: ByteBuffer) {
-    if let views = column.views {
-      let (p, n) = views.view(row)
-      if n == 0 { return }
-      // What is plain holds no quote, line end or delimiter of the source; another delimiter must be looked for.
-      if column.isPlain, views.encoding == .csv, delimiter == 0x2C, views.gap == 1 {
-        out.reserve(n + 48)
-        sluice_copy_padded(out.bytes + out.count, p, n)
-        out.count += n
-        return
-      }
-      var arena = TextArena()
-      let text = views.text(row, &arena)
-      guard let start = text.start else { return }
-      return cell(start, text.count, to: out)
-    }
-    guard let values = column.values, !values.isNull(row) else { return }
-    if case .text(let v) = values { return cell(v.slices[row].start, v.slices[row].count, to: out) }
-    out.reserve(48)
-    ValueText.write(values, row, column.field.type, to: out)
+    assembler.write(to: out)
   }
 
   private func cell(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {

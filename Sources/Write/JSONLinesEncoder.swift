@@ -8,145 +8,76 @@ public struct JSONLinesEncoder: RecordEncoder {
   public func header(_ schema: Schema) -> [UInt8] { [] }
 
   public func encode(_ batch: RecordBatch, to out: ByteBuffer) {
-    let columns = batch.columns.enumerated().map { JSONColumn($1, isFirst: $0 == 0) }
-    if let selection = batch.selection {
-      for row in selection { encode(Int(row), columns, to: out) }
-    } else {
-      for row in 0..<batch.rowCount { encode(row, columns, to: out) }
+    var assembler = RowAssembler(batch, null: "null", end: batch.columns.isEmpty ? "{}\n" : "}\n")
+    for (i, column) in batch.columns.enumerated() {
+      let key = key(column.field.name, isFirst: i == 0)
+      if let views = column.views {
+        add(column, views, key, to: &assembler)
+      } else if let values = column.values {
+        let type = column.field.type
+        assembler.render(prefix: key) { row, text in Self.write(values, row, type, to: text) }
+      } else {
+        assembler.render(prefix: key) { _, _ in }
+      }
     }
+    assembler.write(to: out)
   }
 
-  @inline(__always)
-  private func encode(_ row: Int, _ columns: [JSONColumn], to out: ByteBuffer) {
-    if columns.isEmpty { out.append(0x7B) }
-    columns.withUnsafeBufferPointer { columns in
-      for i in 0..<columns.count { columns[i].encode(row, to: out) }
-    }
-    out.reserve(2)
-    out.bytes[out.count] = 0x7D
-    out.bytes[out.count + 1] = 0x0A
-    out.count += 2
-  }
-}
-
-/// How one column's values become JSON: settled once for a batch.
-private struct JSONColumn {
-  private enum Source {
-    /// Views that are JSON as they are.
-    case copied(FieldViews)
-    /// Views that need quotes around them and nothing else.
-    case quoted(FieldViews)
-    /// Views to be read value by value.
-    case views(FieldViews, ValueType)
-    case values(Vector, ValueType)
-    case none
-  }
-
-  private let key: ByteBuffer
-  private let source: Source
-
-  init(_ column: Column, isFirst: Bool) {
-    let key = ByteBuffer(capacity: column.field.name.utf8.count + 8)
+  private func key(_ name: String, isFirst: Bool) -> ByteBuffer {
+    let key = ByteBuffer(capacity: name.utf8.count + 8)
     key.append(isFirst ? 0x7B : 0x2C)
     key.append(0x22)
-    var name = column.field.name
+    var name = name
     name.withUTF8 { JSONText.escape($0.baseAddress, $0.count, to: key) }
     key.append(0x22)
     key.append(0x3A)
-    self.key = key
+    return key
+  }
+
+  private func add(_ column: Column, _ views: FieldViews, _ key: ByteBuffer, to assembler: inout RowAssembler) {
     let type = column.field.type
-    if let views = column.views {
-      if views.encoding == .json || !column.isPlain || type == .json {
-        source = .views(views, type)
-      } else {
-        source = type == .bigint || type == .double || type == .boolean ? .copied(views) : .quoted(views)
+    switch views.encoding {
+    // A value that is not text in a text column is text by its spelling; all else is JSON already.
+    case .json where type == .text:
+      assembler.render(prefix: key) { row, text in
+        let (p, n) = views.view(row)
+        if n == 0 || (n == 4 && p[0] == 0x6E) { return }
+        if p[0] == 0x22 { text.append(p, n) } else { JSONText.quote(p, n, to: text) }
       }
-    } else if let values = column.values {
-      source = .values(values, type)
-    } else {
-      source = .none
+    case .json: assembler.add(views, prefix: key, quoted: false)
+    case .csv where column.isPlain && type != .json:
+      assembler.add(views, prefix: key, quoted: !(type == .bigint || type == .double || type == .boolean))
+    case .csv:
+      var arena = TextArena()
+      assembler.render(prefix: key) { row, text in
+        let value = views.text(row, &arena)
+        if let start = value.start { Self.write(start, value.count, type, to: text) }
+      }
     }
   }
 
-  @inline(__always)
-  func encode(_ row: Int, to out: ByteBuffer) {
-    switch source {
-    case .copied(let views):
-      let (p, n) = views.view(row)
-      start(n + 8, out)
-      n == 0 ? appendNull(out) : copy(p, n, out)
-    case .quoted(let views):
-      let (p, n) = views.view(row)
-      start(n + 8, out)
-      if n == 0 { return appendNull(out) }
-      out.bytes[out.count] = 0x22
-      sluice_copy_padded(out.bytes + out.count + 1, p, n)
-      out.bytes[out.count + n + 1] = 0x22
-      out.count += n + 2
-    case .views(let views, let type):
-      let (p, n) = views.view(row)
-      start(n + 8, out)
-      encodeView(views, row, p, n, type, out)
-    case .values(let vector, let type):
-      start(48, out)
-      encodeValue(vector, row, type, out)
-    case .none:
-      start(8, out)
-      appendNull(out)
-    }
-  }
-
-  /// Appends the key and makes room for `extra` bytes and what padded copies write past them.
-  @inline(__always)
-  private func start(_ extra: Int, _ out: ByteBuffer) {
-    out.reserve(key.count + extra + 48)
-    sluice_copy_padded(out.bytes + out.count, key.bytes, key.count)
-    out.count += key.count
-  }
-
-  @inline(__always)
-  private func copy(_ p: UnsafePointer<UInt8>, _ n: Int, _ out: ByteBuffer) {
-    sluice_copy_padded(out.bytes + out.count, p, n)
-    out.count += n
-  }
-
-  private func appendNull(_ out: ByteBuffer) { out.append("null") }
-
-  private func encodeView(
-    _ views: FieldViews, _ row: Int, _ p: UnsafePointer<UInt8>, _ n: Int, _ type: ValueType, _ out: ByteBuffer
-  ) {
-    if n == 0 { return appendNull(out) }
-    if views.encoding == .json {
-      // A value that is not text in a text column is text by its spelling.
-      if type == .text, p[0] != 0x22, !(n == 4 && p[0] == 0x6E) { return JSONText.quote(p, n, to: out) }
-      return out.append(p, n)
-    }
-    var arena = TextArena()
-    let text = views.text(row, &arena)
-    guard let start = text.start else { return appendNull(out) }
+  /// A CSV cell's text as JSON of its type.
+  private static func write(_ p: UnsafePointer<UInt8>, _ n: Int, _ type: ValueType, to out: ByteBuffer) {
     switch type {
     case .bigint, .double:
-      if NumberText.isJSONSpelling(start, text.count) {
-        out.append(start, text.count)
-      } else if type == .bigint, let value = NumberText.integer(start, text.count) {
+      if NumberText.isJSONSpelling(p, n) {
+        out.append(p, n)
+      } else if type == .bigint, let value = NumberText.integer(p, n) {
         NumberText.write(value, to: out)
-      } else if let value = NumberText.double(start, text.count) {
+      } else if let value = NumberText.double(p, n) {
         NumberText.write(value, to: out)
-      } else {
-        appendNull(out)
       }
-    case .boolean: out.append(BooleanText.boolean(start, text.count) == true ? "true" : "false")
-    case .json: out.append(start, text.count)
-    default: JSONText.quote(start, text.count, to: out)
+    case .boolean: out.append(BooleanText.boolean(p, n) == true ? "true" : "false")
+    case .json: out.append(p, n)
+    default: JSONText.quote(p, n, to: out)
     }
   }
 
   @inline(__always)
-  private func encodeValue(_ vector: Vector, _ row: Int, _ type: ValueType, _ out: ByteBuffer) {
-    if vector.isNull(row) { return appendNull(out) }
+  private static func write(_ vector: Vector, _ row: Int, _ type: ValueType, to out: ByteBuffer) {
+    if vector.isNull(row) { return }
     switch (vector, type) {
-    case (.text(let v), .text):
-      JSONText.quote(v.slices[row].start, v.slices[row].count, to: out)
+    case (.text(let v), .text): JSONText.quote(v.slices[row].start, v.slices[row].count, to: out)
     case (_, .timestamp), (_, .date):
       out.append(0x22)
       ValueText.write(vector, row, type, to: out)
