@@ -7,7 +7,7 @@ let hasISAL =
   ProcessInfo.processInfo.environment["SLUICE_WITHOUT_ISAL"] == nil
   && FileManager.default.fileExists(atPath: "/usr/include/isa-l/igzip_lib.h")
 
-let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
@@ -23,7 +23,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CByteScan"),
-    .target(name: "CFloatText", cxxSettings: [.unsafeFlags(["-std=c++17"])]),
+    .target(name: "CFloatText"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -37,7 +37,9 @@ let package = Package(
     module("Parse", ["Records", "CByteScan"]),
     module("Transform", ["Records", "CRegex", "CFloatText"]),
     module("Write", ["Records", "CByteScan", "CZlib"]),
-    module("Definition", ["Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
+    module(
+      "Definition",
+      ["Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
     module(
       "Engine",
       [
@@ -52,5 +54,6 @@ let package = Package(
     .testTarget(
       name: "RecordTests", dependencies: ["Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
     .testTarget(name: "SluiceTests", dependencies: ["sluice"], swiftSettings: swiftSettings),
-  ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
+  ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
+  cxxLanguageStandard: .cxx17
 )

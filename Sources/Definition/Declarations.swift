@@ -42,67 +42,98 @@ enum Declarations {
     Key("sha256", .text, "The SHA-256 that the content must have."),
   ])
 
-  static let fetch: [Key] =     [
-      Key("from", .either([.list(.either([.text, source], "a path, an address, or a map with url")), .text, source], "a path, an address, or a list of them"), "Paths, globs and addresses.", required: true),
-      Key("timeout", .object([
-        Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte (default 30s)."),
-        Key("total", .duration, "For a whole transfer (default 1h)."),
-      ]), "HTTP's time limits."),
+  static let fetch: [Key] =
+    [
+      Key(
+        "from",
+        .either(
+          [.list(.either([.text, source], "a path, an address, or a map with url")), .text, source], "a path, an address, or a list of them"
+        ), "Paths, globs and addresses.", required: true),
+      Key(
+        "timeout",
+        .object([
+          Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte (default 30s)."),
+          Key("total", .duration, "For a whole transfer (default 1h)."),
+        ]), "HTTP's time limits."),
     ] + stage
 
-  static let decompress: [Key] =     [
+  static let decompress: [Key] =
+    [
       Key("format", .choice(CompressionFormat.allCases.map(\.rawValue)), "auto (by magic bytes, then by name), gzip, zlib or none."),
-      Key("on_error", .choice(OnDamage.allCases.map(\.rawValue)), "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter."),
-      Key("limits", .object([
-        Key("ratio", .integer(atLeast: 1), "How many times its size a stream may inflate to (default 1000)."),
-        Key("bytes", .byteCount, "How many bytes an item may inflate to (default 1TB)."),
-      ]), "Limits of inflation."),
+      Key(
+        "on_error", .choice(OnDamage.allCases.map(\.rawValue)),
+        "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter."
+      ),
+      Key(
+        "limits",
+        .object([
+          Key("ratio", .integer(atLeast: 1), "How many times its size a stream may inflate to (default 1000)."),
+          Key("bytes", .byteCount, "How many bytes an item may inflate to (default 1TB)."),
+        ]), "Limits of inflation."),
     ] + stage
 
-  static let parse: [Key] =     [
+  static let parse: [Key] =
+    [
       Key("format", .choice(ParseFormat.allCases.map(\.rawValue)), "csv, tsv or jsonl (default: by the items' names)."),
-      Key("header", .either([.boolean, .integer(atLeast: 0)], "true, false, or the number of header lines"), "Whether columns are named by a header (default true)."),
-      Key("on_bad_record", .choice(OnBadRecord.allCases.map(\.rawValue)), "What becomes of a record that can't be read (default dead_letter)."),
+      Key(
+        "header", .either([.boolean, .integer(atLeast: 0)], "true, false, or the number of header lines"),
+        "Whether columns are named by a header (default true)."),
+      Key(
+        "on_bad_record", .choice(OnBadRecord.allCases.map(\.rawValue)), "What becomes of a record that can't be read (default dead_letter)."
+      ),
       Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
       Key("delimiter", .text, "What stands between fields, one or more characters (default a comma)."),
       Key("quote", .either([.text, .null], "one character, or null"), "What quotes a field, or null for nothing."),
-      Key("escape", .either([.text, .null], "one character, or null"), "What makes the next character literal (default: the quote, doubled)."),
+      Key(
+        "escape", .either([.text, .null], "one character, or null"), "What makes the next character literal (default: the quote, doubled)."),
       Key("skip_lines", .integer(atLeast: 0), "Lines before the header to pass over."),
       Key("skip_footer_lines", .integer(atLeast: 0), "Lines at the end to pass over."),
       Key("comment", .text, "What begins a line to pass over."),
       Key("null_values", .list(.text), "What else than nothing is NULL."),
       Key("trim", .boolean, "Whether blanks around fields go (default false)."),
-      Key("encoding", .choice(TextEncoding.allCases.map(\.rawValue)), "The character encoding (default utf-8; a byte order mark is honoured)."),
+      Key(
+        "encoding", .choice(TextEncoding.allCases.map(\.rawValue)), "The character encoding (default utf-8; a byte order mark is honoured)."
+      ),
       Key("record_delimiter", .choice(CSVDialect.RecordDelimiter.allCases.map(\.rawValue)), "What ends a record (default auto)."),
-      Key("ragged", .choice(CSVDialect.Ragged.allCases.map(\.rawValue)), "reject records of another width (default), or pad short ones with NULL."),
+      Key(
+        "ragged", .choice(CSVDialect.Ragged.allCases.map(\.rawValue)),
+        "reject records of another width (default), or pad short ones with NULL."),
       Key("limits", .object([Key("record", .byteCount, "How long a record may be (default 16MB).")]), "Limits of parsing."),
     ] + stage
 
-  static let steps: Shape = Shape.list(.step([
-    Key("filter", .expression, "Keeps the records for which it is true."),
-    Key("derive", .map(.expression), "Adds fields, or gives them new values."),
-    Key("rename", .map(.text), "Old name: new name."),
-    Key("select", .list(.text), "Keeps these fields, in this order."),
-    Key("drop", .list(.text), "Takes these fields away."),
-    Key("cast", .map(.fieldType), "Gives fields another type."),
-    Key("expect", .map(.expression), "A record for which one is false is a dead letter."),
-  ]))
+  static let steps: Shape = Shape.list(
+    .step([
+      Key("filter", .expression, "Keeps the records for which it is true."),
+      Key("derive", .map(.expression), "Adds fields, or gives them new values."),
+      Key("rename", .map(.text), "Old name: new name."),
+      Key("select", .list(.text), "Keeps these fields, in this order."),
+      Key("drop", .list(.text), "Takes these fields away."),
+      Key("cast", .map(.fieldType), "Gives fields another type."),
+      Key("expect", .map(.expression), "A record for which one is false is a dead letter."),
+    ]))
 
   static let transform: Shape = Shape.either(
     [steps, .object([Key("steps", steps, "The steps.", required: true)] + stage)], "a list of steps, or a map with steps")
 
-  static let write: [Key] =     [
+  static let write: [Key] =
+    [
       Key("format", .choice(WriteFormat.allCases.map(\.rawValue)), "jsonl or csv (default: by the path's name)."),
-      Key("path", .text, "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed.", required: true),
-      Key("checkpoint", .object([
-        Key("every", .duration, "Time between checkpoints (default 5s)."), Key("records", .integer(atLeast: 1), "Records between checkpoints."),
-        Key("bytes", .byteCount, "Bytes between checkpoints."),
-      ]), "How much work a crash can cost."),
+      Key(
+        "path", .text, "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed.",
+        required: true),
+      Key(
+        "checkpoint",
+        .object([
+          Key("every", .duration, "Time between checkpoints (default 5s)."),
+          Key("records", .integer(atLeast: 1), "Records between checkpoints."),
+          Key("bytes", .byteCount, "Bytes between checkpoints."),
+        ]), "How much work a crash can cost."),
     ] + stage
 
   static let limits: [Key] = [
     Key("dead_letters", .share, "More dead letters than this and the run exits 65 (default 0)."),
-    Key("on_exceed", .choice(OnExceed.allCases.map(\.rawValue)), "finish: write all that is good first (default). stop: at once, resumable."),
+    Key(
+      "on_exceed", .choice(OnExceed.allCases.map(\.rawValue)), "finish: write all that is good first (default). stop: at once, resumable."),
     Key("memory", .byteCount, "What the channels may hold together (default 256MB)."),
   ]
 }

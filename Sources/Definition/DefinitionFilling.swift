@@ -14,10 +14,11 @@ extension PipelineDefinition {
     let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
     for stageName in StageName.allCases {
       let section = value[stageName.rawValue]
-      let usual = switch stageName {
-      case .fetch, .decompress, .write: 4
-      case .parse, .transform: cores
-      }
+      let usual =
+        switch stageName {
+        case .fetch, .decompress, .write: 4
+        case .parse, .transform: cores
+        }
       stages[stageName] = stage(section, workers: usual, shared)
     }
     if let fetch = value["fetch"] { fillFetch(fetch, &reader) }
@@ -51,7 +52,9 @@ extension PipelineDefinition {
     if let restart = value["restart"]?.text.flatMap(RestartPolicy.Restart.init) { policy.restart = restart }
     if let most = value["max_restarts"]?.text.flatMap({ Int($0) }) { policy.maxRestarts = most }
     if let within = value["within"]?.text.flatMap(Scalars.duration) { policy.within = within }
-    if let (first, longest) = value["backoff"]?.text.flatMap(Scalars.durationRange) { policy.backoff = Backoff(first: first, longest: longest) }
+    if let (first, longest) = value["backoff"]?.text.flatMap(Scalars.durationRange) {
+      policy.backoff = Backoff(first: first, longest: longest)
+    }
     if let watchdog = value["watchdog"]?.text.flatMap(Scalars.duration) { policy.watchdog = watchdog }
     return policy
   }
@@ -84,18 +87,22 @@ extension PipelineDefinition {
         if pattern.hasPrefix("file://") {
           entry.pattern = String(pattern[scheme.upperBound...])
         } else {
-          reader.report(url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
+          reader.report(
+            url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
         }
       }
       if let sum = entry.sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
-        reader.report((element["sha256"] ?? element).position.diagnostic("a SHA-256 has 64 hexadecimal digits, and this has \(sum.count) characters"))
+        reader.report(
+          (element["sha256"] ?? element).position.diagnostic("a SHA-256 has 64 hexadecimal digits, and this has \(sum.count) characters"))
       }
       if headers.contains(where: { ($0.name + $0.value).contains { $0 == "\n" || $0 == "\r\n" || $0 == "\r" } }) {
         reader.report(element.position.diagnostic("a header can't hold a line end"))
       }
       entries.append(entry)
     }
-    if entries.isEmpty, let from = fetch["from"] { reader.report(from.position.diagnostic("the list is empty; name at least one path or address")) }
+    if entries.isEmpty, let from = fetch["from"] {
+      reader.report(from.position.diagnostic("the list is empty; name at least one path or address"))
+    }
   }
 
   private mutating func fillDecompress(_ value: Value) {
@@ -111,9 +118,10 @@ extension PipelineDefinition {
     if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
     if let text = value["encoding"]?.text.flatMap(TextEncoding.init) { encoding = text }
     if let list = value["fields"] {
-      fields = Schema(list.entries.compactMap { entry in
-        entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
-      })
+      fields = Schema(
+        list.entries.compactMap { entry in
+          entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
+        })
       if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }
     }
     fillDialect(value, &reader)
@@ -121,8 +129,13 @@ extension PipelineDefinition {
 
   private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
     if parseFormat == .jsonl {
-      for key in ["header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "trim", "ragged", "record_delimiter"] {
-        if let entry = value.entries.first(where: { $0.key == key }) { reader.report(entry.at.diagnostic("\(key) is for csv and tsv, and the format is jsonl")) }
+      for key in [
+        "header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "trim", "ragged",
+        "record_delimiter",
+      ] {
+        if let entry = value.entries.first(where: { $0.key == key }) {
+          reader.report(entry.at.diagnostic("\(key) is for csv and tsv, and the format is jsonl"))
+        }
       }
     }
     switch value["header"]?.text {
@@ -142,7 +155,9 @@ extension PipelineDefinition {
     if let lines = value["skip_lines"]?.text.flatMap({ Int($0) }) { dialect.skipLines = lines }
     if let lines = value["skip_footer_lines"]?.text.flatMap({ Int($0) }) { dialect.skipFooterLines = lines }
     if let comment = value["comment"]?.text, !comment.isEmpty { dialect.comment = Array(comment.utf8) }
-    if let nulls = value["null_values"] { dialect.nullValues = nulls.elements.compactMap { $0.text.map { Array($0.utf8) } }.filter { !$0.isEmpty } }
+    if let nulls = value["null_values"] {
+      dialect.nullValues = nulls.elements.compactMap { $0.text.map { Array($0.utf8) } }.filter { !$0.isEmpty }
+    }
     if let trim = value["trim"]?.text { dialect.trim = trim == "true" }
     if let delimiter = value["record_delimiter"]?.text.flatMap(CSVDialect.RecordDelimiter.init) { dialect.recordDelimiter = delimiter }
     if let ragged = value["ragged"]?.text.flatMap(CSVDialect.Ragged.init) { dialect.ragged = ragged }
@@ -188,7 +203,11 @@ extension PipelineDefinition {
       if let bytes = rule["bytes"]?.text.flatMap(Scalars.byteCount) { checkpoint.bytes = bytes }
     }
     let bare = writePath.hasSuffix(".gz") ? String(writePath.dropLast(3)) : writePath
-    if let format = value["format"]?.text.flatMap(WriteFormat.init) { writeFormat = format } else { writeFormat = bare.hasSuffix(".csv") ? .csv : .jsonl }
+    if let format = value["format"]?.text.flatMap(WriteFormat.init) {
+      writeFormat = format
+    } else {
+      writeFormat = bare.hasSuffix(".csv") ? .csv : .jsonl
+    }
     guard let path = value["path"] else { return }
     if writePath.isEmpty || writePath.hasSuffix("/") { reader.report(path.position.diagnostic("write.path is a file, and this is none")) }
     var rest = writePath[...]
@@ -197,7 +216,8 @@ extension PipelineDefinition {
       let word = String(rest[rest.index(after: open)..<close])
       let known = ["item.stem", "item.name", "run.id", "run.date"]
       if !known.contains(word) {
-        let near = Spelling.nearest(to: word, among: known).map { "; did you mean {\($0)}?" } ?? "; there are {\(known.joined(separator: "}, {"))}"
+        let near =
+          Spelling.nearest(to: word, among: known).map { "; did you mean {\($0)}?" } ?? "; there are {\(known.joined(separator: "}, {"))}"
         reader.report(path.position.diagnostic("“{\(word)}” stands for nothing\(near)"))
       }
       rest = rest[rest.index(after: close)...]

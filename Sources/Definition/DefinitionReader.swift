@@ -265,7 +265,9 @@ struct DefinitionReader {
       return value
     }
     if tail.hasPrefix(":-") { return String(tail.dropFirst(2)) }
-    let message = tail.hasPrefix(":?") && tail.count > 2 ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
+    let message =
+      tail.hasPrefix(":?") && tail.count > 2
+      ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
     report(place.diagnostic(message))
     return nil
   }

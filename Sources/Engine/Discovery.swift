@@ -20,7 +20,9 @@ struct Discovery {
         let path = absolute(pattern)
         let found: [String]
         do {
-          found = try SourceExpansion.isGlob(path) && !FileManager.default.fileExists(atPath: path) ? SourceExpansion.glob(path) : FileManager.default.fileExists(atPath: path) ? [path] : []
+          found =
+            try SourceExpansion.isGlob(path) && !FileManager.default.fileExists(atPath: path)
+            ? SourceExpansion.glob(path) : FileManager.default.fileExists(atPath: path) ? [path] : []
         } catch {
           throw .unreadable(error.description)
         }

@@ -128,7 +128,9 @@ public struct DryRun: Sendable {
         record: fault.record + 1, line: sample.beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
         field: fault.field, code: fault.code.rawValue, reason: fault.reason, raw: String(decoding: raw, as: UTF8.self))
     }
-    if report.exitCode == 0, definition.onBadRecord == .deadLetter, definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount) {
+    if report.exitCode == 0, definition.onBadRecord == .deadLetter,
+      definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount)
+    {
       report.exitCode = 65
     }
   }
@@ -146,7 +148,9 @@ public struct DryRun: Sendable {
   private func column(_ column: Column, _ batch: RecordBatch) -> DryRunReport.Column {
     var nulls = 0
     var examples: [String] = []
-    let vector = column.values ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
+    let vector =
+      column.values
+      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
     for row in batch.selected {
       guard let vector, !vector.isNull(Int(row)) else {
         nulls += 1

@@ -87,7 +87,8 @@ final class RunEngine: Sendable {
     }
     func pool<Unit>(_ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: Int? = nil) -> WorkerPool<Unit> {
       let options = definition.stage(stage)
-      return WorkerPool(stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts, event: tell)
+      return WorkerPool(
+        stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts, event: tell)
     }
     fetchPool = pool(.fetch, fetchItems)
     decompressPool = pool(.decompress, decompressItems)
@@ -289,7 +290,8 @@ final class RunEngine: Sendable {
   private var decompress: @Sendable (ItemTask, Heartbeat) async throws -> Void {
     { [self] task, heartbeat in
       let format = definition.recordFormat(itemName: task.planned.item.name)
-      var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) { [self] beginning in
+      var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) {
+        [self] beginning in
         task.linesBefore = beginning.lines
         return try Layout(schema: schema, beginning: beginning, decoded: plan.decoded)
       }

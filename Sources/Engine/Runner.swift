@@ -188,7 +188,9 @@ public final class Runner: Sendable {
     let entries = worked.map { Ledger.PlannedItem(key: $0.item.key, startsOver: $0.action != .resume) }
     let ids = try await ledger.plan(run, pipeline: definition.name, definitionHash: definition.fingerprint, entries)
     var base = 0
-    if !definition.writesPerItem { base = decisions.filter { $0.action == .skip }.compactMap { $0.record?.checkpoint?.partLength }.max() ?? 0 }
+    if !definition.writesPerItem {
+      base = decisions.filter { $0.action == .skip }.compactMap { $0.record?.checkpoint?.partLength }.max() ?? 0
+    }
     return zip(worked, ids).enumerated().map { ordinal, pair in
       let (decision, id) = pair
       let isResumed = decision.action == .resume
@@ -259,9 +261,12 @@ public final class Runner: Sendable {
     var problem: String?
     if let fatal = engine.fatal {
       (status, exitCode, problem) = (.failed, fatal.exitCode, fatal.description)
-    } else if engine.exceeded || (left == 0 && failed == 0 && definition.deadLetterLimit.isExceeded(by: totals.counts.deadLettered, of: totals.counts.read)) {
+    } else if engine.exceeded
+      || (left == 0 && failed == 0 && definition.deadLetterLimit.isExceeded(by: totals.counts.deadLettered, of: totals.counts.read))
+    {
       (status, exitCode) = (.failed, 65)
-      problem = "\(totals.counts.deadLettered) dead letters of \(totals.counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(definition.name)"
+      problem =
+        "\(totals.counts.deadLettered) dead letters of \(totals.counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(definition.name)"
     } else if left > 0 {
       (status, exitCode, problem) = (.interrupted, 75, "interrupted; finish it with: sluice resume \(definition.name)")
     } else if failed > 0 {
@@ -269,7 +274,8 @@ public final class Runner: Sendable {
       problem = "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(definition.name)"
     }
     try await ledger.endRun(
-      run, status: status, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries, restarts: snapshot.restarts, error: problem)
+      run, status: status, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries, restarts: snapshot.restarts,
+      error: problem)
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
     return result(

@@ -177,7 +177,9 @@ extension RunEngine {
       try await BlockingThreads.files.run { try part.sync() }
     }
     try await ledger.finish(task.planned.id, version: task.version, position.point, position.letters)
-    if case .http = task.planned.item.source { try? Spool(path: state.spoolPath(pipeline: definition.name, key: task.planned.item.key)).remove() }
+    if case .http = task.planned.item.source {
+      try? Spool(path: state.spoolPath(pipeline: definition.name, key: task.planned.item.key)).remove()
+    }
     let counts = position.point.counts
     let fetched = task.fetchedBytes
     let decompressed = task.decompressedBytes

@@ -79,7 +79,9 @@ public struct Ledger: Sendable {
 
   // MARK: Runs
 
-  public func beginRun(pipeline: String, definition: String, definitionPath: String, variables: [String: String], schema: String?) async throws -> RunID {
+  public func beginRun(pipeline: String, definition: String, definitionPath: String, variables: [String: String], schema: String?)
+    async throws -> RunID
+  {
     let vars = String(decoding: (try? JSONEncoder().encode(variables)) ?? Data("{}".utf8), as: UTF8.self)
     return try await write { db in
       try db.execute(
@@ -93,7 +95,9 @@ public struct Ledger: Sendable {
 
   /// A run goes on: it is running again.
   public func reopenRun(_ id: RunID) async throws {
-    try await write { try $0.execute(sql: "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", arguments: [id.value]) }
+    try await write {
+      try $0.execute(sql: "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", arguments: [id.value])
+    }
   }
 
   public func endRun(
@@ -192,7 +196,10 @@ public struct Ledger: Sendable {
 
   /// The version that the item is being read at.
   public func begin(_ id: ItemID, version: String?) async throws {
-    try await write { try $0.execute(sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?", arguments: [version, id.value]) }
+    try await write {
+      try $0.execute(
+        sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?", arguments: [version, id.value])
+    }
   }
 
   /// Writes a checkpoint together with the dead letters up to it.
@@ -236,7 +243,9 @@ public struct Ledger: Sendable {
   public func fail(_ id: ItemID, error: String, _ letter: DeadLetter) async throws {
     try await write { db in
       try Self.startOver(db, id)
-      try db.execute(sql: "UPDATE items SET status = 'failed', error = ?, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?", arguments: [error, id.value])
+      try db.execute(
+        sql: "UPDATE items SET status = 'failed', error = ?, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?",
+        arguments: [error, id.value])
       try Self.insert(db, [letter])
     }
   }
@@ -252,7 +261,8 @@ public struct Ledger: Sendable {
           coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written
           FROM items JOIN checkpoints c ON c.item = items.id WHERE items.run = ?
           """, arguments: [run.value])
-      let states = try Row.fetchAll(db, sql: "SELECT status, count(*) AS n FROM items WHERE run = ? GROUP BY status", arguments: [run.value])
+      let states = try Row.fetchAll(
+        db, sql: "SELECT status, count(*) AS n FROM items WHERE run = ? GROUP BY status", arguments: [run.value])
       var items: [ItemStatus: Int] = [:]
       for state in states { items[ItemStatus(rawValue: state["status"]) ?? .pending] = state["n"] }
       guard let row else { return (RecordCounts(), ByteCounts(), items) }

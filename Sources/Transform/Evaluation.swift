@@ -50,7 +50,9 @@ struct Evaluation {
 
   private func column(_ position: Int, _ rows: [UInt32]) -> Vector {
     let column = batch.columns[position]
-    let all = column.values ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
+    let all =
+      column.values
+      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
     guard let all else { return Self.repeated(.null, column.field.type, rows.count) }
     return rows.count == batch.rowCount ? all : all.gather(rows)
   }
@@ -195,7 +197,8 @@ struct Evaluation {
           out.setNull(i)
           continue
         }
-        result = operation == .divide ? x.dividedReportingOverflow(by: y) : (y == -1 ? (0, false) : x.remainderReportingOverflow(dividingBy: y))
+        result =
+          operation == .divide ? x.dividedReportingOverflow(by: y) : (y == -1 ? (0, false) : x.remainderReportingOverflow(dividingBy: y))
       }
       if result.overflow { fail(rows[i], "the result does not fit a bigint") }
       out.values[i] = result.partialValue

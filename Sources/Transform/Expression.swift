@@ -54,7 +54,9 @@ indirect enum Node: Sendable {
     case text(ByteBuffer)
   }
   enum Arithmetic: Sendable { case add, subtract, multiply, divide, remainder }
-  enum Comparison: String, Sendable { case equal = "=", notEqual = "<>", less = "<", greater = ">", lessOrEqual = "<=", greaterOrEqual = ">=" }
+  enum Comparison: String, Sendable {
+    case equal = "=", notEqual = "<>", less = "<", greater = ">", lessOrEqual = "<=", greaterOrEqual = ">="
+  }
 
   var type: ValueType? {
     switch self {
@@ -217,7 +219,9 @@ struct Checker {
     return nodes
   }
 
-  private mutating func conditional(_ branches: [(Syntax, Syntax)], _ otherwise: Syntax?, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+  private mutating func conditional(_ branches: [(Syntax, Syntax)], _ otherwise: Syntax?, _ place: Syntax.Place) throws(ExpressionError)
+    -> Node
+  {
     var conditions: [Node] = []
     var values: [Node] = []
     for (condition, value) in branches {
@@ -254,7 +258,8 @@ struct Checker {
     if case .literal(.text(let bytes), _) = node {
       compiled = LikePattern(bytes.copy(0..<bytes.count), escape: escapeByte, ignoringCase: ignoringCase)
     }
-    return .like(convert(text, to: .text), convert(node, to: .text), compiled, escape: escapeByte, negated: negated, ignoringCase: ignoringCase)
+    return .like(
+      convert(text, to: .text), convert(node, to: .text), compiled, escape: escapeByte, negated: negated, ignoringCase: ignoringCase)
   }
 
   private mutating func cast(_ operand: Syntax, _ type: String, _ isTry: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {

@@ -337,7 +337,8 @@ struct ExpressionParser {
     case "DATE", "TIMESTAMP":
       guard current.kind == .string else { break }
       at += 1
-      return .cast(.string(tokens[at - 1].text, .init(offset: tokens[at - 1].offset, length: tokens[at - 1].length)), token.text, isTry: false, place)
+      return .cast(
+        .string(tokens[at - 1].text, .init(offset: tokens[at - 1].offset, length: tokens[at - 1].length)), token.text, isTry: false, place)
     case "CAST", "TRY_CAST":
       guard current.isSymbol("(") else { break }
       at += 1

@@ -85,7 +85,8 @@ enum Functions {
   /// Slices of the text given; a row for which `cut` gives nil is NULL.
   static func slices(_ source: Vector, _ count: Int, _ cut: (Int, TextSlice) -> TextSlice?) -> Vector {
     guard case .text(let v) = source else { return source }
-    return .text(TextVector(slices: (0..<count).map { v.slices[$0].start == nil ? .null : cut($0, v.slices[$0]) ?? .null }, owners: v.owners))
+    return .text(
+      TextVector(slices: (0..<count).map { v.slices[$0].start == nil ? .null : cut($0, v.slices[$0]) ?? .null }, owners: v.owners))
   }
 
   static func integers(_ count: Int, _ make: (Int) -> Int64?) -> Vector {
@@ -124,13 +125,14 @@ enum Functions {
         let greater = Comparing.compare(.greater, next, best)
         let less = Comparing.compare(.less, next, best)
         let both = best.followed(by: next)
-        best = both.gather((0..<UInt32(count)).map { i in
-          let k = Int(i)
-          if next.isNull(k) { return i }
-          if best.isNull(k) { return i + UInt32(count) }
-          let order = greater[k] == 1 ? 1 : (less[k] == 1 ? -1 : 0)
-          return better(order) ? i + UInt32(count) : i
-        })
+        best = both.gather(
+          (0..<UInt32(count)).map { i in
+            let k = Int(i)
+            if next.isNull(k) { return i }
+            if best.isNull(k) { return i + UInt32(count) }
+            let order = greater[k] == 1 ? 1 : (less[k] == 1 ? -1 : 0)
+            return better(order) ? i + UInt32(count) : i
+          })
       }
       return best
     }

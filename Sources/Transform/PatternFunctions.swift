@@ -76,7 +76,9 @@ extension Functions {
     Function("regexp_replace", [.text, .text, .text, .text], required: 3, gives: .text, validate: validPattern) { arguments, count, fail in
       var patterns = PatternColumn(arguments, at: 1, flags: 3)
       return texts(count) { i, out in
-        guard let text = arguments[0].slice(i), let pattern = patterns.pattern(i, fail), let by = arguments[2].slice(i) else { return false }
+        guard let text = arguments[0].slice(i), let pattern = patterns.pattern(i, fail), let by = arguments[2].slice(i) else {
+          return false
+        }
         let all = arguments.count == 4 && (arguments[3].slice(i)?.bytes.contains(0x67) ?? false)
         replace(pattern, text.bytes, by.bytes, all: all, &out)
         return true

@@ -2,8 +2,16 @@ import Records
 
 extension Functions {
   static let text: [Function] = [
-    mapped("lower") { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 } other: { $0.lowercased() },
-    mapped("upper") { $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0 } other: { $0.uppercased() },
+    mapped("lower") {
+      $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0
+    } other: {
+      $0.lowercased()
+    },
+    mapped("upper") {
+      $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0
+    } other: {
+      $0.uppercased()
+    },
     Function("length", [.text], gives: .bigint) { arguments, count, _ in
       integers(count) { arguments[0].slice($0).map { Int64(characters($0.bytes)) } }
     },

@@ -15,7 +15,10 @@ extension Functions {
           return part(name.string.lowercased(), micros)
         }
       },
-      Function("date_trunc", [.text, .time], gives: .timestamp, validate: knownPart(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])) { arguments, count, _ in
+      Function(
+        "date_trunc", [.text, .time], gives: .timestamp,
+        validate: knownPart(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
+      ) { arguments, count, _ in
         integers(count) { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
           return truncated(micros, to: name.string.lowercased())

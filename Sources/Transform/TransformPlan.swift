@@ -178,7 +178,9 @@ public struct TransformPlan: Sendable {
         guard case .booleans(let values) = truth else { continue }
         for (i, row) in rows.enumerated() where values[i] == 0 {
           batch.faults.append(
-            RecordFault(code: .expectationFailed, reason: "the expectation “\(name)” does not hold", field: name, record: batch.record(ofRow: Int(row))))
+            RecordFault(
+              code: .expectationFailed, reason: "the expectation “\(name)” does not hold", field: name,
+              record: batch.record(ofRow: Int(row))))
         }
         // As SQL's CHECK: what is unknown passes.
         batch.keep(rows, values, filtered: false) { $0 != 0 }

@@ -37,7 +37,8 @@ struct DeadLetters: AsyncParsableCommand {
       let (ledger, filter) = try filter.resolve(common)
       let counts = try await ledger.deadLetterCounts(filter)
       if common.output == .json {
-        return console.print(json: counts.map { ["item": $0.item, "stage": $0.stage, "code": $0.code, "count": $0.count] as [String: Any] })
+        return console.print(
+          json: counts.map { ["item": $0.item, "stage": $0.stage, "code": $0.code, "count": $0.count] as [String: Any] })
       }
       for group in counts { console.print("\(Human.count(group.count))  \(group.item)  \(group.stage)  \(group.code)") }
       let shown = LineLimit(limit)

@@ -38,7 +38,8 @@ struct CommonOptions: ParsableArguments {
 
 /// `--var NAME=VALUE`.
 struct VariableOptions: ParsableArguments {
-  @Option(name: .customLong("var"), help: ArgumentHelp("A variable for the definition; it wins over the environment.", valueName: "name=value"))
+  @Option(
+    name: .customLong("var"), help: ArgumentHelp("A variable for the definition; it wins over the environment.", valueName: "name=value"))
   var variables: [String] = []
 
   func values() throws -> [String: String] {

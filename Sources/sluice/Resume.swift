@@ -53,8 +53,12 @@ struct Resume: AsyncParsableCommand {
     }
     do {
       if let run = subject.run {
-        guard let record = try await ledger.run(RunID(run)) else { throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)") }
-        guard try await Runner.isUnfinished(record, ledger) else { throw RunFailure.nothingToResume("run \(run) is finished; there is nothing to resume") }
+        guard let record = try await ledger.run(RunID(run)) else {
+          throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)")
+        }
+        guard try await Runner.isUnfinished(record, ledger) else {
+          throw RunFailure.nothingToResume("run \(run) is finished; there is nothing to resume")
+        }
         return record
       }
       for record in try await ledger.runs(pipeline: subject.pipeline) where try await Runner.isUnfinished(record, ledger) { return record }

@@ -16,7 +16,10 @@ struct RunSession {
   func report(_ event: RunEvent) {
     switch event {
     case .retry(let item, let attempt, let reason, let wait):
-      console.log(.warning, "\(item): attempt \(attempt) failed: \(reason); trying again in \(wait.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)))")
+      console.log(
+        .warning,
+        "\(item): attempt \(attempt) failed: \(reason); trying again in \(wait.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)))"
+      )
     case .itemDone(let item, let counts):
       console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
     case .itemFailed(let item, let stage, let reason): console.log(.error, "\(item): failed in \(stage): \(reason)")

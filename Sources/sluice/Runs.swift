@@ -17,7 +17,8 @@ struct Runs: AsyncParsableCommand {
     for run in runs {
       let took = run.endedAt.map { Human.seconds($0.timeIntervalSince(run.startedAt)) } ?? "unfinished"
       console.print(
-        "\(run.id)  \(run.pipeline)  \(run.status.rawValue)  \(run.startedAt.ISO8601Format())  \(took)  \(Human.count(run.counts.written)) of \(Human.count(run.counts.read)) records written, \(Human.count(run.counts.deadLettered)) dead letters")
+        "\(run.id)  \(run.pipeline)  \(run.status.rawValue)  \(run.startedAt.ISO8601Format())  \(took)  \(Human.count(run.counts.written)) of \(Human.count(run.counts.read)) records written, \(Human.count(run.counts.deadLettered)) dead letters"
+      )
     }
   }
 }

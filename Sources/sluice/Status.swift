@@ -20,17 +20,24 @@ struct Status: AsyncParsableCommand {
       object["records"] = JSONForms.counts(totals.counts)
       object["bytes"] = JSONForms.bytes(totals.bytes)
       object["items"] = items.map { item in
-        ["item": item.key, "status": item.status.rawValue, "records": JSONForms.counts(item.checkpoint?.counts ?? item.counts), "error": item.error ?? NSNull() as Any] as [String: Any]
+        [
+          "item": item.key, "status": item.status.rawValue, "records": JSONForms.counts(item.checkpoint?.counts ?? item.counts),
+          "error": item.error ?? NSNull() as Any,
+        ] as [String: Any]
       }
       return console.print(json: object)
     }
     let c = totals.counts
     console.print("run \(record.id) of \(record.pipeline): \(record.status.rawValue), begun \(record.startedAt.ISO8601Format())")
     if let error = record.error { console.print("  \(error)") }
-    console.print("  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered")
+    console.print(
+      "  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered"
+    )
     for item in items {
       let counts = item.checkpoint?.counts ?? item.counts
-      console.print("  \(item.status.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(item.key)  \(Human.count(counts.read)) records\(item.error.map { "  \($0)" } ?? "")")
+      console.print(
+        "  \(item.status.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(item.key)  \(Human.count(counts.read)) records\(item.error.map { "  \($0)" } ?? "")"
+      )
     }
   }
 }

@@ -1,0 +1,40 @@
+# Installs the system packages that a build or the tests need. Sourced by the other scripts.
+#
+#   need_packages PACKAGE...   installs what is missing, with apt-get; says what it does.
+
+say() { printf '%s\n' "$*" >&2; }
+
+need_packages() {
+  local missing=() package
+  if ! command -v dpkg-query >/dev/null 2>&1; then
+    say "sluice: this is not a Debian or Ubuntu; please install what these packages hold: $*"
+    return 0
+  fi
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || { say "sluice: please install as root: apt-get install ${missing[*]}"; return 1; }
+    as_root=(sudo)
+  fi
+  say "sluice: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq >&2 || true
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# ISA-L makes inflating fast and is not to be had everywhere: without it zlib serves.
+need_build_packages() {
+  need_packages pkg-config libcurl4-openssl-dev zlib1g-dev libpcre2-dev libssl-dev libsqlite3-dev || return 1
+  case "$(uname -m)" in
+    x86_64 | aarch64) need_packages libisal-dev || say "sluice: going on without libisal-dev; inflating will be slower" ;;
+  esac
+}
+
+need_swift() {
+  command -v swift >/dev/null 2>&1 || {
+    say "sluice: swift is not on the PATH; install Swift 6.2 or newer from https://www.swift.org/install/linux/"
+    return 1
+  }
+}
