@@ -53,7 +53,7 @@ let package = Package(
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
       name: "RecordTests", dependencies: ["Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
-    .testTarget(name: "SluiceTests", dependencies: ["sluice"], swiftSettings: swiftSettings),
+    .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
   cxxLanguageStandard: .cxx17
 )

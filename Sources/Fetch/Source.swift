@@ -178,6 +178,7 @@ public struct Fetcher: Sendable {
     /// One request, to its end; true where the server says that nothing changed.
     func request() async throws -> Bool {
       let version = spool.version
+      let before = delivered
       spool.prepare()
       var request = HTTPRequest(url: url)
       request.timeouts = timeouts
@@ -191,7 +192,7 @@ public struct Fetcher: Sendable {
       do {
         for try await _ in http.send(request, to: spool) {
           guard let head = spool.head, head.status == 200 || head.status == 206 else { continue }
-          if delivered > 0, head.status == 200 || spool.version != version { throw FetchError.changed }
+          if before > 0, head.status == 200 || spool.version != version { throw FetchError.changed }
           try await announce()
           try await pass()
         }

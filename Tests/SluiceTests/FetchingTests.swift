@@ -1,0 +1,114 @@
+import Foundation
+import Testing
+
+@Suite("Fetching")
+struct FetchingTests {
+  private let quick = "  retry: {attempts: 4, backoff: 10ms..50ms}"
+
+  @Test("nginx serves the months; a second run asks and fetches nothing")
+  func nginx() throws {
+    let shop = try Workshop()
+    let nginx = try Nginx(shop, serving: Workshop.sampleData)
+    try shop.write("disk.yaml", Flights.definition(from: Workshop.sampleData + "/flights-2013-*.csv.gz", path: "disk/{item.stem}.jsonl"))
+    try shop.write("pipeline.yaml", Flights.definition(from: nginx.url + "/flights-2013-{01..12}.csv.gz", path: "out/{item.stem}.jsonl"))
+    #expect(try shop.runPipeline("disk.yaml", "--state", "disk-state").status == 0)
+    let first = try shop.runPipeline()
+    #expect(first.status == 0, "\(first.stderr)")
+    #expect(nginx.statuses.filter { $0 == 200 }.count == 12)
+    for month in 1...12 {
+      let name = String(format: "flights-2013-%02d.jsonl", month)
+      #expect(shop.data("out/" + name) == shop.data("disk/" + name))
+    }
+    let second = try shop.runPipeline()
+    #expect(second.status == 0)
+    #expect(second.items == ["total": 12, "done": 0, "skipped": 12, "failed": 0])
+    #expect(nginx.statuses.suffix(12).allSatisfy { $0 == 304 })
+    #expect(nginx.statuses.count == 24)
+  }
+
+  @Test("503, then a body cut halfway, then the rest by Range: the run succeeds and nothing is fetched twice")
+  func flaky() throws {
+    let shop = try Workshop()
+    let server = try MisbehavingServer(shop, serving: Workshop.sampleData)
+    try shop.write("disk.yaml", Flights.definition(from: Workshop.sampleData + "/flights-2013-0{1,2}.csv.gz", path: "disk/{item.stem}.jsonl"))
+    try shop.write("pipeline.yaml", Flights.definition(from: server.url + "/flaky/flights-2013-0{1,2}.csv.gz", path: "out/{item.stem}.jsonl", fetch: quick))
+    #expect(try shop.runPipeline("disk.yaml", "--state", "disk-state").status == 0)
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    #expect(outcome.json["retries"] as? Int == 4)
+    for month in 1...2 {
+      let path = "/flaky/flights-2013-0\(month).csv.gz"
+      let requests = server.requests.filter { $0["path"] as? String == path }
+      #expect(requests.count == 3)
+      let size = try #require(FileManager.default.contents(atPath: Workshop.sampleData + "/flights-2013-0\(month).csv.gz")).count
+      #expect(requests.last?["range"] as? String == "bytes=\(size / 2)-")
+      #expect(requests.last?["if_range"] as? String == "\"\(size)-0\"")
+      #expect(shop.data("out/flights-2013-0\(month).jsonl") == shop.data("disk/flights-2013-0\(month).jsonl"))
+    }
+  }
+
+  @Test("a source that changes while it is fetched is begun again, and no output mixes two versions")
+  func changing() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "n\n" + (0..<300_000).map { "\($0)" }.joined(separator: "\n") + "\n")
+    let server = try MisbehavingServer(shop, serving: shop.path("in"))
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch:\n  from: \(server.url)/changing/a.csv\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: out.csv}\n")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    #expect(shop.read("out.csv") == shop.read("in/a.csv"))
+  }
+
+  @Test("404 fails at once, 503 after all attempts; the rest is written, exit 69, and resume tries again")
+  func failures() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "n\n1\n")
+    try shop.write("in/b.csv", "n\n2\n")
+    let server = try MisbehavingServer(shop, serving: shop.path("in"))
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch:\n  from: ['\(server.url)/plain/a.csv', '\(server.url)/missing/x.csv', '\(server.url)/down/b.csv']\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69, "\(outcome.stderr)")
+    #expect(outcome.items == ["total": 3, "done": 1, "skipped": 0, "failed": 2])
+    #expect(shop.read("out/a.csv") == "n\n1\n")
+    #expect(!shop.exists("out/b.csv"))
+    let counts = Dictionary(grouping: server.requests) { $0["path"] as? String ?? "" }.mapValues(\.count)
+    #expect(counts["/missing/x.csv"] == 1)
+    #expect(counts["/down/b.csv"] == 4)
+    let letters = try shop.sluice("dead-letters", "export", "pipeline.yaml").stdout
+    #expect(letters.contains("\"code\":\"fetch_failed\"") && letters.contains("404") && letters.contains("503"))
+    #expect(try shop.sluice("resume", "pipeline.yaml").status == 69)
+    #expect(server.requests.count > 6)
+  }
+
+  @Test("a wrong SHA-256 fails the item; a redirect never leaves http; a server that is down exits 69")
+  func guarded() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "n\n1\n")
+    let server = try MisbehavingServer(shop, serving: shop.path("in"))
+    let sum = String(repeating: "0", count: 64)
+    for (name, from) in [("sum", "{url: '\(server.url)/plain/a.csv', sha256: '\(sum)'}"), ("redirect", server.url + "/redirect/a.csv"), ("down", "http://127.0.0.1:1/a.csv")] {
+      try shop.write("\(name).yaml", "pipeline: \(name)\nfetch:\n  from: \(from)\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/\(name).csv'}\n")
+      let outcome = try shop.runPipeline("\(name).yaml")
+      #expect(outcome.status == 69, "\(name): \(outcome.stderr)")
+    }
+    #expect(try shop.sluice("dead-letters", "export", "sum.yaml").stdout.contains("checksum_mismatch"))
+  }
+
+  @Test("a secret of the environment is sent to the server and shown nowhere")
+  func secrets() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "n\n1\n")
+    let server = try MisbehavingServer(shop, serving: shop.path("in"))
+    let secret = "s3cr3t-\(UUID().uuidString)"
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch:\n  from:\n    - {url: '\(server.url)/plain/a.csv?key=${TOKEN}', headers: {Authorization: 'Bearer ${TOKEN}'}}\n    - '\(server.url)/missing/${TOKEN}.csv'\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+    let outcome = try shop.runPipeline(environment: ["TOKEN": secret])
+    #expect(outcome.status == 69)
+    #expect(server.requests.first { $0["path"] as? String == "/plain/a.csv" }?["authorization"] as? String == "Bearer \(secret)")
+    let found = try shop.run("/bin/grep", ["-rl", secret, "."])
+    #expect(found.stdout.split(separator: "\n").filter { $0 != "./server.log" }.isEmpty, "\(found.stdout)")
+    #expect(!(outcome.stdout + outcome.stderr).contains(secret))
+  }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+@Suite("Resuming")
+struct ResumingTests {
+  /// One large item with bad records among the good, so that checkpoints carry dead letters.
+  private func large(_ shop: Workshop) throws {
+    _ = try shop.python("""
+      with open('big.csv','w') as f:
+        f.write('n,x\\n')
+        for i in range(2500000):
+          f.write('%d,%s\\n' % (i, 'bad' if i % 9973 == 0 else i / 8))
+      """)
+  }
+
+  private func definition(_ path: String) -> String {
+    """
+    pipeline: p
+    fetch: {from: big.csv}
+    parse: {fields: {n: bigint not null, x: double}}
+    transform: [{filter: n % 3 <> 0}, {derive: {y: x * 2}}]
+    write: {path: \(path), checkpoint: {every: 30ms}}
+    limits: {dead_letters: 1%}
+    """
+  }
+
+  private func letters(_ shop: Workshop) throws -> [String] {
+    try shop.sluice("dead-letters", "export", "pipeline.yaml").stdout.split(separator: "\n").map { line in
+      let object = (try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]) ?? [:]
+      return "\(object["record"] ?? 0) \(object["line"] ?? 0) \(object["offset"] ?? 0) \(object["raw"] ?? "")"
+    }
+  }
+
+  @Test("killed at ten moments, each run resumes to the same bytes, the same dead letters and the same counts", arguments: ["out.jsonl", "out.csv.gz"])
+  func killed(_ path: String) throws {
+    let shop = try Workshop()
+    try large(shop)
+    try shop.write("pipeline.yaml", definition(path))
+    let begun = ContinuousClock.now
+    let whole = try shop.runPipeline()
+    let took = begun.duration(to: .now)
+    #expect(whole.status == 0, "\(whole.stderr)")
+    func output() throws -> String {
+      path.hasSuffix(".gz") ? try shop.run("/bin/zcat", [shop.path(path)]).stdout : shop.read(path)
+    }
+    let want = try output()
+    let wantLetters = try letters(shop)
+    #expect(wantLetters.count == whole.records["dead_lettered"])
+    var interrupted = 0
+    for moment in 1...10 {
+      try? FileManager.default.removeItem(atPath: shop.path(".sluice"))
+      try? FileManager.default.removeItem(atPath: shop.path(path))
+      let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+      let wait = took * (Double(moment) / 11)
+      usleep(UInt32(wait.components.seconds * 1_000_000 + wait.components.attoseconds / 1_000_000_000_000))
+      process.stop(SIGKILL)
+      if !shop.exists(path) { interrupted += 1 }
+      var resumed = try shop.sluice("resume", "pipeline.yaml", "--output", "json", "--progress", "none")
+      // Killed before the run was in the ledger: there is nothing to resume, and a run begins it.
+      if resumed.status == 64 { resumed = try shop.runPipeline() }
+      #expect(resumed.status == 0, "\(resumed.stderr)")
+      if resumed.items["done"] == 1 { #expect(resumed.records == whole.records) }
+      #expect(try output() == want, "moment \(moment)")
+      #expect(try letters(shop) == wantLetters, "moment \(moment)")
+    }
+    #expect(interrupted >= 5)
+  }
+
+  @Test("SIGTERM checkpoints what is under way and exits 75; the run then resumes")
+  func terminated() throws {
+    let shop = try Workshop()
+    try large(shop)
+    try shop.write("pipeline.yaml", definition("out.jsonl"))
+    let whole = try shop.runPipeline()
+    let want = shop.read("out.jsonl")
+    try FileManager.default.removeItem(atPath: shop.path(".sluice"))
+    try FileManager.default.removeItem(atPath: shop.path("out.jsonl"))
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+    usleep(150_000)
+    #expect(process.stop(SIGTERM) == 75)
+    #expect(try shop.sluice("status", "pipeline.yaml", "--output", "json").json["status"] as? String == "interrupted")
+    let resumed = try shop.sluice("resume", "pipeline.yaml", "--output", "json")
+    #expect(resumed.status == 0, "\(resumed.stderr)")
+    #expect(resumed.records == whole.records)
+    #expect(shop.read("out.jsonl") == want)
+    #expect(try shop.sluice("resume", "pipeline.yaml").status == 64)
+  }
+
+  @Test("a second run of a pipeline exits 75 and names the first's pid")
+  func locked() throws {
+    let shop = try Workshop()
+    try large(shop)
+    try shop.write("pipeline.yaml", definition("out.jsonl"))
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+    usleep(100_000)
+    let second = try shop.runPipeline()
+    #expect(second.status == 75)
+    #expect(second.stderr.contains("pid \(process.pid)"))
+    #expect(process.wait() == 0)
+  }
+
+  @Test("many items of one output, killed between them, come out in order")
+  func manyItems() throws {
+    let shop = try Workshop()
+    for i in 10..<60 { try shop.write("in/\(i).csv", "n\n" + (0..<20_000).map { "\(i * 100_000 + $0)" }.joined(separator: "\n") + "\n") }
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: in/*.csv}\nwrite: {path: out.csv, checkpoint: {every: 20ms}}\n")
+    #expect(try shop.runPipeline().status == 0)
+    let want = shop.read("out.csv")
+    for moment in 1...5 {
+      try FileManager.default.removeItem(atPath: shop.path(".sluice"))
+      try FileManager.default.removeItem(atPath: shop.path("out.csv"))
+      let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+      usleep(UInt32(moment * 60_000))
+      process.stop(SIGKILL)
+      if try shop.sluice("resume", "pipeline.yaml").status == 64 { _ = try shop.runPipeline() }
+      #expect(shop.read("out.csv") == want, "moment \(moment)")
+    }
+  }
+}

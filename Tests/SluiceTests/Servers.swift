@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+/// The server that misbehaves, stopped by its pid.
+final class MisbehavingServer {
+  private let process: Child
+  private let log: String
+  let port: Int
+
+  init(_ workshop: Workshop, serving folder: String) throws {
+    log = try workshop.write("server.log", "")
+    let handle = try #require(FileHandle(forWritingAtPath: log))
+    process = try workshop.start(
+      "/usr/bin/env", ["python3", Workshop.servers + "/misbehaving.py", folder], stdout: handle, stderr: FileHandle.standardError)
+    var port = 0
+    for _ in 0..<200 where port == 0 {
+      usleep(50_000)
+      let first = (try? String(contentsOfFile: log, encoding: .utf8))?.split(separator: "\n").first
+      let object = first.flatMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Int] }
+      port = object?["port"] ?? 0
+    }
+    self.port = port
+    try #require(port > 0, "the server did not start")
+  }
+
+  deinit {
+    process.stop(SIGTERM)
+  }
+
+  var url: String { "http://127.0.0.1:\(port)" }
+
+  /// The requests so far.
+  var requests: [[String: Any]] {
+    let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").dropFirst().compactMap {
+      try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+    }
+  }
+}
+
+/// A real nginx on loopback that serves a folder, stopped by its pid.
+final class Nginx {
+  private let process: Child
+  private let workshop: Workshop
+  let port: Int
+
+  init(_ workshop: Workshop, serving folder: String) throws {
+    self.workshop = workshop
+    port = try Self.freePort()
+    try workshop.write(
+      "nginx.conf",
+      """
+      pid \(workshop.path("nginx.pid")); error_log \(workshop.path("nginx.error")); daemon off; master_process off;
+      events {}
+      http {
+        access_log \(workshop.path("nginx.access"));
+        client_body_temp_path \(workshop.path("t1")); proxy_temp_path \(workshop.path("t2")); fastcgi_temp_path \(workshop.path("t3"));
+        uwsgi_temp_path \(workshop.path("t4")); scgi_temp_path \(workshop.path("t5"));
+        server { listen 127.0.0.1:\(port); root \(folder); }
+      }
+      """)
+    process = try workshop.start("/usr/sbin/nginx", ["-c", workshop.path("nginx.conf"), "-p", workshop.folder])
+    var isUp = false
+    for _ in 0..<200 where !isUp {
+      usleep(50_000)
+      isUp = workshop.exists("nginx.pid") && Self.answers(port)
+    }
+    try #require(isUp, "nginx did not start: \(workshop.read("nginx.error"))")
+  }
+
+  deinit {
+    process.stop(SIGTERM)
+  }
+
+  var url: String { "http://127.0.0.1:\(port)" }
+
+  /// The statuses of the requests so far.
+  var statuses: [Int] {
+    workshop.read("nginx.access").split(separator: "\n").compactMap { line in
+      line.split(separator: "\"").dropFirst(2).first.flatMap { Int($0.split(separator: " ").first ?? "") }
+    }
+  }
+
+  private static func address(_ port: Int) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    return address
+  }
+
+  private static func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = address(0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 }
+    }
+    try #require(bound)
+    return Int(in_port_t(bigEndian: address.sin_port))
+  }
+
+  private static func answers(_ port: Int) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = address(port)
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+"""An HTTP server that misbehaves on purpose, on a port of its own choice, which it prints.
+
+For each path: the first request is answered 503 with Retry-After: 0, the second gets half of the body and a closed
+connection, later ones are served, by Range and If-Range where asked. Paths in /missing are 404, in /down always 503, in
+/changing have another ETag at each request and break off the first time. Each request is a line of JSON on stdout.
+"""
+import collections
+import http.server
+import json
+import os
+import sys
+
+folder = sys.argv[1]
+seen = collections.Counter()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def do_HEAD(self):
+        self.answer(False)
+
+    def do_GET(self):
+        self.answer(True)
+
+    def end(self, status, headers, body=b""):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer(self, has_body):
+        path = self.path.split("?")[0]
+        seen[path] += 1
+        count = seen[path]
+        print(json.dumps({"path": path, "count": count, "range": self.headers.get("Range"),
+                          "if_range": self.headers.get("If-Range"), "authorization": self.headers.get("Authorization")}), flush=True)
+        kind, name = path.strip("/").split("/", 1)
+        file = os.path.join(folder, os.path.basename(name))
+        if kind == "missing" or not os.path.exists(file):
+            return self.end(404, {})
+        if kind == "down":
+            return self.end(503, {"Retry-After": "0"})
+        if kind == "redirect":
+            return self.end(302, {"Location": "file:///etc/passwd"})
+        if kind == "flaky" and count == 1:
+            return self.end(503, {"Retry-After": "0"})
+        with open(file, "rb") as f:
+            body = f.read()
+        etag = '"%d-%d"' % (len(body), count if kind == "changing" else 0)
+        breaks = (kind == "flaky" and count == 2) or (kind == "changing" and count == 1)
+        start = 0
+        if self.headers.get("Range") and self.headers.get("If-Range", etag) == etag:
+            start = int(self.headers["Range"].split("=")[1].split("-")[0])
+        part = body[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", etag)
+        self.send_header("Content-Length", str(len(part)))
+        if start:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(body) - 1, len(body)))
+        self.end_headers()
+        if not has_body:
+            return
+        if breaks:
+            self.wfile.write(part[: len(part) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(2)
+            return
+        self.wfile.write(part)
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(json.dumps({"port": server.server_address[1]}), flush=True)
+server.serve_forever()
