@@ -114,6 +114,12 @@ final class Signals {
 
   /// - Parameter handle: told whether it is the first.
   init(_ handle: @escaping @Sendable (Bool) -> Void) {
+    // A parent may have blocked them for its children.
+    var wanted = sigset_t()
+    sigemptyset(&wanted)
+    sigaddset(&wanted, SIGINT)
+    sigaddset(&wanted, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     let queue = DispatchQueue(label: "sluice.signals")
     let seen = Counter()
     sources = [SIGINT, SIGTERM].map { number in

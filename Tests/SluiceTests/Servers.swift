@@ -24,7 +24,7 @@ final class MisbehavingServer {
   }
 
   deinit {
-    process.stop(SIGTERM)
+    process.stop(SIGKILL)
   }
 
   var url: String { "http://127.0.0.1:\(port)" }
@@ -69,7 +69,7 @@ final class Nginx {
   }
 
   deinit {
-    process.stop(SIGTERM)
+    process.stop(SIGKILL)
   }
 
   var url: String { "http://127.0.0.1:\(port)" }

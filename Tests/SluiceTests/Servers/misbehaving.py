@@ -38,8 +38,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         seen[path] += 1
         count = seen[path]
-        print(json.dumps({"path": path, "count": count, "range": self.headers.get("Range"),
-                          "if_range": self.headers.get("If-Range"), "authorization": self.headers.get("Authorization")}), flush=True)
+        # One write a line: several threads write.
+        sys.stdout.write(json.dumps({"path": path, "count": count, "range": self.headers.get("Range"),
+                                     "if_range": self.headers.get("If-Range"),
+                                     "authorization": self.headers.get("Authorization")}) + "\n")
+        sys.stdout.flush()
         kind, name = path.strip("/").split("/", 1)
         file = os.path.join(folder, os.path.basename(name))
         if kind == "missing" or not os.path.exists(file):
