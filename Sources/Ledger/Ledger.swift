@@ -26,7 +26,7 @@ public struct Ledger: Sendable {
     }
   }
 
-  /// Opens the ledger without writing a byte; nil where there is none.
+  /// Opens the ledger without writing a byte; nil where there is none, or one that was killed before it had its tables.
   public static func openReadOnly(folder: String) throws(LedgerError) -> Ledger? {
     let path = folder + "/ledger.sqlite"
     guard FileManager.default.fileExists(atPath: path) else { return nil }
@@ -39,6 +39,7 @@ public struct Ledger: Sendable {
       let name = isIdle ? "file:\(path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)?immutable=1" : path
       let database = try DatabaseQueue(path: name, configuration: configuration)
       try refuseNewer(database)
+      guard try database.read({ try $0.tableExists("runs") }) else { return nil }
       return Ledger(database: database, path: path)
     }
   }

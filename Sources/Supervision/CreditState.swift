@@ -22,7 +22,7 @@ struct CreditState<Waiter> {
 
   /// Something larger than the whole bound goes alone, so that it can go at all.
   private func fits(_ size: Int) -> Bool {
-    messages > 0 && (bytes >= size || bytes == limitBytes)
+    messages > 0 && (bytes >= size || messages == limitMessages)
   }
 
   mutating func take(bytes size: Int) -> TakeAction {
@@ -39,6 +39,10 @@ struct CreditState<Waiter> {
   mutating func give(bytes size: Int) -> [Waiter] {
     messages = min(messages + 1, limitMessages)
     bytes = min(bytes + size, limitBytes)
+    return wake()
+  }
+
+  private mutating func wake() -> [Waiter] {
     var woken: [Waiter] = []
     while let first = waiting.first, fits(first.bytes) {
       waiting.removeFirst()
@@ -49,10 +53,10 @@ struct CreditState<Waiter> {
     return woken
   }
 
-  /// Takes a waiter out, where it still waits.
-  mutating func cancel(id: UInt64) -> Waiter? {
+  /// Takes a waiter out, where it still waits. Those behind it may have waited for it alone: they may go on now.
+  mutating func cancel(id: UInt64) -> (cancelled: Waiter, woken: [Waiter])? {
     guard let at = waiting.firstIndex(where: { $0.id == id }) else { return nil }
-    return waiting.remove(at: at).waiter
+    return (waiting.remove(at: at).waiter, wake())
   }
 
   /// Returns all that wait: they are to be told that it is over.

@@ -50,12 +50,13 @@ public final class Credits: Sendable {
         if let outcome { continuation.resume(with: outcome) }
       }
     } onCancel: {
-      let waiter = state.withLock { state -> Waiter? in
-        if let waiter = state.credits.cancel(id: id) { return waiter }
+      let found = state.withLock { state -> (cancelled: Waiter, woken: [Waiter])? in
+        if let found = state.credits.cancel(id: id) { return found }
         state.cancelled.insert(id)
         return nil
       }
-      waiter?.resume(throwing: CancellationError())
+      found?.cancelled.resume(throwing: CancellationError())
+      for waiter in found?.woken ?? [] { waiter.resume() }
     }
     state.withLock { _ = $0.cancelled.remove(id) }
   }

@@ -17,7 +17,7 @@ struct FetchingTests {
     #expect(nginx.statuses.filter { $0 == 200 }.count == 12)
     for month in 1...12 {
       let name = String(format: "flights-2013-%02d.jsonl", month)
-      #expect(shop.data("out/" + name) == shop.data("disk/" + name))
+      #expect((shop.data("out/" + name) == shop.data("disk/" + name)) as Bool)
     }
     let second = try shop.runPipeline()
     #expect(second.status == 0)
@@ -30,8 +30,11 @@ struct FetchingTests {
   func flaky() throws {
     let shop = try Workshop()
     let server = try MisbehavingServer(shop, serving: Workshop.sampleData)
-    try shop.write("disk.yaml", Flights.definition(from: Workshop.sampleData + "/flights-2013-0{1,2}.csv.gz", path: "disk/{item.stem}.jsonl"))
-    try shop.write("pipeline.yaml", Flights.definition(from: server.url + "/flaky/flights-2013-0{1,2}.csv.gz", path: "out/{item.stem}.jsonl", fetch: quick))
+    try shop.write(
+      "disk.yaml", Flights.definition(from: Workshop.sampleData + "/flights-2013-0{1,2}.csv.gz", path: "disk/{item.stem}.jsonl"))
+    try shop.write(
+      "pipeline.yaml",
+      Flights.definition(from: server.url + "/flaky/flights-2013-0{1,2}.csv.gz", path: "out/{item.stem}.jsonl", fetch: quick))
     #expect(try shop.runPipeline("disk.yaml", "--state", "disk-state").status == 0)
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0, "\(outcome.stderr)")
@@ -43,7 +46,7 @@ struct FetchingTests {
       let size = try #require(FileManager.default.contents(atPath: Workshop.sampleData + "/flights-2013-0\(month).csv.gz")).count
       #expect(requests.last?["range"] as? String == "bytes=\(size / 2)-")
       #expect(requests.last?["if_range"] as? String == "\"\(size)-0\"")
-      #expect(shop.data("out/flights-2013-0\(month).jsonl") == shop.data("disk/flights-2013-0\(month).jsonl"))
+      #expect((shop.data("out/flights-2013-0\(month).jsonl") == shop.data("disk/flights-2013-0\(month).jsonl")) as Bool)
     }
   }
 
@@ -52,10 +55,12 @@ struct FetchingTests {
     let shop = try Workshop()
     try shop.write("in/a.csv", "n\n" + (0..<300_000).map { "\($0)" }.joined(separator: "\n") + "\n")
     let server = try MisbehavingServer(shop, serving: shop.path("in"))
-    try shop.write("pipeline.yaml", "pipeline: p\nfetch:\n  from: \(server.url)/changing/a.csv\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: out.csv}\n")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch:\n  from: \(server.url)/changing/a.csv\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: out.csv}\n")
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0, "\(outcome.stderr)")
-    #expect(shop.read("out.csv") == shop.read("in/a.csv"))
+    #expect((shop.read("out.csv") == shop.read("in/a.csv")) as Bool)
   }
 
   @Test("404 fails at once, 503 after all attempts; the rest is written, exit 69, and resume tries again")
@@ -66,7 +71,8 @@ struct FetchingTests {
     let server = try MisbehavingServer(shop, serving: shop.path("in"))
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch:\n  from: ['\(server.url)/plain/a.csv', '\(server.url)/missing/x.csv', '\(server.url)/down/b.csv']\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+      "pipeline: p\nfetch:\n  from: ['\(server.url)/plain/a.csv', '\(server.url)/missing/x.csv', '\(server.url)/down/b.csv']\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n"
+    )
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 69, "\(outcome.stderr)")
     #expect(outcome.items == ["total": 3, "done": 1, "skipped": 0, "failed": 2])
@@ -87,8 +93,13 @@ struct FetchingTests {
     try shop.write("in/a.csv", "n\n1\n")
     let server = try MisbehavingServer(shop, serving: shop.path("in"))
     let sum = String(repeating: "0", count: 64)
-    for (name, from) in [("sum", "{url: '\(server.url)/plain/a.csv', sha256: '\(sum)'}"), ("redirect", server.url + "/redirect/a.csv"), ("down", "http://127.0.0.1:1/a.csv")] {
-      try shop.write("\(name).yaml", "pipeline: \(name)\nfetch:\n  from: \(from)\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/\(name).csv'}\n")
+    for (name, from) in [
+      ("sum", "{url: '\(server.url)/plain/a.csv', sha256: '\(sum)'}"), ("redirect", server.url + "/redirect/a.csv"),
+      ("down", "http://127.0.0.1:1/a.csv"),
+    ] {
+      try shop.write(
+        "\(name).yaml",
+        "pipeline: \(name)\nfetch:\n  from: \(from)\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/\(name).csv'}\n")
       let outcome = try shop.runPipeline("\(name).yaml")
       #expect(outcome.status == 69, "\(name): \(outcome.stderr)")
     }
@@ -103,7 +114,8 @@ struct FetchingTests {
     let secret = "s3cr3t-\(UUID().uuidString)"
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch:\n  from:\n    - {url: '\(server.url)/plain/a.csv?key=${TOKEN}', headers: {Authorization: 'Bearer ${TOKEN}'}}\n    - '\(server.url)/missing/${TOKEN}.csv'\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+      "pipeline: p\nfetch:\n  from:\n    - {url: '\(server.url)/plain/a.csv?key=${TOKEN}', headers: {Authorization: 'Bearer ${TOKEN}'}}\n    - '\(server.url)/missing/${TOKEN}.csv'\n\(quick)\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.csv'}\n"
+    )
     let outcome = try shop.runPipeline(environment: ["TOKEN": secret])
     #expect(outcome.status == 69)
     #expect(server.requests.first { $0["path"] as? String == "/plain/a.csv" }?["authorization"] as? String == "Bearer \(secret)")

@@ -22,7 +22,9 @@ final class Child {
   private let process = Process()
   private let ended = DispatchSemaphore(value: 0)
 
-  init(_ program: String, _ arguments: [String], folder: String, environment: [String: String], stdout: FileHandle, stderr: FileHandle) throws {
+  init(_ program: String, _ arguments: [String], folder: String, environment: [String: String], stdout: FileHandle, stderr: FileHandle)
+    throws
+  {
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
@@ -141,7 +143,9 @@ final class Workshop {
 
   /// Every file below the folder with its content's hash, for "nothing was written".
   func tree() throws -> String {
-    try python("import os,hashlib,sys\nfor d,_,fs in sorted(os.walk('.')):\n  for f in sorted(fs):\n    p=os.path.join(d,f)\n    if '.out' in f or '.err' in f: continue\n    print(p,hashlib.sha256(open(p,'rb').read()).hexdigest())").stdout
+    try python(
+      "import os,hashlib,sys\nfor d,_,fs in sorted(os.walk('.')):\n  for f in sorted(fs):\n    p=os.path.join(d,f)\n    if '.out' in f or '.err' in f: continue\n    print(p,hashlib.sha256(open(p,'rb').read()).hexdigest())"
+    ).stdout
   }
 }
 
