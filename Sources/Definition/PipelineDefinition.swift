@@ -73,6 +73,12 @@ public struct PipelineDefinition: Sendable {
     stages[name] ?? Stage(workers: 1, buffer: 8, attempts: 5, policy: RestartPolicy())
   }
 
+  /// The file as one would type it here.
+  public var shownPath: String {
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return file.hasPrefix(here) ? String(file.dropFirst(here.count)) : file
+  }
+
   /// Whether each item has a file of its own.
   public var writesPerItem: Bool { writePath.contains("{item.") }
 

@@ -266,12 +266,13 @@ public final class Runner: Sendable {
     {
       (status, exitCode) = (.failed, 65)
       problem =
-        "\(totals.counts.deadLettered) dead letters of \(totals.counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(definition.name)"
+        "\(totals.counts.deadLettered) dead letters of \(totals.counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(definition.shownPath)"
     } else if left > 0 {
-      (status, exitCode, problem) = (.interrupted, 75, "interrupted; finish it with: sluice resume \(definition.name)")
+      (status, exitCode, problem) = (.interrupted, 75, "interrupted; finish it with: sluice resume \(definition.shownPath)")
     } else if failed > 0 {
       (status, exitCode) = (.failed, 69)
-      problem = "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(definition.name)"
+      problem =
+        "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(definition.shownPath)"
     }
     try await ledger.endRun(
       run, status: status, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries, restarts: snapshot.restarts,

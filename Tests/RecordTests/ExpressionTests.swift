@@ -158,7 +158,7 @@ struct ExpressionTests {
   @Test("errors name the place and the nearest name")
   func errors() {
     for (text, offset, part) in [
-      ("fares > 1", 0, "no field “fares”"), ("lenght(s) > 1", 0, "did you mean “length”"), ("a + ", 4, "a value is expected"),
+      ("fares > 1", 0, "no field “fares”"), ("lenght(s) > 1", 0, "did you mean length"), ("a + ", 4, "a value is expected"),
       ("a = s", 2, "can't be compared"), ("a +* 2", 3, "stands where a value"), ("upper(a)", 6, "takes"), ("(a", 2, "expected )"),
       ("s ~ '['", 2, "regular expression is wrong"), ("date_part('yeer', '2020-01-01'::date)", 0, "did you mean year"),
     ] {

@@ -26,7 +26,8 @@ struct ConformanceTests {
     }
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch: {from: in/*.jsonl}\nparse: {fields: {v: json}}\nwrite: {path: 'out/{item.stem}.jsonl'}\nlimits: {dead_letters: 100%}\n")
+      "pipeline: p\nfetch: {from: in/*.jsonl}\nparse: {fields: {v: json}}\nwrite: {path: 'out/{item.stem}.jsonl'}\nlimits: {dead_letters: 100%}\n"
+    )
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0, "\(outcome.stderr)")
     #expect(outcome.items["done"] == names.count)
@@ -46,7 +47,9 @@ struct ConformanceTests {
       let json = try #require(shop.data("csv-spectrum/json/\(stem).json"))
       let want = try #require(JSONSerialization.jsonObject(with: json) as? [[String: Any]])
       let fields = (want.first ?? [:]).keys.map { "\"\($0)\": text" }.joined(separator: ", ")
-      try shop.write("\(stem).yaml", "pipeline: p\nfetch: {from: csv-spectrum/csvs/\(name)}\nparse: {fields: {\(fields)}}\nwrite: {path: \(stem).jsonl}\n")
+      try shop.write(
+        "\(stem).yaml",
+        "pipeline: p\nfetch: {from: csv-spectrum/csvs/\(name)}\nparse: {fields: {\(fields)}}\nwrite: {path: \(stem).jsonl}\n")
       #expect(try shop.runPipeline("\(stem).yaml", "--state", "state-\(stem)").status == 0, "\(name)")
       let got = shop.records("\(stem).jsonl").map { $0.mapValues { $0 is NSNull ? "" : $0 } }
       #expect(got as NSArray == want as NSArray, "\(name): \(got)")
@@ -56,7 +59,8 @@ struct ConformanceTests {
   @Test("Pollock with parameters: the simple score is at least 9.9")
   func pollock() throws {
     let shop = try unpack("pollock")
-    let outcome = try shop.run("/usr/bin/env", ["python3", Workshop.servers + "/pollock.py", Workshop.binary, shop.path("pollock"), shop.path("work")])
+    let outcome = try shop.run(
+      "/usr/bin/env", ["python3", Workshop.servers + "/pollock.py", Workshop.binary, shop.path("pollock"), shop.path("work")])
     #expect(outcome.status == 0, "\(outcome.stderr)")
     let score = try #require(outcome.json["score"] as? Double, "\(outcome.stdout)")
     #expect(score >= 9.9, "\(outcome.stdout)")
