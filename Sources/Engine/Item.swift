@@ -104,6 +104,7 @@ final class ItemTask: Sendable {
     var fetchedBytes = 0
     var decompressedBytes = 0
     var damage: String?
+    var onFailure: (@Sendable () -> Void)?
   }
 
   let planned: PlannedItem
@@ -131,15 +132,25 @@ final class ItemTask: Sendable {
 
   /// The first failure counts; all that works on the item is told.
   func fail(_ failure: ItemFailure) {
-    let isFirst = state.withLock { state in
-      guard state.failure == nil else { return false }
+    let told = state.withLock { state -> (@Sendable () -> Void)? in
+      guard state.failure == nil else { return nil }
       state.failure = failure
-      return true
+      return state.onFailure ?? {}
     }
-    guard isFirst else { return }
+    guard let told else { return }
+    told()
     fetched.close()
     credits.close()
     encoded.close()
+  }
+
+  /// Calls `body` when the item fails, at once where it has: what fetches it is to stop waiting.
+  func onFailure(_ body: @escaping @Sendable () -> Void) {
+    let isFailed = state.withLock { state in
+      state.onFailure = body
+      return state.failure != nil
+    }
+    if isFailed { body() }
   }
 
   var version: String {

@@ -235,7 +235,13 @@ final class RunEngine: Sendable {
     { [self] task, heartbeat in
       if task.isFailed { return }
       do {
-        let outcome = try await fetchSource(task, heartbeat)
+        let work = Task { try await fetchSource(task, heartbeat) }
+        task.onFailure { work.cancel() }
+        let outcome = try await withTaskCancellationHandler {
+          try await work.value
+        } onCancel: {
+          work.cancel()
+        }
         switch outcome {
         case .notModified: task.fail(.unchanged)
         case .delivered(let version):
@@ -244,6 +250,8 @@ final class RunEngine: Sendable {
         }
       } catch is Closed {
         // Somebody behind has failed the item.
+      } catch where task.isFailed {
+        // The same, told while it waited.
       } catch let error as FetchError {
         task.fail(.fetch(error))
       } catch let failure as ItemFailure {

@@ -197,8 +197,7 @@ private final class Transfer: @unchecked Sendable {
     self.handle = handle
     let me = Unmanaged.passUnretained(self).toOpaque()
     _ = sluice_curl_set_string(handle, CURLOPT_URL, request.url)
-    _ = sluice_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-    _ = sluice_curl_set_string(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+    sluice_curl_only_http(handle)
     _ = sluice_curl_set_string(handle, CURLOPT_USERAGENT, "sluice/0.1")
     for (option, value) in [
       (CURLOPT_FOLLOWLOCATION, 1), (CURLOPT_MAXREDIRS, 10), (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0),

@@ -122,7 +122,7 @@ extension FieldViews {
           if nulls.isEmpty { nulls = [UInt8](repeating: 0, count: rowCount) }
           nulls[r] = 1
         }
-        (out.baseAddress.unsafelyUnwrapped + r).initialize(to: value ?? zero)
+        out.initializeElement(at: r, to: value ?? zero)
       }
       filled = rowCount
     }

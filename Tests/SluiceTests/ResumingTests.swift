@@ -89,6 +89,20 @@ struct ResumingTests {
     #expect(try shop.sluice("resume", "pipeline.yaml").status == 64)
   }
 
+  @Test("SIGTERM ends a run that waits for a server that is down, well within the grace")
+  func terminatedWhileWaiting() throws {
+    let shop = try Workshop()
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: 'http://127.0.0.1:1/a.csv', retry: {attempts: 50, backoff: 60s..120s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n")
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+    usleep(300_000)
+    let begun = ContinuousClock.now
+    #expect(process.stop(SIGTERM) == 75)
+    #expect(begun.duration(to: .now) < .seconds(9))
+    #expect(try shop.sluice("status", "pipeline.yaml", "--output", "json").json["status"] as? String == "interrupted")
+  }
+
   @Test("a second run of a pipeline exits 75 and names the first's pid")
   func locked() throws {
     let shop = try Workshop()
