@@ -250,7 +250,7 @@ final class RunEngine: Sendable {
         }
       } catch is Closed {
         // Somebody behind has failed the item.
-      } catch where task.isFailed {
+      } catch  where task.isFailed {
         // The same, told while it waited.
       } catch let error as FetchError {
         task.fail(.fetch(error))

@@ -94,7 +94,8 @@ struct ResumingTests {
     let shop = try Workshop()
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch: {from: 'http://127.0.0.1:1/a.csv', retry: {attempts: 50, backoff: 60s..120s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n")
+      "pipeline: p\nfetch: {from: 'http://127.0.0.1:1/a.csv', retry: {attempts: 50, backoff: 60s..120s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
+    )
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
     usleep(300_000)
     let begun = ContinuousClock.now
