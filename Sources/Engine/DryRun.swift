@@ -160,7 +160,9 @@ public struct DryRun: Sendable {
         let out = ByteBuffer(capacity: 64)
         ValueText.write(vector, Int(row), column.field.type, to: out)
         let text = String(decoding: out.copy(0..<out.count), as: UTF8.self)
-        if !examples.contains(text) { examples.append(String(text.prefix(40))) }
+        // An example is one line, whatever the value holds.
+        let shown = String(text.prefix(40)).replacingOccurrences(of: "\n", with: "\\n").replacingOccurrences(of: "\r", with: "\\r")
+        if !examples.contains(shown) { examples.append(shown) }
       }
     }
     return DryRunReport.Column(

@@ -268,8 +268,9 @@ final class RunEngine: Sendable {
       event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
     }
     let digest = planned.item.sha256 == nil ? nil : Digest()
-    let deliver: (ByteBuffer) async throws -> Void = { piece in
+    let deliver: (ByteBuffer) async throws -> Void = { [self] piece in
       task.fetchedBytes += piece.count
+      progress.update { $0.bytes.fetched += piece.count }
       try await heartbeat.waiting { try await task.fetched.send(piece) }
     }
     func begin(_ version: String?) async throws {

@@ -181,13 +181,7 @@ extension RunEngine {
       try? Spool(path: state.spoolPath(pipeline: definition.name, key: task.planned.item.key)).remove()
     }
     let counts = position.point.counts
-    let fetched = task.fetchedBytes
-    let decompressed = task.decompressedBytes
-    progress.update {
-      $0.itemsDone += 1
-      $0.bytes.fetched += fetched
-      $0.bytes.decompressed += decompressed
-    }
+    progress.update { $0.itemsDone += 1 }
     event(.itemDone(item: task.planned.item.key, counts: counts))
   }
 

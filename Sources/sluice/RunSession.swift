@@ -97,6 +97,12 @@ struct RunSession {
   static func line(_ p: ProgressSnapshot, _ elapsed: Duration) -> String {
     let seconds = max(0.001, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
     var parts = ["items \(p.itemsDone + p.itemsSkipped + p.itemsFailed)/\(p.itemsTotal)"]
+    if p.bytesTotal > 0 {
+      let share = min(1, Double(p.bytes.fetched) / Double(p.bytesTotal))
+      let filled = Int(share * 20)
+      let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
+      parts.insert("[\(bar)] \(Int(share * 100)) %", at: 0)
+    }
     parts.append("\(Human.count(p.counts.read)) records, \(Human.count(Int(Double(p.counts.read) / seconds)))/s")
     parts.append("\(Human.bytes(Int(Double(p.bytes.written) / seconds)))/s written")
     if p.bytesTotal > 0, p.bytes.fetched > 0, p.bytes.fetched < p.bytesTotal {
