@@ -139,18 +139,17 @@ public final class Runner: Sendable {
     }
     let schema = try await schema(worked, continuing, http)
     let plan = try definition.transformPlan(for: schema)
-    let run: RunID
-    if let continuing {
-      run = continuing.id
-      try await ledger.reopenRun(run)
-    } else {
-      run = try await ledger.beginRun(
-        pipeline: definition.name, definition: definition.text, definitionPath: definition.file, variables: definition.variables,
-        schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
-    }
+    try checkTargets(decisions.map(\.item), naming(runName))
+    let new = Ledger.NewRun(
+      definition: definition.text, definitionPath: definition.file, variables: definition.variables,
+      schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
+    let (run, ids) = try await ledger.begin(
+      new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
+      decisions.enumerated().filter { $1.action.isWork }.map {
+        Ledger.PlannedItem(key: $1.item.key, ordinal: $0, startsOver: $1.action != .resume)
+      })
     let targets = naming(run.description)
-    try checkTargets(decisions.map(\.item), targets)
-    let planned = try await enter(worked, decisions, run, ledger, targets)
+    let planned = planned(worked, ids, decisions, targets)
     try state.makeSpoolFolder(pipeline: definition.name)
     let part = shared ? try await openShared(targets.target(nil), length: sharedStart) : nil
     let engine = RunEngine(
@@ -181,12 +180,9 @@ public final class Runner: Sendable {
     }
   }
 
-  /// Enters the items into the ledger under the run.
-  private func enter(
-    _ worked: [Planner.Decision], _ decisions: [Planner.Decision], _ run: RunID, _ ledger: Ledger, _ naming: OutputNaming
-  ) async throws -> [PlannedItem] {
-    let entries = worked.map { Ledger.PlannedItem(key: $0.item.key, startsOver: $0.action != .resume) }
-    let ids = try await ledger.plan(run, pipeline: definition.name, definitionHash: definition.fingerprint, entries)
+  private func planned(
+    _ worked: [Planner.Decision], _ ids: [ItemID], _ decisions: [Planner.Decision], _ naming: OutputNaming
+  ) -> [PlannedItem] {
     var base = 0
     if !definition.writesPerItem {
       base = decisions.filter { $0.action == .skip }.compactMap { $0.record?.checkpoint?.partLength }.max() ?? 0

@@ -80,24 +80,43 @@ public struct Ledger: Sendable {
 
   // MARK: Runs
 
-  public func beginRun(pipeline: String, definition: String, definitionPath: String, variables: [String: String], schema: String?)
-    async throws -> RunID
-  {
-    let vars = String(decoding: (try? JSONEncoder().encode(variables)) ?? Data("{}".utf8), as: UTF8.self)
-    return try await write { db in
-      try db.execute(
-        sql: """
-          INSERT INTO runs (pipeline, status, started_at, definition, definition_path, variables, schema)
-          VALUES (?, 'running', ?, ?, ?, ?, ?)
-          """, arguments: [pipeline, Date().timeIntervalSince1970, definition, definitionPath, vars, schema])
-      return RunID(db.lastInsertedRowID)
+  /// What a new run is entered with.
+  public struct NewRun: Sendable {
+    public var definition: String
+    public var definitionPath: String
+    public var variables: [String: String]
+    public var schema: String?
+
+    public init(definition: String, definitionPath: String, variables: [String: String], schema: String?) {
+      self.definition = definition
+      self.definitionPath = definitionPath
+      self.variables = variables
+      self.schema = schema
     }
   }
 
-  /// A run goes on: it is running again.
-  public func reopenRun(_ id: RunID) async throws {
-    try await write {
-      try $0.execute(sql: "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", arguments: [id.value])
+  /// Enters a new run with its items, or opens `continuing` again with those that it will work on, in order.
+  ///
+  /// One transaction: a run without its items would look finished to whoever resumes it.
+  public func begin(
+    _ new: NewRun, continuing: RunID?, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+  ) async throws -> (run: RunID, items: [ItemID]) {
+    let variables = String(decoding: (try? JSONEncoder().encode(new.variables)) ?? Data("{}".utf8), as: UTF8.self)
+    return try await write { db in
+      let run: RunID
+      if let continuing {
+        run = continuing
+        try db.execute(sql: "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", arguments: [run.value])
+      } else {
+        try db.execute(
+          sql: """
+            INSERT INTO runs (pipeline, status, started_at, definition, definition_path, variables, schema)
+            VALUES (?, 'running', ?, ?, ?, ?, ?)
+            """,
+          arguments: [pipeline, Date().timeIntervalSince1970, new.definition, new.definitionPath, variables, new.schema])
+        run = RunID(db.lastInsertedRowID)
+      }
+      return (run, try Self.enter(db, run, pipeline: pipeline, definitionHash: definitionHash, items))
     }
   }
 
@@ -162,27 +181,29 @@ public struct Ledger: Sendable {
     public var key: String
     /// Whether what was done before counts no more: checkpoint and dead letters go.
     public var startsOver: Bool
-    public init(key: String, startsOver: Bool) {
+    /// Its place among all the run's items, those that are done already included.
+    public var ordinal: Int
+    public init(key: String, ordinal: Int, startsOver: Bool) {
       self.key = key
+      self.ordinal = ordinal
       self.startsOver = startsOver
     }
   }
 
-  /// Enters a run's items and returns their numbers, in order. One transaction for all.
-  public func plan(_ run: RunID, pipeline: String, definitionHash: String, _ items: [PlannedItem]) async throws -> [ItemID] {
-    try await write { db in
-      let upsert = try db.makeStatement(
-        sql: """
-          INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?, ?, ?, ?, 'pending', ?)
-          ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
-          definition_hash = excluded.definition_hash, error = NULL RETURNING id
-          """)
-      return try items.enumerated().map { ordinal, item in
-        let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, ordinal, definitionHash])
-        let id = ItemID(row?[0] ?? 0)
-        if item.startsOver { try Self.startOver(db, id) }
-        return id
-      }
+  private static func enter(
+    _ db: Database, _ run: RunID, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+  ) throws -> [ItemID] {
+    let upsert = try db.makeStatement(
+      sql: """
+        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?, ?, ?, ?, 'pending', ?)
+        ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
+        definition_hash = excluded.definition_hash, error = NULL RETURNING id
+        """)
+    return try items.map { item in
+      let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash])
+      let id = ItemID(row?[0] ?? 0)
+      if item.startsOver { try startOver(db, id) }
+      return id
     }
   }
 

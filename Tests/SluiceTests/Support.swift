@@ -98,6 +98,15 @@ final class Workshop {
   func data(_ name: String) -> Data? { FileManager.default.contents(atPath: path(name)) }
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
+  /// Waits, 20 seconds at most, until a file is there and holds something.
+  func await(_ name: String) throws {
+    for _ in 0..<4000 {
+      if let data = data(name), !data.isEmpty { return }
+      usleep(5000)
+    }
+    Issue.record("\(name) did not appear")
+  }
+
   /// The lines of a file, as JSON objects.
   func records(_ name: String) -> [[String: Any]] {
     read(name).split(separator: "\n").compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
