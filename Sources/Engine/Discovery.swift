@@ -37,15 +37,13 @@ struct Discovery {
   /// The items with these keys, without looking for any.
   func items(keys: [String]) -> [Item] {
     var known: [String: Item] = [:]
-    var sums: [String: String] = [:]
     for entry in definition.entries {
       for pattern in SourceExpansion.braces(entry.pattern) {
         let item = entry.isHTTP ? http(pattern, entry) : file(absolute(pattern), entry)
         known[item.key] = item
-        if let sum = entry.sha256 { sums[item.key] = sum }
       }
     }
-    return keys.map { known[$0] ?? Item(key: $0, name: Self.name($0), source: .file(path: absolute($0)), sha256: sums[$0]) }
+    return keys.map { known[$0] ?? Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) }
   }
 
   private func absolute(_ path: String) -> String {

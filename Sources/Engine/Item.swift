@@ -30,7 +30,6 @@ struct Item: Sendable {
 struct PlannedItem: Sendable {
   var item: Item
   var id: ItemID
-  var ordinal: Int
   /// The output file; the same for all where the run has one.
   var target: String
   /// Where the item's share of the part begins.

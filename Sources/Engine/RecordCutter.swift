@@ -75,23 +75,13 @@ struct RecordCutter {
 
   /// Emits the whole records there are, and drops what follows them.
   mutating func flushWhole(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
-    if layout == nil {
-      guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: true) else { return }
-      beginning = found
-      layout = try makeLayout(found)
-      drop(found.bytes)
-    }
+    guard try begin(isFinal: true) else { return }
     buffer.count = framer.boundary(buffer.bytes, buffer.count, isFinal: false)
     try await cut(isFinal: true, emit)
   }
 
   private mutating func cut(isFinal: Bool, _ emit: (RecordChunk, Layout) async throws -> Void) async throws {
-    if layout == nil {
-      guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return try grow() }
-      beginning = found
-      layout = try makeLayout(found)
-      drop(found.bytes)
-    }
+    guard try begin(isFinal: isFinal) else { return try grow() }
     if base < skipTo { drop(min(buffer.count, skipTo - base)) }
     guard let layout, buffer.count > 0 else { return }
     let end = framer.boundary(buffer.bytes, buffer.count, isFinal: isFinal)
@@ -105,6 +95,16 @@ struct RecordCutter {
       sequence += 1
     }
     try await emit(RecordChunk(buffer: chunk, offset: base, sequence: sequence), layout)
+  }
+
+  /// Reads what stands before the first record, once; false where that needs more bytes.
+  private mutating func begin(isFinal: Bool) throws -> Bool {
+    if layout != nil { return true }
+    guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return false }
+    beginning = found
+    layout = try makeLayout(found)
+    drop(found.bytes)
+    return true
   }
 
   /// A record is longer than the buffer: it may grow to the limit.

@@ -20,6 +20,7 @@ final class RunEngine: Sendable {
     let task: ItemTask
     let chunk: RecordChunk
     let layout: Layout
+    let format: any RecordFormat
   }
   struct Batch: Sendable {
     let task: ItemTask
@@ -260,6 +261,12 @@ final class RunEngine: Sendable {
     }
   }
 
+  /// Where an item's download is kept; nil for a file, which needs none.
+  func spool(_ planned: PlannedItem) throws(FetchError) -> Spool? {
+    guard case .http = planned.item.source else { return nil }
+    return try Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key))
+  }
+
   private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
     let key = planned.item.key
@@ -308,7 +315,7 @@ final class RunEngine: Sendable {
         heartbeat.beat()
         try await heartbeat.waiting {
           try await task.credits.take()
-          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout))
+          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout, format: format))
         }
       }
       do {
@@ -349,8 +356,7 @@ final class RunEngine: Sendable {
   private var parse: @Sendable (Chunk, Heartbeat) async throws -> Void {
     { [self] unit, heartbeat in
       if unit.task.isFailed { return }
-      let format = definition.recordFormat(itemName: unit.task.planned.item.name)
-      let batch = format.parse(unit.chunk, unit.layout)
+      let batch = unit.format.parse(unit.chunk, unit.layout)
       heartbeat.beat()
       try await heartbeat.waiting { try await batches.send(Batch(task: unit.task, chunk: unit.chunk, batch: batch)) }
     }

@@ -33,7 +33,6 @@ public enum RunEvent: Sendable {
   case retry(item: String, attempt: Int, reason: String, wait: Duration)
   case itemDone(item: String, counts: RecordCounts)
   case itemFailed(item: String, stage: String, reason: String)
-  case itemStartsOver(item: String, reason: String)
   case restarted(stage: String, reason: String, wait: Duration)
   case schema(String)
 }

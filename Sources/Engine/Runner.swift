@@ -187,11 +187,10 @@ public final class Runner: Sendable {
     if !definition.writesPerItem {
       base = decisions.filter { $0.action == .skip }.compactMap { $0.record?.checkpoint?.partLength }.max() ?? 0
     }
-    return zip(worked, ids).enumerated().map { ordinal, pair in
-      let (decision, id) = pair
+    return zip(worked, ids).map { decision, id in
       let isResumed = decision.action == .resume
       return PlannedItem(
-        item: decision.item, id: id, ordinal: ordinal, target: naming.target(decision.item), base: base,
+        item: decision.item, id: id, target: naming.target(decision.item), base: base,
         start: isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint(),
         startVersion: isResumed ? decision.record?.version : nil,
         knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil)

@@ -37,7 +37,7 @@ extension RunEngine {
       progress.update { $0.retries += 1 }
       event(.retry(item: planned.item.key, attempt: task.attempt, reason: definition.redactor.redact(failure.reason), wait: wait))
       try await Task.sleep(for: wait)
-      if case .http = planned.item.source { try Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key)).reset() }
+      try spool(planned)?.reset()
       try await ledger.startOver(planned.id)
       try await BlockingThreads.files.run { [base = planned.base] in try part.cut(to: base) }
       task = self.task(planned, start: Checkpoint(), attempt: task.attempt + 1)
@@ -177,9 +177,7 @@ extension RunEngine {
       try await BlockingThreads.files.run { try part.sync() }
     }
     try await ledger.finish(task.planned.id, version: task.version, position.point, position.letters)
-    if case .http = task.planned.item.source {
-      try? Spool(path: state.spoolPath(pipeline: definition.name, key: task.planned.item.key)).remove()
-    }
+    try? spool(task.planned)?.remove()
     let counts = position.point.counts
     progress.update { $0.itemsDone += 1 }
     event(.itemDone(item: task.planned.item.key, counts: counts))
@@ -191,7 +189,7 @@ extension RunEngine {
     case .stopped: return
     case .unchanged:
       try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
-      if case .http = planned.item.source { try? Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key)).remove() }
+      try? spool(planned)?.remove()
       try await discard(part, planned)
       progress.update { $0.itemsSkipped += 1 }
     default:

@@ -219,16 +219,23 @@ public struct Fetcher: Sendable {
       } catch let error as FetchError {
         failures += 1
         if case .changed = error { throw error }
-        guard error.isTransient, failures < retry.attempts else { throw error }
-        var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
-        if case .status(_, let after?) = error { wait = max(wait, after) }
-        retried(failures, error, wait)
-        try await Task.sleep(for: wait)
+        try await pause(after: failures, error)
       }
     }
     try await announce()
     try await pass()
     return .delivered(version: spool.version ?? "")
+  }
+}
+
+extension Fetcher {
+  /// Waits before another try; throws `error` where none may help or none is left.
+  private func pause(after failures: Int, _ error: FetchError) async throws {
+    guard error.isTransient, failures < retry.attempts else { throw error }
+    var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
+    if case .status(_, let after?) = error { wait = max(wait, after) }
+    retried(failures, error, wait)
+    try await Task.sleep(for: wait)
   }
 }
 
@@ -254,11 +261,7 @@ extension Fetcher {
         return try await headOnce(url, headers, bytes)
       } catch let error as FetchError {
         failures += 1
-        guard error.isTransient, failures < retry.attempts else { throw error }
-        var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
-        if case .status(_, let after?) = error { wait = max(wait, after) }
-        retried(failures, error, wait)
-        try await Task.sleep(for: wait)
+        try await pause(after: failures, error)
       }
     }
   }

@@ -144,9 +144,4 @@ public struct TextArena {
     if let base = bytes.baseAddress { start.update(from: base, count: bytes.count) }
     return TextSlice(start: start, count: bytes.count)
   }
-
-  public mutating func copy(_ text: String) -> TextSlice {
-    var text = text
-    return text.withUTF8 { copy($0) }
-  }
 }

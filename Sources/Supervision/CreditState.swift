@@ -18,8 +18,6 @@ struct CreditState<Waiter> {
 
   enum TakeAction { case go, wait, closed }
 
-  var waitingCount: Int { waiting.count }
-
   /// Something larger than the whole bound goes alone, so that it can go at all.
   private func fits(_ size: Int) -> Bool {
     messages > 0 && (bytes >= size || messages == limitMessages)

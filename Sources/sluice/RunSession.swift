@@ -23,7 +23,6 @@ struct RunSession {
     case .itemDone(let item, let counts):
       console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
     case .itemFailed(let item, let stage, let reason): console.log(.error, "\(item): failed in \(stage): \(reason)")
-    case .itemStartsOver(let item, let reason): console.log(.warning, "\(item): starts over: \(reason)")
     case .restarted(let stage, let reason, _): console.log(.warning, "a worker of \(stage) was restarted: \(reason)")
     case .schema(let fields): console.log(.info, "inferred fields: \(fields)")
     }
