@@ -7,7 +7,10 @@ let hasISAL =
   ProcessInfo.processInfo.environment["SLUICE_WITHOUT_ISAL"] == nil
   && FileManager.default.fileExists(atPath: "/usr/include/isa-l/igzip_lib.h")
 
-let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+// Failpoints are in debug builds, and in those that are made with -Xswiftc -DFAILPOINTS.
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .define("FAILPOINTS", .when(configuration: .debug)),
+]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
@@ -31,12 +34,13 @@ let package = Package(
 
     module("Records", ["CByteScan", "CFloatText"]),
     module("Supervision"),
-    module("Ledger", [.product(name: "GRDB", package: "GRDB.swift")]),
-    module("Fetch", ["CCurl", "CDigest", "Records", "Supervision"]),
+    module("Files", ["CZlib"] + (hasISAL ? ["CISAL"] : [])),
+    module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")]),
+    module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Records", "CByteScan"]),
     module("Transform", ["Records", "CRegex", "CFloatText"]),
-    module("Write", ["Records", "CByteScan", "CZlib"]),
+    module("Write", ["Files", "Records", "CByteScan", "CZlib"]),
     module(
       "Definition",
       ["Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
@@ -44,6 +48,7 @@ let package = Package(
       "Engine",
       [
         "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
+        "Files",
       ]),
     .executableTarget(
       name: "sluice",

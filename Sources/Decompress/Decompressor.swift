@@ -1,3 +1,4 @@
+import Foundation
 import Records
 
 /// How an item is compressed.
@@ -28,6 +29,18 @@ public struct Decompressor {
     case ended
   }
 
+  /// Where a stream is, so that another process goes on from there.
+  public struct Position: Codable, Sendable {
+    enum Kind: String, Codable { case plain, gzip, zlib, between }
+    var kind: Kind
+    /// Of the inflater's library, and what it knows.
+    var tag: String?
+    var inflater: Data?
+    /// Bytes of the item, as it is stored, before this.
+    public var compressedBytes: Int
+    var decompressedBytes: Int
+  }
+
   private let format: CompressionFormat
   private let name: String
   private let limits: DecompressLimits
@@ -39,6 +52,34 @@ public struct Decompressor {
     self.format = format
     self.name = name
     self.limits = limits
+  }
+
+  /// Where it is; nil where that can't be told, as with zlib.
+  public var position: Position? {
+    switch state {
+    case .detecting, .ended: return nil
+    case .plain: return Position(kind: .plain, compressedBytes: taken, decompressedBytes: made)
+    case .between: return Position(kind: .between, compressedBytes: taken, decompressedBytes: made)
+    case .inflating(let inflater, let isGzip):
+      guard let tag = Inflater.stateTag, let bytes = inflater.save() else { return nil }
+      return Position(
+        kind: isGzip ? .gzip : .zlib, tag: tag, inflater: Data(bytes), compressedBytes: taken, decompressedBytes: made)
+    }
+  }
+
+  /// Goes on from a position; false where this build can't.
+  public mutating func resume(at position: Position) -> Bool {
+    switch position.kind {
+    case .plain: state = .plain
+    case .between: state = .between(Inflater(.gzip))
+    case .gzip, .zlib:
+      let inflater = Inflater(position.kind == .gzip ? .gzip : .zlib)
+      guard position.tag == Inflater.stateTag, let bytes = position.inflater, inflater.restore(Array(bytes)) else { return false }
+      state = .inflating(inflater, isGzip: position.kind == .gzip)
+    }
+    taken = position.compressedBytes
+    made = position.decompressedBytes
+    return true
   }
 
   /// Bytes taken in and given out so far.

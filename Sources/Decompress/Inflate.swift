@@ -30,7 +30,7 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
 ///
 /// It owns its C state, which never leaves it; one task uses it at a time.
 final class Inflater {
-  enum Wrapper { case gzip, zlib }
+  enum Wrapper: Sendable { case gzip, zlib }
 
   struct Step {
     /// Bytes taken from the input and put into the output.
@@ -57,6 +57,55 @@ final class Inflater {
       stream = .allocate(capacity: 1)
       stream.initialize(to: z_stream())
       _ = sluice_inflate_init(stream, wrapper == .gzip ? 15 + 16 : 15)
+    #endif
+  }
+
+  /// What tells whose state saved bytes are.
+  #if canImport(CISAL)
+    static let stateTag: String? = "isa-l \(MemoryLayout<inflate_state>.size) \(architecture)"
+    #if arch(x86_64)
+      private static let architecture = "x86_64"
+    #elseif arch(arm64)
+      private static let architecture = "arm64"
+    #else
+      private static let architecture = "other"
+    #endif
+  #else
+    // zlib's state can't be had as bytes.
+    static let stateTag: String? = nil
+  #endif
+
+  /// All that it knows, for ``restore(_:)`` in another process; nil where the library can't. ISA-L keeps window and tables
+  /// inside its one struct, whose only pointers are to the caller's input and output (igzip_lib.h).
+  func save() -> [UInt8]? {
+    #if canImport(CISAL)
+      var copy = state.pointee
+      copy.next_in = nil
+      copy.next_out = nil
+      copy.avail_in = 0
+      copy.avail_out = 0
+      return withUnsafeBytes(of: &copy) { Array($0) }
+    #else
+      return nil
+    #endif
+  }
+
+  /// Goes on from where ``save()`` was called; false where the bytes are no state of this library's.
+  func restore(_ bytes: [UInt8]) -> Bool {
+    #if canImport(CISAL)
+      guard bytes.count == MemoryLayout<inflate_state>.size else { return false }
+      bytes.withUnsafeBytes {
+        UnsafeMutableRawPointer(state).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(state), byteCount: $0.count)
+      }
+      // Indices into the struct's own buffers: within them, whatever the bytes say.
+      let s = state.pointee
+      let header = MemoryLayout.size(ofValue: s.tmp_in_buffer)
+      // The output's buffer, which is too large for Swift to import, is the struct's last member.
+      let before = (MemoryLayout<inflate_state>.offset(of: \.tmp_in_buffer) ?? bytes.count) + header
+      return s.tmp_out_valid >= 0 && s.tmp_out_processed >= 0 && s.tmp_out_processed <= s.tmp_out_valid
+        && Int(s.tmp_out_valid) <= bytes.count - before && s.tmp_in_size >= 0 && Int(s.tmp_in_size) <= header
+    #else
+      return false
     #endif
   }
 

@@ -6,45 +6,89 @@ import Foundation
 struct Discovery {
   let definition: PipelineDefinition
 
-  /// All items, in the definition's order; files of a glob by name.
+  /// An item, and where it stands among all: by its pattern, then by its key.
+  struct Found: Sendable {
+    var pattern: Int
+    var item: Item
+
+    static func precedes(_ a: Found, _ b: Found) -> Bool { a.pattern != b.pattern ? a.pattern < b.pattern : a.item.key < b.item.key }
+  }
+
+  /// Hands all items to `body`, some at a time and those of a glob in no order, so that no more than a batch is held.
+  /// An item that several entries find comes once.
   ///
-  /// - Throws: ``RunFailure/noSource(_:)`` for a path or glob that matches nothing, ``RunFailure/unreadable(_:)``.
-  func items() throws(RunFailure) -> [Item] {
-    var items: [Item] = []
+  /// - Throws: ``RunFailure/noSource(_:)`` for a path or glob that matches nothing, ``RunFailure/unreadable(_:)``;
+  ///   whatever `body` throws.
+  func each(_ body: ([Found]) async throws -> Void) async throws {
+    var batch: [Found] = []
+    var number = 0
+    // Only entries can overlap: what one entry's braces stand for differs.
+    var seen: Set<Int>? = definition.entries.count > 1 ? [] : nil
+    func add(_ item: Item) async throws {
+      if seen?.insert(item.key.hashValue).inserted == false { return }
+      batch.append(Found(pattern: number, item: item))
+      guard batch.count >= Self.batchSize else { return }
+      try await body(batch)
+      batch = []
+    }
     for entry in definition.entries {
       for pattern in SourceExpansion.braces(entry.pattern) {
+        number += 1
         if entry.isHTTP {
-          items.append(http(pattern, entry))
+          try await add(http(pattern, entry))
           continue
         }
         let path = absolute(pattern)
-        let found: [String]
-        do {
-          found =
-            try SourceExpansion.isGlob(path) && !FileManager.default.fileExists(atPath: path)
-            ? SourceExpansion.glob(path) : FileManager.default.fileExists(atPath: path) ? [path] : []
-        } catch {
-          throw .unreadable(error.description)
+        if FileManager.default.fileExists(atPath: path) {
+          try await add(file(path, entry))
+          continue
         }
-        if found.isEmpty { throw .noSource(definition.redactor.redact(pattern)) }
-        items += found.map { file($0, entry) }
+        var isFound = false
+        if SourceExpansion.isGlob(path) {
+          var walk = try Self.readable { () throws(FetchError) in try GlobWalk(path) }
+          while let match = try Self.readable({ () throws(FetchError) in try walk.next() }) {
+            isFound = true
+            try await add(file(match, entry))
+          }
+        }
+        if !isFound { throw RunFailure.noSource(definition.redactor.redact(pattern)) }
       }
     }
-    var seen: Set<String> = []
-    return items.filter { seen.insert($0.key).inserted }
+    try await body(batch)
+  }
+
+  private static let batchSize = 512
+
+  private static func readable<T: ~Copyable>(_ body: () throws(FetchError) -> T) throws(RunFailure) -> T {
+    do {
+      return try body()
+    } catch {
+      throw .unreadable(error.description)
+    }
+  }
+
+  /// All items, in the definition's order; files of a glob by name.
+  func items() async throws -> [Item] {
+    var found: [Found] = []
+    try await each { found += $0 }
+    return found.sorted(by: Found.precedes).map(\.item)
   }
 
   /// The items with these keys, without looking for any.
   func items(keys: [String]) -> [Item] {
+    let wanted = Set(keys)
     var known: [String: Item] = [:]
     for entry in definition.entries {
       for pattern in SourceExpansion.braces(entry.pattern) {
         let item = entry.isHTTP ? http(pattern, entry) : file(absolute(pattern), entry)
-        known[item.key] = item
+        if wanted.contains(item.key) { known[item.key] = item }
       }
     }
     return keys.map { known[$0] ?? Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) }
   }
+
+  /// Items with these keys as far as their names go.
+  func named(_ keys: [String]) -> [Item] { keys.map { Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) } }
 
   private func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : definition.folder + "/" + path
@@ -67,27 +111,5 @@ struct Discovery {
     let last = path.split(separator: "/").last.map(String.init) ?? "item"
     let safe = String(last.map { $0 == "\0" || $0 == "/" || $0.isNewline ? "_" : $0 })
     return safe.hasPrefix(".") ? "_" + safe.dropFirst() : safe
-  }
-}
-
-/// Where an item's records go.
-struct OutputNaming {
-  let definition: PipelineDefinition
-  let run: String
-  let date: Date
-
-  func target(_ item: Item?) -> String {
-    let day = date.ISO8601Format(.iso8601.year().month().day())
-    var path = definition.writePath
-    for (word, value) in [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)] {
-      if let value { path = path.replacingOccurrences(of: word, with: value) }
-    }
-    return path.hasPrefix("/") ? path : definition.folder + "/" + path
-  }
-
-  /// The name a part has before it is committed: in the target's own folder, so that a rename suffices.
-  static func part(of target: String) -> String {
-    let url = target as NSString
-    return url.deletingLastPathComponent + "/." + url.lastPathComponent + ".sluice-part"
   }
 }

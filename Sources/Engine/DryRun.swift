@@ -64,31 +64,28 @@ public struct DryRun: Sendable {
   }
 
   public func report() async throws(RunFailure) -> DryRunReport {
-    let items = try Discovery(definition: definition).items()
     do {
-      return try await report(Array(items.prefix(options.limitItems ?? .max)))
+      return try await planned()
     } catch {
       throw .from(error)
     }
   }
 
-  private func report(_ items: [Item]) async throws -> DryRunReport {
+  private func planned() async throws -> DryRunReport {
     let http = HTTPClient()
     defer { http.close() }
     var report = DryRunReport(pipeline: definition.name)
     let ledger = try Ledger.openReadOnly(folder: state.path)
-    let known = try await ledger?.items(pipeline: definition.name) ?? [:]
     let last = try await ledger?.runs(pipeline: definition.name, limit: 1).first
-    let continues = last != nil && last?.status != .done && !options.isFull
-    let naming = OutputNaming(definition: definition, run: last?.id.description ?? "1", date: Date())
-    let planner = Planner(definition: definition, http: http, isFull: options.isFull, continues: continues, looksAtAll: true)
-    var decisions = await planner.decide(items, known) { naming.target($0) }
-    if !definition.writesPerItem, !continues, decisions.contains(where: { $0.action.isWork }) {
-      for i in decisions.indices where decisions[i].action == .skip {
-        decisions[i].action = .fetch
-        decisions[i].reason = "the one output is made again from all items"
-      }
-    }
+    var continuing: RunRecord?
+    if let ledger { continuing = try await Runner.continued(definition, options, ledger) }
+    let naming = OutputNaming(
+      definition: definition, run: (continuing?.id.value ?? (last?.id.value ?? 0) + 1).description, date: continuing?.startedAt ?? Date())
+    let planning = Planning(
+      definition: definition, options: options, ledger: ledger, continuing: continuing, naming: naming,
+      planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: true)
+    ) { _ in }
+    let decisions = try await planning.decisions()
     report.items = decisions.map { decision in
       DryRunReport.PlannedItem(
         key: decision.item.key, action: decision.action, reason: decision.reason, size: decision.state.size,

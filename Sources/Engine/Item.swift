@@ -1,7 +1,9 @@
 import Definition
 import Fetch
+import Files
 import Foundation
 import Ledger
+import Parse
 import Records
 import Supervision
 import Synchronization
@@ -33,7 +35,7 @@ struct PlannedItem: Sendable {
   /// The output file; the same for all where the run has one.
   var target: String
   /// Where the item's share of the part begins.
-  var base = 0
+  var base = FilePrefix()
   /// Where to go on, or the start.
   var start: Checkpoint
   /// The version that `start` is of.
@@ -46,6 +48,10 @@ struct PlannedItem: Sendable {
 struct EncodedChunk: Sendable {
   var sequence: Int
   var output: ByteBuffer
+  /// Of the output.
+  var checksum: Checksum
+  /// Where reading goes on behind the chunk, where that is known.
+  var continuation: RecordCutter.Continuation?
   /// The end of the chunk in the decompressed item.
   var end: Int
   var lines: Int
@@ -69,10 +75,13 @@ enum ItemFailure: Error, Sendable {
   case stopped
   /// The server says that nothing changed.
   case unchanged
+  /// This build can't go on where a checkpoint says.
+  case notResumable
 
   var stage: String {
     switch self {
     case .fetch, .stopped, .unchanged: "fetch"
+    case .notResumable: "decompress"
     case .damaged(_, let stage), .worker(_, let stage): stage
     }
   }
@@ -82,6 +91,7 @@ enum ItemFailure: Error, Sendable {
     case .damaged(let words, _), .worker(let words, _): words
     case .stopped: "stopped"
     case .unchanged: "unchanged"
+    case .notResumable: "its checkpoint was made by another build of sluice"
     }
   }
   var code: String {
@@ -99,7 +109,7 @@ final class ItemTask: Sendable {
   private struct State {
     var failure: ItemFailure?
     var version = ""
-    var linesBefore = 0
+    var beginning: Beginning?
     var fetchedBytes = 0
     var decompressedBytes = 0
     var damage: String?
@@ -108,6 +118,8 @@ final class ItemTask: Sendable {
 
   let planned: PlannedItem
   let start: Checkpoint
+  /// Where reading goes on, where `start` says so.
+  let continuation: RecordCutter.Continuation?
   let attempt: Int
   /// Bytes as they come, from fetch to decompress.
   let fetched: Channel<ByteBuffer>
@@ -120,6 +132,7 @@ final class ItemTask: Sendable {
   init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, chunks: Int, buffer: Int) {
     self.planned = planned
     self.start = start
+    continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
     self.attempt = attempt
     fetched = Channel(messages: buffer)
     credits = Credits(messages: chunks)
@@ -156,9 +169,10 @@ final class ItemTask: Sendable {
     get { state.withLock { $0.version } }
     set { state.withLock { $0.version = newValue } }
   }
-  var linesBefore: Int {
-    get { state.withLock { $0.linesBefore } }
-    set { state.withLock { $0.linesBefore = newValue } }
+  /// What stands before the first record, once it is read.
+  var beginning: Beginning? {
+    get { state.withLock { $0.beginning } }
+    set { state.withLock { $0.beginning = newValue } }
   }
   var fetchedBytes: Int {
     get { state.withLock { $0.fetchedBytes } }

@@ -1,5 +1,6 @@
 import Definition
 import Fetch
+import Files
 import Foundation
 import Ledger
 import Supervision
@@ -22,6 +23,16 @@ struct Planner {
     var state: SourceState
     /// What is wrong with the source, where it could not be looked at.
     var problem: FetchError?
+    /// Its place among all items.
+    var order = 0
+    /// Whether work that was done of it before is lost.
+    var losesWork = false
+
+    mutating func startOver(_ reason: String) {
+      action = .fetch
+      self.reason = reason
+      losesWork = true
+    }
   }
 
   let definition: PipelineDefinition
@@ -33,7 +44,7 @@ struct Planner {
   /// Ask servers about items that were never done too (a dry run wants their sizes).
   let looksAtAll: Bool
 
-  func decide(_ items: [Item], _ known: [String: ItemRecord], target: @Sendable (Item) -> String) async -> [Decision] {
+  func decide(_ items: [Item], _ known: [String: ItemRecord]) async -> [Decision] {
     var decisions: [Decision?] = Array(repeating: nil, count: items.count)
     // Servers are asked about many items at once; files answer at once.
     await withTaskGroup(of: (Int, Decision).self) { group in
@@ -51,20 +62,20 @@ struct Planner {
         add()
       }
     }
-    return decisions.compactMap { $0 }.map { decision in
-      guard decision.action == .resume, definition.writesPerItem, let point = decision.record?.checkpoint else { return decision }
-      var decision = decision
-      if !Self.hasPart(target(decision.item), length: point.partLength) {
-        decision.action = .fetch
-        decision.reason = "its part is gone, so it starts over"
-      }
-      return decision
-    }
+    return decisions.compactMap { $0 }
   }
 
-  static func hasPart(_ target: String, length: Int) -> Bool {
-    var status = stat()
-    return stat(OutputNaming.part(of: target), &status) == 0 && Int(status.st_size) >= length
+  /// Whether the parts that items would go on with are what was written: those that are not start over.
+  func verified(_ decisions: [Decision], target: @escaping @Sendable (Item) -> String) async throws -> [Decision] {
+    guard definition.writesPerItem else { return decisions }
+    var decisions = decisions
+    for i in decisions.indices where decisions[i].action == .resume {
+      guard let part = decisions[i].record?.checkpoint?.part else { continue }
+      let path = OutputNaming.part(of: target(decisions[i].item))
+      let finding = try await BlockingThreads.files.run { part.find(at: path) }
+      if finding != .whole { decisions[i].startOver(finding.loss("its part")) }
+    }
+    return decisions
   }
 
   private func decide(_ item: Item, _ record: ItemRecord?) async -> Decision {
@@ -94,11 +105,23 @@ struct Planner {
       // A server's version is compared when it answers.
       let isSame: Bool
       if case .file = item.source { isSame = state.version == record.version } else { isSame = record.version?.isEmpty == false }
-      decision.action = isSame ? .resume : .fetch
-      decision.reason = isSame ? "from record \(point.counts.read + 1)" : "changed since it was begun"
+      decision.action = .resume
+      decision.reason = "from record \(point.counts.read + 1)"
+      if !isSame { decision.startOver(problem == nil ? "changed since it was begun" : "its source can't be read") }
     } else {
       decision.reason = record.status == .failed ? "failed before" : "not finished before"
     }
     return decision
+  }
+}
+
+extension FilePrefix.Finding {
+  /// Why what is not whole can't be gone on with.
+  func loss(_ what: String) -> String {
+    switch self {
+    case .whole: ""
+    case .missing: "\(what) is gone"
+    case .short, .altered: "\(what) was changed from outside"
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Decompress
 import Definition
+import Foundation
 import Parse
 import Records
 
@@ -15,11 +16,37 @@ struct RecordCutter {
   /// Bytes of the item before this are done already.
   private let skipTo: Int
   private let makeLayout: (Beginning) throws -> Layout
+  typealias Emit = (RecordChunk, Layout, Continuation?) async throws -> Void
+
+  /// Where the cutter is after a chunk, so that another process goes on from there.
+  struct Continuation: Codable, Sendable {
+    var decompressor: Decompressor.Position
+    var beginning: Beginning
+    /// The first byte of ``rest`` in the decompressed item.
+    var base: Int
+    /// What was inflated and is no whole record yet.
+    var rest: Data
+
+    /// Bytes of the item, as it is stored, that need not be read again.
+    var compressedBytes: Int { decompressor.compressedBytes }
+
+    func bytes() -> [UInt8]? {
+      let encoder = PropertyListEncoder()
+      encoder.outputFormat = .binary
+      return try? Array(encoder.encode(self))
+    }
+
+    static func of(_ bytes: [UInt8]) -> Continuation? { try? PropertyListDecoder().decode(Continuation.self, from: Data(bytes)) }
+  }
+
+  /// Bytes between two chunks that can be gone on from: what resuming reads again at most, beside what was not committed.
+  private static let continuationBytes = 4 << 20
 
   private var buffer = ByteBuffer(capacity: chunkBytes + (chunkBytes >> 3))
   /// The buffer's first byte in the decompressed item.
   private var base = 0
   private var sequence = 0
+  private var nextContinuation = continuationBytes
   private var layout: Layout?
   private(set) var beginning: Beginning?
 
@@ -35,11 +62,26 @@ struct RecordCutter {
     self.makeLayout = makeLayout
   }
 
+  /// Goes on from where another process was; false where this build can't, and nothing has changed.
+  mutating func resume(_ continuation: Continuation) throws -> Bool {
+    guard decompressor.resume(at: continuation.decompressor) else { return false }
+    transcoder.goOnAsUTF8()
+    framer.resume(continuation.beginning)
+    beginning = continuation.beginning
+    layout = try makeLayout(continuation.beginning)
+    base = continuation.base
+    nextContinuation = base + Self.continuationBytes
+    continuation.rest.withUnsafeBytes { rest in
+      if let start = rest.bindMemory(to: UInt8.self).baseAddress { buffer.append(start, rest.count) }
+    }
+    return true
+  }
+
   var decompressedBytes: Int { decompressor.decompressedBytes }
   var chunkCount: Int { sequence }
 
   /// Takes a piece of the item; `emit` gets each run of whole records as it is full.
-  mutating func feed(_ piece: ByteBuffer, _ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+  mutating func feed(_ piece: ByteBuffer, _ emit: Emit) async throws {
     var from = 0
     while true {
       let before = buffer.count
@@ -62,25 +104,25 @@ struct RecordCutter {
   }
 
   /// The item has ended, whole.
-  mutating func finish(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+  mutating func finish(_ emit: Emit) async throws {
     try decompressor.finish()
     try await flush(emit)
   }
 
   /// Emits what whole records there are, and what follows them as a last one.
-  mutating func flush(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+  mutating func flush(_ emit: Emit) async throws {
     transcoder.convert(buffer.bytes, 0, isFinal: true, to: buffer)
     try await cut(isFinal: true, emit)
   }
 
   /// Emits the whole records there are, and drops what follows them.
-  mutating func flushWhole(_ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+  mutating func flushWhole(_ emit: Emit) async throws {
     guard try begin(isFinal: true) else { return }
     buffer.count = framer.boundary(buffer.bytes, buffer.count, isFinal: false)
     try await cut(isFinal: true, emit)
   }
 
-  private mutating func cut(isFinal: Bool, _ emit: (RecordChunk, Layout) async throws -> Void) async throws {
+  private mutating func cut(isFinal: Bool, _ emit: Emit) async throws {
     guard try begin(isFinal: isFinal) else { return try grow() }
     if base < skipTo { drop(min(buffer.count, skipTo - base)) }
     guard let layout, buffer.count > 0 else { return }
@@ -90,11 +132,18 @@ struct RecordCutter {
     buffer = ByteBuffer(capacity: Self.chunkBytes + (Self.chunkBytes >> 3))
     buffer.append(chunk.bytes + end, chunk.count - end)
     chunk.count = end
-    defer {
-      base += end
-      sequence += 1
-    }
-    try await emit(RecordChunk(buffer: chunk, offset: base, sequence: sequence), layout)
+    let whole = RecordChunk(buffer: chunk, offset: base, sequence: sequence)
+    base += end
+    sequence += 1
+    try await emit(whole, layout, isFinal ? nil : continuation())
+  }
+
+  private mutating func continuation() -> Continuation? {
+    guard base >= nextContinuation, transcoder.isIdentity, buffer.count <= Self.chunkBytes, let beginning,
+      let position = decompressor.position
+    else { return nil }
+    nextContinuation = base + Self.continuationBytes
+    return Continuation(decompressor: position, beginning: beginning, base: base, rest: Data(buffer.copy(0..<buffer.count)))
   }
 
   /// Reads what stands before the first record, once; false where that needs more bytes.

@@ -1,6 +1,7 @@
 import Decompress
 import Definition
 import Fetch
+import Files
 import Foundation
 import Ledger
 import Parse
@@ -21,10 +22,10 @@ final class RunEngine: Sendable {
     let chunk: RecordChunk
     let layout: Layout
     let format: any RecordFormat
+    let continuation: RecordCutter.Continuation?
   }
   struct Batch: Sendable {
-    let task: ItemTask
-    let chunk: RecordChunk
+    let unit: Chunk
     let batch: RecordBatch
   }
   private struct Control {
@@ -33,6 +34,7 @@ final class RunEngine: Sendable {
     var active: [ObjectIdentifier: ItemTask] = [:]
     var deadLetters = 0
     var exceeded = false
+    var placed: [String] = []
   }
 
   let definition: PipelineDefinition
@@ -43,7 +45,7 @@ final class RunEngine: Sendable {
   let state: StateFolder
   let progress: RunProgress
   let event: @Sendable (RunEvent) -> Void
-  let encoder: any RecordEncoder
+  let encoding: BatchEncoding
   /// The one part of a run that writes one file; nil where each item has its own.
   let sharedPart: PartFile?
   private let control = Mutex(Control())
@@ -74,7 +76,7 @@ final class RunEngine: Sendable {
     self.sharedPart = sharedPart
     self.progress = progress
     self.event = event
-    encoder = definition.encoder
+    encoding = BatchEncoding(definition)
     fetchItems = Channel(messages: 1)
     decompressItems = Channel(messages: 1)
     writeItems = Channel(messages: 1)
@@ -142,6 +144,16 @@ final class RunEngine: Sendable {
     stop()
   }
 
+  /// Parts that are in their places: the next transaction of the ledger tells it.
+  func takePlaced() -> [String] {
+    control.withLock { control in
+      defer { control.placed = [] }
+      return control.placed
+    }
+  }
+
+  func notePlaced(_ part: String) { control.withLock { $0.placed.append(part) } }
+
   /// More dead letters: with `on_exceed: stop` too many stop the run.
   func countDeadLetters(_ count: Int) {
     guard count > 0 else { return }
@@ -168,7 +180,7 @@ final class RunEngine: Sendable {
       }
       outer.addTask { [self] in
         await guarded {
-          try await transformPool.run(transform) { [self] unit, error in giveUp(unit.task, error, "transform") }
+          try await transformPool.run(transform) { [self] batch, error in giveUp(batch.unit.task, error, "transform") }
         }
       }
       outer.addTask { [self] in
@@ -275,6 +287,8 @@ final class RunEngine: Sendable {
       event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
     }
     let digest = planned.item.sha256 == nil ? nil : Digest()
+    let from = task.continuation?.compressedBytes ?? 0
+    task.fetchedBytes = from
     let deliver: (ByteBuffer) async throws -> Void = { [self] piece in
       task.fetchedBytes += piece.count
       progress.update { $0.bytes.fetched += piece.count }
@@ -289,12 +303,12 @@ final class RunEngine: Sendable {
     switch planned.item.source {
     case .file(let path):
       try await begin(try Fetcher.state(ofFile: path).version)
-      outcome = try await fetcher.fetchFile(path, digest: digest, heartbeat, deliver: deliver)
+      outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, deliver: deliver)
     case .http(let url, let headers):
       let spool = try Spool(path: state.spoolPath(pipeline: definition.name, key: key))
       outcome = try await heartbeat.waiting {
         try await fetcher.fetchHTTP(
-          url, headers, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
+          url, headers, from: from, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
       }
     }
     if let expected = planned.item.sha256, let found = digest?.finish(), outcome != .notModified, found != expected {
@@ -308,17 +322,18 @@ final class RunEngine: Sendable {
       let format = definition.recordFormat(itemName: task.planned.item.name)
       var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) {
         [self] beginning in
-        task.linesBefore = beginning.lines
+        task.beginning = beginning
         return try Layout(schema: schema, beginning: beginning, decoded: plan.decoded)
       }
-      let emit: (RecordChunk, Layout) async throws -> Void = { [self] chunk, layout in
+      let emit: RecordCutter.Emit = { [self] chunk, layout, continuation in
         heartbeat.beat()
         try await heartbeat.waiting {
           try await task.credits.take()
-          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout, format: format))
+          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
         }
       }
       do {
+        if let continuation = task.continuation, try !cutter.resume(continuation) { return task.fail(.notResumable) }
         heartbeat.pause()
         for await piece in task.fetched {
           heartbeat.resume()
@@ -343,7 +358,7 @@ final class RunEngine: Sendable {
 
   /// `on_error: keep_records`: what was whole goes on, and the damage becomes a dead letter.
   private func keep(
-    _ cutter: inout RecordCutter, _ task: ItemTask, _ error: DecompressError, _ emit: (RecordChunk, Layout) async throws -> Void
+    _ cutter: inout RecordCutter, _ task: ItemTask, _ error: DecompressError, _ emit: RecordCutter.Emit
   ) async throws {
     do {
       try await cutter.flushWhole(emit)
@@ -358,14 +373,15 @@ final class RunEngine: Sendable {
       if unit.task.isFailed { return }
       let batch = unit.format.parse(unit.chunk, unit.layout)
       heartbeat.beat()
-      try await heartbeat.waiting { try await batches.send(Batch(task: unit.task, chunk: unit.chunk, batch: batch)) }
+      try await heartbeat.waiting { try await batches.send(Batch(unit: unit, batch: batch)) }
     }
   }
 
   private var transform: @Sendable (Batch, Heartbeat) async throws -> Void {
-    { [self] unit, heartbeat in
+    { [self] parsed, heartbeat in
+      let unit = parsed.unit
       if unit.task.isFailed { return }
-      let batch = plan.apply(unit.batch)
+      let batch = plan.apply(parsed.batch)
       heartbeat.beat()
       do {
         let encoded = try encode(batch, unit)
@@ -375,46 +391,5 @@ final class RunEngine: Sendable {
         unit.task.fail(.damaged(error.description, stage: "parse"))
       }
     }
-  }
-
-  /// Records as the sink's bytes. Done here, where any worker takes any batch, so that write only puts them in order.
-  private func encode(_ batch: RecordBatch, _ unit: Batch) throws -> EncodedChunk {
-    var output = ByteBuffer(capacity: unit.chunk.buffer.count + (unit.chunk.buffer.count >> 1) + 1024)
-    encoder.encode(batch, to: output)
-    if definition.compressesOutput, output.count > 0 {
-      let member = ByteBuffer(capacity: output.count / 2 + 1024)
-      try Gzip.member(of: output, to: member)
-      output = member
-    }
-    var counts = RecordCounts()
-    counts.read = batch.recordCount
-    counts.written = batch.selectedCount
-    counts.filtered = batch.filtered
-    var letters: [DeadLetter] = []
-    switch definition.onBadRecord {
-    case .deadLetter: letters = batch.faults.sorted { $0.record < $1.record }.map { letter($0, batch, unit) }
-    case .skip: counts.filtered += batch.faults.count
-    case .fail:
-      if let fault = batch.faults.min(by: { $0.record < $1.record }) {
-        let letter = letter(fault, batch, unit)
-        throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
-      }
-    }
-    counts.deadLettered = letters.count
-    return EncodedChunk(
-      sequence: unit.chunk.sequence, output: output, end: unit.chunk.offset + unit.chunk.buffer.count,
-      lines: batch.places.lineCount, counts: counts, letters: letters)
-  }
-
-  /// A fault as a dead letter; record and line count from the chunk's start until write knows what stands before it.
-  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ unit: Batch) -> DeadLetter {
-    let start = Int(batch.places.starts[fault.record])
-    let end = Int(batch.places.ends[fault.record])
-    let isTransform = fault.code == .evaluationFailed || fault.code == .expectationFailed
-    return DeadLetter(
-      run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id,
-      stage: isTransform ? "transform" : "parse", record: fault.record + 1, line: batch.places.line(fault.record) + 1,
-      offset: unit.chunk.offset + start, field: fault.field, code: fault.code.rawValue, reason: fault.reason,
-      raw: batch.raw.copy(start..<end))
   }
 }

@@ -35,4 +35,8 @@ public enum RunEvent: Sendable {
   case itemFailed(item: String, stage: String, reason: String)
   case restarted(stage: String, reason: String, wait: Duration)
   case schema(String)
+  /// What was done of an item before can't be gone on from.
+  case startsOver(item: String, reason: String)
+  /// Outputs of items that are done are no longer there.
+  case outputsGone(count: Int, first: String)
 }

@@ -47,7 +47,7 @@ struct Sampler {
     var cutter = RecordCutter(definition, itemName: item.name, format: format, skipTo: 0) { beginning in
       Layout(schema: Schema([]), columnCount: beginning.header?.count ?? 0, columns: [], decoded: [])
     }
-    let emit: (RecordChunk, Layout) async throws -> Void = { chunk, _ in chunks.append(chunk) }
+    let emit: RecordCutter.Emit = { chunk, _, _ in chunks.append(chunk) }
     try await cutter.feed(head, emit)
     if isCut, chunks.isEmpty { try await cutter.flushWhole(emit) }
     if !isCut { try await cutter.finish(emit) }

@@ -1,4 +1,5 @@
 import Fetch
+import Files
 import Foundation
 import Ledger
 
@@ -16,11 +17,13 @@ public struct StateFolder: Sendable {
 
   func spoolPath(pipeline: String, key: String) -> String { "\(path)/spool/\(pipeline)/\(Digest.of(key).prefix(40))" }
 
-  func makeSpoolFolder(pipeline: String) throws(RunFailure) {
+  /// - Throws: ``LedgerError``.
+  func makeSpoolFolder(pipeline: String) throws {
+    let folder = "\(path)/spool/\(pipeline)"
     do {
-      try FileManager.default.createDirectory(atPath: "\(path)/spool/\(pipeline)", withIntermediateDirectories: true)
-    } catch {
-      throw .ledger(LedgerError(path: path, reason: "can't make the spool: \((error as NSError).localizedDescription)"))
+      try SystemCall.createFolders(folder)
+    } catch let failure as SystemFailure {
+      throw LedgerError(folder, failure)
     }
   }
 }
@@ -34,7 +37,7 @@ final class RunLock: Sendable {
     let path = "\(state.path)/\(pipeline).lock"
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw .ledger(LedgerError(path: path, reason: String(cString: strerror(errno))))
+      throw .ledger(LedgerError(path, SystemFailure(code: errno)))
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       var bytes = [UInt8](repeating: 0, count: 200)

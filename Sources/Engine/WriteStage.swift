@@ -1,13 +1,16 @@
 import Decompress
 import Definition
 import Fetch
+import Files
 import Foundation
 import Ledger
 import Records
 import Supervision
+import Synchronization
 import Write
 
 /// The write stage: an item's chunks in order into its part, checkpoints, and what becomes of an item at its end.
+/// What is done in which order, and why, is in `Sources/Ledger/README.md`.
 extension RunEngine {
   var write: @Sendable (ItemTask, Heartbeat) async throws -> Void {
     { [self] task, heartbeat in
@@ -28,7 +31,7 @@ extension RunEngine {
     let part = try await open(first)
     var planned = first.planned
     // In a shared part an item that begins now begins where the one before it ended.
-    if sharedPart != nil, first.start.offset == 0 { planned.base = part.length }
+    if sharedPart != nil, first.start.offset == 0 { planned.base = part.written }
     try await attempt(first, part)
     forget(first)
     var task = first
@@ -36,7 +39,8 @@ extension RunEngine {
       let wait = definition.fetchRetry.backoff.wait(after: task.attempt, random: .random(in: 0..<1))
       progress.update { $0.retries += 1 }
       event(.retry(item: planned.item.key, attempt: task.attempt, reason: definition.redactor.redact(failure.reason), wait: wait))
-      try await Task.sleep(for: wait)
+      try await pause(wait)
+      if isStopping { return }
       try spool(planned)?.reset()
       try await ledger.startOver(planned.id)
       try await BlockingThreads.files.run { [base = planned.base] in try part.cut(to: base) }
@@ -48,14 +52,23 @@ extension RunEngine {
     if let failure = task.failure { try await end(task, part, planned, failure) }
   }
 
+  /// Waits, but not past the run's being stopped.
+  private func pause(_ wait: Duration) async throws {
+    let end = ContinuousClock.now + wait
+    while ContinuousClock.now < end, !isStopping {
+      try await Task.sleep(for: min(.milliseconds(100), ContinuousClock.now.duration(to: end)))
+    }
+  }
+
   private func mayTryAgain(_ failure: ItemFailure, _ task: ItemTask) -> Bool {
     guard task.attempt < definition.fetchRetry.attempts, !isStopping else { return false }
     switch failure {
-    case .fetch(.changed), .fetch(.checksum), .worker: return true
-    // Bytes from a server may have been damaged on the way, or by a crash in the spool; a file stays as it is.
+    case .fetch(.changed), .fetch(.checksum), .worker, .notResumable: return true
+    // Bytes from a server may have been damaged on the way; a file stays as it is. What a checkpoint kept of the reading
+    // may be another library's.
     case .damaged(_, stage: "decompress"):
       if case .http = task.planned.item.source { return true }
-      return false
+      return task.continuation != nil
     default: return false
     }
   }
@@ -63,14 +76,47 @@ extension RunEngine {
   private func open(_ task: ItemTask) async throws -> PartFile {
     if let sharedPart { return sharedPart }
     let target = task.planned.target
-    let length = task.start.partLength
-    return try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), length: length) }
+    let kept = task.start.part
+    return try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), keeping: kept) }
+  }
+
+  /// Where an attempt is.
+  struct Position {
+    var next = 0
+    var point: Checkpoint
+    /// Where reading goes on, at ``point`` or before it.
+    var continuation: RecordCutter.Continuation?
+    /// Dead letters since the last checkpoint.
+    var letters: [DeadLetter] = []
+    var letterBytes = 0
+    /// The last checkpoint that was begun, and when.
+    var saved: Checkpoint
+    var savedAt = ContinuousClock.now
+    var underWay: CheckpointUnderWay?
+
+    init(_ task: ItemTask) {
+      point = task.start
+      saved = task.start
+      continuation = task.continuation
+    }
   }
 
   /// Takes an attempt's chunks as they come, in any order, and writes them in the item's.
   private func attempt(_ task: ItemTask, _ part: PartFile) async throws {
-    var position = Position(task: task, part: part)
-    try await writeHeader(task, part)
+    var position = Position(task)
+    do {
+      try await take(task, part, &position)
+    } catch {
+      try? await position.underWay?.end()
+      switch error {
+      case is WriteError, is LedgerError, is CancellationError: throw error
+      default: task.fail(.worker("\(error)", stage: "write"))
+      }
+    }
+  }
+
+  private func take(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+    try await writeHeader(part)
     var waiting: [Int: EncodedChunk] = [:]
     var chunkCount: Int?
     for await encoded in task.encoded {
@@ -85,48 +131,28 @@ extension RunEngine {
       if position.next == chunkCount { break }
     }
     if task.failure == nil { return try await finish(task, part, &position) }
-    if case .stopped? = task.failure, position.next > 0 || task.start.offset > 0 { try await checkpoint(task, part, &position) }
+    if case .stopped? = task.failure, position.next > 0 || task.start.offset > 0 {
+      try await beginCheckpoint(task, part, &position)
+    }
+    try await position.underWay?.end()
   }
 
-  /// Where an attempt is.
-  struct Position {
-    var next = 0
-    var point: Checkpoint
-    /// Dead letters since the last checkpoint.
-    var letters: [DeadLetter] = []
-    var letterBytes = 0
-    var saved: Checkpoint
-    var savedAt = ContinuousClock.now
-
-    init(task: ItemTask, part: PartFile) {
-      point = task.start
-      saved = task.start
-    }
-  }
-
-  private func writeHeader(_ task: ItemTask, _ part: PartFile) async throws {
-    let header = encoder.header(plan.output)
-    guard part.length == 0, !header.isEmpty else { return }
-    let buffer = ByteBuffer(capacity: header.count)
-    buffer.append(header)
-    var output = buffer
-    if definition.compressesOutput {
-      output = ByteBuffer(capacity: header.count + 64)
-      try Gzip.member(of: buffer, to: output)
-    }
-    let bytes = output
-    try await BlockingThreads.files.run { try part.append(bytes.bytes, bytes.count) }
+  private func writeHeader(_ part: PartFile) async throws {
+    guard part.length == 0 else { return }
+    let header = try encoding.header(plan.output)
+    guard header.count > 0 else { return }
+    try await BlockingThreads.files.run { try part.append(header.bytes, header.count, checksum: Checksum(header.bytes, header.count)) }
   }
 
   private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
-    if position.next == 0, task.start.offset == 0 { position.point.lines = task.linesBefore }
+    if position.next == 0, task.start.offset == 0 { position.point.lines = task.beginning?.lines ?? 0 }
     if chunk.output.count > 0 {
-      try await BlockingThreads.files.run { try part.append(chunk.output.bytes, chunk.output.count) }
+      try await BlockingThreads.files.run { try part.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum) }
     }
     for var letter in chunk.letters {
       letter.record = letter.record.map { $0 + position.point.counts.read }
       letter.line = letter.line.map { $0 + position.point.lines }
-      position.letterBytes += letter.raw.count + 200
+      position.letterBytes += letter.raw.count + (letter.previous?.count ?? 0) + (letter.next?.count ?? 0) + 200
       position.letters.append(letter)
     }
     position.next += 1
@@ -134,56 +160,86 @@ extension RunEngine {
     position.point.lines += chunk.lines
     position.point.counts = position.point.counts + chunk.counts
     position.point.bytes.written += chunk.output.count
-    position.point.partLength = part.length
+    position.point.part = part.written
+    if let continuation = chunk.continuation { position.continuation = continuation }
     progress.update {
       $0.counts = $0.counts + chunk.counts
       $0.bytes.written += chunk.output.count
     }
     countDeadLetters(chunk.letters.count)
-    let rule = definition.checkpoint
-    let isDue =
-      ContinuousClock.now - position.savedAt >= rule.every || position.letterBytes > 4 << 20
-      || position.point.counts.read - position.saved.counts.read >= rule.records
-      || position.point.bytes.written - position.saved.bytes.written >= rule.bytes
-    if isDue { try await checkpoint(task, part, &position) }
+    if isDue(position) { try await beginCheckpoint(task, part, &position) }
   }
 
-  /// Output first (fsync), then the ledger: what the ledger says is always on the disk.
-  private func checkpoint(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
-    try await BlockingThreads.files.run { try part.sync() }
+  private func isDue(_ position: Position) -> Bool {
+    let letterBytes = 4 << 20
+    // One at a time: a slow disk makes them rarer, and only dead letters that pile up are waited for.
+    if position.underWay?.isOver == false, position.letterBytes < 2 * letterBytes { return false }
+    let rule = definition.checkpoint
+    return ContinuousClock.now - position.savedAt >= rule.every || position.letterBytes >= letterBytes
+      || position.point.counts.read - position.saved.counts.read >= rule.records
+      || position.point.bytes.written - position.saved.bytes.written >= rule.bytes
+  }
+
+  /// Output first (fsync), then the ledger: what the ledger says is always on the disk. Chunks go on being written
+  /// meanwhile, past what the checkpoint speaks of.
+  private func beginCheckpoint(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+    try await position.underWay?.end()
+    let advance = advance(task, &position)
+    let id = task.planned.id
+    position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
+      try await BlockingThreads.files.run { try part.sync(isFinal: false) }
+      var advance = advance
+      advance.checkpoint.continuation = continuation?.bytes()
+      try await ledger.checkpoint(id, advance)
+    }
+  }
+
+  /// What the ledger is to hear, which then is no longer new.
+  private func advance(_ task: ItemTask, _ position: inout Position) -> Ledger.Advance {
     position.point.bytes.fetched = task.fetchedBytes
     position.point.bytes.decompressed = position.point.offset
-    try await ledger.checkpoint(task.planned.id, position.point, position.letters)
+    var advance = Ledger.Advance(position.point)
+    advance.letters = position.letters
+    advance.header = task.beginning.flatMap(ReplayHeader.text)
     position.saved = position.point
     position.savedAt = .now
     position.letters = []
     position.letterBytes = 0
+    return advance
   }
 
   private func finish(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
-    position.point.bytes.fetched = task.fetchedBytes
-    position.point.bytes.decompressed = task.decompressedBytes
-    position.point.partLength = part.length
+    try await position.underWay?.end()
+    position.point.part = part.written
+    let planned = task.planned
     if let damage = task.damage {
       position.letters.append(
         DeadLetter(
-          run: run, pipeline: definition.name, item: task.planned.item.key, itemID: task.planned.id, stage: "decompress",
+          run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: "decompress",
           offset: position.point.offset, code: "damaged_item", reason: damage))
       countDeadLetters(1)
     }
+    try await BlockingThreads.files.run { try part.sync(isFinal: true) }
+    var advance = advance(task, &position)
+    advance.checkpoint.bytes.decompressed = task.decompressedBytes
+    var placement: Placement?
     if sharedPart == nil {
-      try await BlockingThreads.files.run { try part.commit() }
-    } else {
-      try await BlockingThreads.files.run { try part.sync() }
+      placement = Placement(
+        part: part.path, target: part.target, pipeline: definition.name, run: run, item: planned.id, prefix: part.written)
     }
-    try await ledger.finish(task.planned.id, version: task.version, position.point, position.letters)
-    try? spool(task.planned)?.remove()
+    try await ledger.finish(planned.id, version: task.version, advance, placement: placement, placed: takePlaced())
+    if sharedPart == nil {
+      try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
+      notePlaced(part.path)
+    }
+    try? spool(planned)?.remove()
     let counts = position.point.counts
     progress.update { $0.itemsDone += 1 }
-    event(.itemDone(item: task.planned.item.key, counts: counts))
+    event(.itemDone(item: planned.item.key, counts: counts))
   }
 
-  /// An attempt that was the last ended without the item being done.
+  /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does
+  /// not speak of does no harm.
   private func end(_ task: ItemTask, _ part: PartFile, _ planned: PlannedItem, _ failure: ItemFailure) async throws {
     switch failure {
     case .stopped: return
@@ -194,12 +250,12 @@ extension RunEngine {
       progress.update { $0.itemsSkipped += 1 }
     default:
       let reason = definition.redactor.redact(failure.reason)
-      try await discard(part, planned)
       try await ledger.fail(
         planned.id, error: reason,
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
           code: failure.code, reason: reason, attempts: max(task.attempt, failure.stage == "fetch" ? definition.fetchRetry.attempts : 1)))
+      try await discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason))
     }
@@ -209,7 +265,31 @@ extension RunEngine {
   private func discard(_ part: PartFile, _ planned: PlannedItem) async throws {
     let isShared = sharedPart != nil
     try await BlockingThreads.files.run {
-      if isShared { try part.cut(to: planned.base) } else { unlink(part.path) }
+      if isShared { try part.cut(to: planned.base) } else { try part.remove() }
     }
   }
+}
+
+/// A checkpoint that is being made while its item goes on.
+final class CheckpointUnderWay: Sendable {
+  private let work: Task<Void, any Error>
+  private let signal = Signal()
+
+  init(_ body: @escaping @Sendable () async throws -> Void) {
+    work = Task { [signal] in
+      defer { signal.set() }
+      try await body()
+    }
+  }
+
+  private final class Signal: Sendable {
+    private let value = Mutex(false)
+    func set() { value.withLock { $0 = true } }
+    var isSet: Bool { value.withLock { $0 } }
+  }
+
+  var isOver: Bool { signal.isSet }
+
+  /// Waits for its end; throws what it failed with.
+  func end() async throws { try await work.value }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Records
 import Supervision
@@ -114,15 +115,15 @@ public struct Fetcher: Sendable {
 
   // MARK: Fetching
 
-  /// Delivers a file's bytes in order.
+  /// Delivers a file's bytes in order, from byte `start` on; `digest` is told those before it too.
   public func fetchFile(
-    _ path: String, digest: Digest?, _ heartbeat: Heartbeat, deliver: (ByteBuffer) async throws -> Void
+    _ path: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat, deliver: (ByteBuffer) async throws -> Void
   ) async throws -> Outcome {
     let before = try Self.state(ofFile: path)
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
     defer { close(descriptor) }
-    var offset = 0
+    var offset = digest == nil ? start : 0
     while true {
       let at = offset
       let buffer = try await BlockingThreads.files.run {
@@ -136,13 +137,23 @@ public struct Fetcher: Sendable {
       if buffer.count == 0 { break }
       offset += buffer.count
       digest?.update(buffer.bytes, buffer.count)
-      try await deliver(buffer)
+      if let new = Self.piece(buffer, at: at, from: start) { try await deliver(new) }
     }
     guard let version = before.version, try Self.state(ofFile: path).version == version else { throw FetchError.changed }
     return .delivered(version: version)
   }
 
-  /// Delivers an address's content in order, while it arrives. A transfer that breaks goes on by Range with If-Range
+  /// What of a piece is at `start` or after it.
+  private static func piece(_ buffer: ByteBuffer, at offset: Int, from start: Int) -> ByteBuffer? {
+    if offset >= start { return buffer }
+    let skipped = start - offset
+    guard skipped < buffer.count else { return nil }
+    let rest = ByteBuffer(capacity: buffer.count - skipped)
+    rest.append(buffer.bytes + skipped, buffer.count - skipped)
+    return rest
+  }
+
+  /// Delivers an address's content in order, from byte `start` on, while it arrives. A transfer that breaks goes on by Range with If-Range
   /// after a wait; what was delivered is not delivered again.
   ///
   /// - Parameters:
@@ -152,11 +163,12 @@ public struct Fetcher: Sendable {
   /// - Throws: ``FetchError``: permanent ones at once, transient ones after all attempts, ``FetchError/changed`` where
   ///   bytes were delivered and the source is another now. Whatever `deliver` and `began` throw.
   public func fetchHTTP(
-    _ url: String, _ headers: [HTTPHeader], spool: Spool, known: String?, digest: Digest?, _ heartbeat: Heartbeat,
+    _ url: String, _ headers: [HTTPHeader], from start: Int, spool: Spool, known: String?, digest: Digest?, _ heartbeat: Heartbeat,
     began: (String?) async throws -> Void, deliver: (ByteBuffer) async throws -> Void
   ) async throws -> Outcome {
-    var delivered = 0
-    var announced = false
+    var delivered = digest == nil ? start : 0
+    let begin = delivered
+    var announced: String??
     var failures = 0
     func pass() async throws {
       while delivered < spool.length {
@@ -164,26 +176,26 @@ public struct Fetcher: Sendable {
         buffer.count = try spool.read(at: delivered, into: buffer.bytes, min(Self.pieceBytes, spool.length - delivered))
         guard buffer.count > 0 else { return }
         digest?.update(buffer.bytes, buffer.count)
+        let at = delivered
         delivered += buffer.count
         heartbeat.beat()
-        try await deliver(buffer)
+        if let new = Self.piece(buffer, at: at, from: start) { try await deliver(new) }
       }
+      if spool.wantsSync { try await BlockingThreads.files.run { try spool.sync() } }
     }
     func announce() async throws {
-      if !announced {
-        announced = true
-        try await began(spool.version)
-      }
+      guard announced != .some(spool.version) else { return }
+      announced = spool.version
+      try await began(spool.version)
     }
     /// One request, to its end; true where the server says that nothing changed.
     func request() async throws -> Bool {
-      let version = spool.version
-      let before = delivered
       spool.prepare()
       var request = HTTPRequest(url: url)
       request.timeouts = timeouts
       request.headers = headers.map { ($0.name, $0.value) }
       if spool.length > 0, let validator = spool.validator {
+        try FailPoint.spoolRange.pass(.before)
         request.offset = spool.length
         request.headers.append(("If-Range", validator))
       } else {
@@ -192,7 +204,10 @@ public struct Fetcher: Sendable {
       do {
         for try await _ in http.send(request, to: spool) {
           guard let head = spool.head, head.status == 200 || head.status == 206 else { continue }
-          if before > 0, head.status == 200 || spool.version != version { throw FetchError.changed }
+          // From the start again is as good as a range, where the server vouches for the bytes being the same.
+          if delivered > begin, announced != .some(spool.version) || head.status == 200 && spool.validator == nil {
+            throw FetchError.changed
+          }
           try await announce()
           try await pass()
         }
@@ -208,22 +223,28 @@ public struct Fetcher: Sendable {
       case 304: return true
       case 416:
         // The server has fewer bytes than we hold: they are of another version.
-        spool.reset()
-        throw delivered > 0 ? FetchError.changed : FetchError.connection("the server refused the range")
+        try spool.reset()
+        throw delivered > begin ? FetchError.changed : FetchError.connection("the server refused the range")
       default: throw FetchError.status(head.status, retryAfter: head.retryAfter)
       }
     }
-    while !spool.isComplete {
-      do {
-        if try await request() { return .notModified }
-      } catch let error as FetchError {
-        failures += 1
-        if case .changed = error { throw error }
-        try await pause(after: failures, error)
+    do {
+      while !spool.isComplete {
+        do {
+          if try await request() { return .notModified }
+        } catch let error as FetchError {
+          failures += 1
+          if case .changed = error { throw error }
+          try await pause(after: failures, error)
+        }
       }
+      try await announce()
+      try await pass()
+    } catch {
+      // What is here already need not be fetched again by a later process.
+      if spool.hasNew { try? await Task.detached { try await BlockingThreads.files.run { try spool.sync() } }.value }
+      throw error
     }
-    try await announce()
-    try await pass()
     return .delivered(version: spool.version ?? "")
   }
 }

@@ -4,19 +4,45 @@ import Foundation
 public enum SourceExpansion {
   /// All strings that `pattern` stands for: `{a,b}` is each of a list, `{01..12}` a range of numbers (zero-padded as its
   /// ends are), `{a..e}` one of letters. They nest and multiply. Braces that hold neither stay as they are.
-  public static func braces(_ pattern: String) -> [String] {
+  public static func braces(_ pattern: String) -> Braces {
     let characters = Array(pattern)
-    var start = 0
-    while let open = characters[start...].firstIndex(of: "{") {
-      guard let close = matching(characters, open) else { return [pattern] }
+    var segments: [[String]] = []
+    var from = 0
+    var search = 0
+    while let open = characters[search...].firstIndex(of: "{"), let close = matching(characters, open) {
       if let choices = choices(Array(characters[(open + 1)..<close])) {
-        let head = String(characters[..<open])
-        let tails = braces(String(characters[(close + 1)...]))
-        return choices.flatMap { choice in tails.map { head + choice + $0 } }
+        segments.append([String(characters[from..<open])])
+        segments.append(choices)
+        from = close + 1
+        search = from
+      } else {
+        search = open + 1
       }
-      start = open + 1
     }
-    return [pattern]
+    segments.append([String(characters[from...])])
+    return Braces(segments: segments)
+  }
+
+  /// What braces stand for, made as it is asked for: a range may hold a million.
+  public struct Braces: RandomAccessCollection, Sendable {
+    let segments: [[String]]
+    public let startIndex = 0
+    public let endIndex: Int
+
+    init(segments: [[String]]) {
+      self.segments = segments
+      endIndex = segments.reduce(1) { $0.multipliedReportingOverflow(by: $1.count).partialValue }
+    }
+
+    public subscript(position: Int) -> String {
+      var left = position
+      var parts: [String] = []
+      for segment in segments.reversed() {
+        parts.append(segment[left % segment.count])
+        left /= segment.count
+      }
+      return parts.reversed().joined()
+    }
   }
 
   private static func matching(_ characters: [Character], _ open: Int) -> Int? {
@@ -47,7 +73,7 @@ public enum SourceExpansion {
       if character == "}" { depth -= 1 }
       parts[parts.count - 1].append(character)
     }
-    return parts.count > 1 ? parts.flatMap { braces($0) } : nil
+    return parts.count > 1 ? parts.flatMap { Array(braces($0)) } : nil
   }
 
   private static func span(_ low: String, _ high: String) -> [String]? {
@@ -66,52 +92,85 @@ public enum SourceExpansion {
   }
 
   public static func isGlob(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
+}
 
-  /// The files that match, sorted by name: glob(7), and `**` for any depth of folders.
+/// The files that a glob matches, one by one, in no order: glob(7), and `**` for any depth of folders.
+public struct GlobWalk: ~Copyable {
+  private struct Frame {
+    let handle: OpaquePointer
+    let folder: String
+    let part: String
+    let rest: ArraySlice<String>
+  }
+  private var frames: [Frame] = []
+  private var found: [String] = []
+
+  /// - Throws: ``FetchError/file(_:code:)`` for a folder that can't be read.
+  public init(_ pattern: String) throws(FetchError) {
+    let parts = pattern.split(separator: "/").map(String.init)
+    try enter(parts[...], in: pattern.hasPrefix("/") ? "/" : "")
+  }
+
+  deinit { for frame in frames { closedir(frame.handle) } }
+
+  /// Nil at the end.
   ///
   /// - Throws: ``FetchError/file(_:code:)`` for a folder that can't be read.
-  public static func glob(_ pattern: String) throws(FetchError) -> [String] {
-    let isAbsolute = pattern.hasPrefix("/")
-    let parts = pattern.split(separator: "/").map(String.init)
-    return try match(parts[...], in: isAbsolute ? "/" : "").sorted()
-  }
-
-  private static func match(_ parts: ArraySlice<String>, in folder: String) throws(FetchError) -> [String] {
-    guard let part = parts.first else { return [] }
-    let rest = parts.dropFirst()
-    if !isGlob(part) {
-      let path = folder + part
-      if rest.isEmpty { return FileManager.default.fileExists(atPath: path) ? [path] : [] }
-      return try match(rest, in: path + "/")
-    }
-    var found: [String] = []
-    if part == "**" { found += try match(rest, in: folder) }
-    for name in try names(in: folder) where part == "**" ? !name.hasPrefix(".") : fnmatch(part, name, FNM_PERIOD) == 0 {
-      let path = folder + name
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { continue }
-      if isFolder.boolValue {
-        if part == "**" { found += try match(parts, in: path + "/") } else if !rest.isEmpty { found += try match(rest, in: path + "/") }
-      } else if rest.isEmpty {
-        found.append(path)
+  public mutating func next() throws(FetchError) -> String? {
+    while true {
+      if let path = found.popLast() { return path }
+      guard let frame = frames.last else { return nil }
+      guard let entry = readdir(frame.handle) else {
+        closedir(frame.handle)
+        frames.removeLast()
+        continue
       }
-    }
-    return found
-  }
-
-  private static func names(in folder: String) throws(FetchError) -> [String] {
-    guard let handle = opendir(folder.isEmpty ? "." : folder) else {
-      if errno == ENOENT || errno == ENOTDIR { return [] }
-      throw .file(folder, code: errno)
-    }
-    defer { closedir(handle) }
-    var names: [String] = []
-    while let entry = readdir(handle) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if name != ".", name != ".." { names.append(name) }
+      if name == "." || name == ".." { continue }
+      try visit(name, kind: Int(entry.pointee.d_type), frame)
     }
-    return names.sorted()
+  }
+
+  private mutating func visit(_ name: String, kind: Int, _ frame: Frame) throws(FetchError) {
+    let isAnyDepth = frame.part == "**"
+    guard isAnyDepth ? !name.hasPrefix(".") : fnmatch(frame.part, name, FNM_PERIOD) == 0 else { return }
+    let path = frame.folder + name
+    var isFolder = kind == Int(DT_DIR)
+    if kind == Int(DT_UNKNOWN) || kind == Int(DT_LNK) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return }
+      isFolder = status.st_mode & S_IFMT == S_IFDIR
+    }
+    if isFolder {
+      if isAnyDepth {
+        try enter([frame.part] + frame.rest, in: path + "/")
+      } else if !frame.rest.isEmpty {
+        try enter(frame.rest, in: path + "/")
+      }
+    } else if frame.rest.isEmpty {
+      found.append(path)
+    }
+  }
+
+  private mutating func enter(_ parts: ArraySlice<String>, in folder: String) throws(FetchError) {
+    var folder = folder
+    var parts = parts
+    while let part = parts.first, !SourceExpansion.isGlob(part) {
+      parts = parts.dropFirst()
+      if parts.isEmpty {
+        if FileManager.default.fileExists(atPath: folder + part) { found.append(folder + part) }
+        return
+      }
+      folder += part + "/"
+    }
+    guard let part = parts.first else { return }
+    if part == "**" { try enter(parts.dropFirst(), in: folder) }
+    guard let handle = opendir(folder.isEmpty ? "." : folder) else {
+      if errno == ENOENT || errno == ENOTDIR { return }
+      throw .file(folder, code: errno)
+    }
+    frames.append(Frame(handle: handle, folder: folder, part: part, rest: parts.dropFirst()))
   }
 }

@@ -1,16 +1,22 @@
+import Files
 import Foundation
 import Synchronization
 
 /// A download on disk, so that one that breaks off goes on from where it was, in this process or a later one.
 ///
-/// Beside the content stands `<path>.json` with the version that the bytes are of; bytes are only ever appended under
-/// one version.
+/// The content is `<path>.a` or `<path>.b`; `<path>.json` says which, of what version it is and how many of its bytes are
+/// known to be on the disk. A later process trusts those and no more, and content of another version never goes into the
+/// file that the description speaks of: whatever a crash leaves, the bytes it is followed to are the version's.
 public final class Spool: HTTPReceiver {
   struct Description: Codable {
     var etag: String?
     var lastModified: String?
     var total: Int?
     var isComplete = false
+    /// Bytes of the content that were on the disk before this was written.
+    var synced = 0
+    /// `a` or `b`.
+    var file = "a"
 
     /// What If-Range takes: a strong validator (RFC 9110 §13.1.5).
     var validator: String? {
@@ -26,13 +32,20 @@ public final class Spool: HTTPReceiver {
   }
 
   private struct State {
-    var descriptor: Int32
-    var length: Int
+    var descriptor: Int32 = -1
+    var length = 0
     var description = Description()
+    /// The file that the description on the disk speaks of.
+    var described: String?
+    var syncedAt = ContinuousClock.now
     var head: HTTPHead?
     var failure: FetchError?
     var accepts = false
   }
+
+  /// A download's new bytes are put on the disk after so many, or after so long: what a crash can cost.
+  private static let syncBytes = 16 << 20
+  private static let syncEvery = Duration.seconds(5)
 
   public let path: String
   private let state: Mutex<State>
@@ -40,26 +53,44 @@ public final class Spool: HTTPReceiver {
   /// Opens what an earlier try left, or an empty spool.
   public init(path: String) throws(FetchError) {
     self.path = path
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .file(path, code: errno) }
-    var initial = State(descriptor: descriptor, length: 0)
+    var initial = State()
     if let data = FileManager.default.contents(atPath: path + ".json"),
-      let description = try? JSONDecoder().decode(Description.self, from: data)
+      let description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file)
     {
+      initial.described = description.file
       var status = stat()
-      if fstat(descriptor, &status) == 0 { initial.length = Int(status.st_size) }
-      initial.description = description
-      if description.validator == nil && !description.isComplete || description.total.map({ initial.length > $0 }) == true {
-        initial.length = 0
-        initial.description = Description()
+      let isThere = stat("\(path).\(description.file)", &status) == 0 && Int(status.st_size) >= description.synced
+      if isThere, description.validator != nil || description.isComplete {
+        initial.description = description
+        initial.length = description.synced
       }
     }
-    ftruncate(descriptor, off_t(initial.length))
+    if initial.length == 0 { initial.description = Description(file: Self.other(than: initial.described)) }
+    let file = "\(path).\(initial.description.file)"
+    let length = initial.length
+    initial.descriptor = try Self.wrap(file) {
+      let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT, mode: 0o600, .spoolOpen)
+      try SystemCall.cut(descriptor, to: length, .spoolOpen)
+      return descriptor
+    }
     state = Mutex(initial)
   }
 
   deinit { state.withLock { _ = close($0.descriptor) } }
 
+  private static func other(than file: String?) -> String { file == "a" ? "b" : "a" }
+
+  private static func wrap<T>(_ path: String, _ body: () throws -> T) throws(FetchError) -> T {
+    do {
+      return try body()
+    } catch let failure as SystemFailure {
+      throw .file(path, code: failure.code)
+    } catch {
+      throw .connection("\(error)")
+    }
+  }
+
+  /// Bytes there are.
   public var length: Int { state.withLock { $0.length } }
   public var isComplete: Bool { state.withLock { $0.description.isComplete } }
   public var version: String? { state.withLock { $0.description.version } }
@@ -86,28 +117,38 @@ public final class Spool: HTTPReceiver {
         state.failure = .connection("the server sent another range than was asked for")
         return false
       }
-      if head.status == 200, state.length > 0 {
-        ftruncate(state.descriptor, 0)
-        state.length = 0
+      do throws(FetchError) {
+        if head.status == 200, state.length > 0 { try startOver(&state) }
+      } catch {
+        state.failure = error
+        return false
       }
       let total = head.status == 206 ? head.contentRange?.total : head.contentLength
-      state.description = Description(etag: head.etag, lastModified: head.lastModified, total: total)
-      return save(&state)
+      state.description = Description(
+        etag: head.etag, lastModified: head.lastModified, total: total, synced: state.description.synced, file: state.description.file)
+      return true
     }
+  }
+
+  /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
+  private func startOver(_ state: inout State) throws(FetchError) {
+    let name = Self.other(than: state.described)
+    let file = "\(path).\(name)"
+    let descriptor = try Self.wrap(file) { try SystemCall.open(file, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600, .spoolOpen) }
+    close(state.descriptor)
+    state.descriptor = descriptor
+    state.length = 0
+    state.description = Description(file: name)
   }
 
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     state.withLock { state in
-      guard state.accepts else { return true }
-      var done = 0
-      while done < bytes.count {
-        let n = pwrite(state.descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(state.length + done))
-        if n < 0 {
-          if errno == EINTR { continue }
-          state.failure = .file(path, code: errno)
-          return false
-        }
-        done += n
+      guard state.accepts, let start = bytes.baseAddress else { return true }
+      do throws(FetchError) {
+        try Self.wrap(path) { try SystemCall.write(state.descriptor, start, bytes.count, at: state.length, .spoolWrite) }
+      } catch {
+        state.failure = error
+        return false
       }
       state.length += bytes.count
       return true
@@ -119,34 +160,66 @@ public final class Spool: HTTPReceiver {
     state.withLock { state in
       state.description.isComplete = true
       state.description.total = state.length
-      _ = save(&state)
     }
   }
 
-  private func save(_ state: inout State) -> Bool {
-    do {
-      try JSONEncoder().encode(state.description).write(to: URL(fileURLWithPath: path + ".json"), options: .atomic)
-      return true
-    } catch {
-      state.failure = .file(path + ".json", code: errno)
-      return false
+  /// Whether there are bytes that a later process would not trust.
+  var hasNew: Bool {
+    state.withLock { $0.length > $0.description.synced && ($0.description.validator != nil || $0.description.isComplete) }
+  }
+
+  /// Whether a crash would cost more than it should. A small download that is complete is not worth a sync.
+  var wantsSync: Bool {
+    state.withLock { state in
+      let new = state.length - state.description.synced
+      return new >= Self.syncBytes || new > 0 && !state.description.isComplete && ContinuousClock.now - state.syncedAt >= Self.syncEvery
+        || state.description.isComplete && new > 0 && state.description.synced > 0
+    }
+  }
+
+  /// Puts what there is on the disk, then a description of it. Blocks; bytes may go on coming meanwhile.
+  func sync() throws(FetchError) {
+    let (descriptor, length, description) = state.withLock { ($0.descriptor, $0.length, $0.description) }
+    var synced = description
+    synced.synced = length
+    synced.isComplete = description.isComplete && description.total == length
+    let json = path + ".json"
+    try Self.wrap(path) {
+      try SystemCall.sync(descriptor, .spoolSync)
+      let data = try JSONEncoder().encode(synced)
+      let new = try SystemCall.open(json + ".new", O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600, .spoolDescriptionWrite)
+      defer { close(new) }
+      try data.withUnsafeBytes { bytes in
+        guard let start = bytes.baseAddress else { return }
+        try SystemCall.write(new, start, bytes.count, at: 0, .spoolDescriptionWrite)
+      }
+      try SystemCall.sync(new, .spoolDescriptionSync)
+      try SystemCall.rename(json + ".new", to: json, .spoolDescriptionRename)
+      try SystemCall.syncFolder(of: json, .spoolNameSync)
+    }
+    state.withLock { state in
+      state.described = synced.file
+      state.syncedAt = .now
+      if state.description.file == synced.file { state.description.synced = max(state.description.synced, length) }
     }
   }
 
   /// Takes the spool off the disk.
   public func remove() {
-    unlink(path)
-    unlink(path + ".json")
+    for suffix in [".json", ".json.new", ".a", ".b"] { unlink(path + suffix) }
   }
 
   /// Begins from nothing.
-  public func reset() {
-    state.withLock { state in
-      ftruncate(state.descriptor, 0)
-      state.length = 0
-      state.description = Description()
+  public func reset() throws(FetchError) {
+    let failure = state.withLock { state -> FetchError? in
+      do throws(FetchError) {
+        try startOver(&state)
+        return nil
+      } catch {
+        return error
+      }
     }
-    unlink(path + ".json")
+    if let failure { throw failure }
   }
 
   /// Up to `count` bytes from `offset` on, into `start`.

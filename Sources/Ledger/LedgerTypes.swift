@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A run's number in its ledger.
@@ -53,15 +54,18 @@ public struct ByteCounts: Sendable, Hashable, Codable {
 }
 
 /// A point in an item up to which output and ledger agree on disk.
-public struct Checkpoint: Sendable, Hashable, Codable {
+public struct Checkpoint: Sendable {
   /// Bytes of the decompressed item that are done; a record begins here.
   public var offset = 0
   /// Lines before it.
   public var lines = 0
   public var counts = RecordCounts()
   public var bytes = ByteCounts()
-  /// How long the part is with all of that.
-  public var partLength = 0
+  /// What the part holds with all of that.
+  public var part = FilePrefix()
+  /// How reading goes on from here, or from a little before, without going through what comes before; opaque, and
+  /// loaded by ``Ledger/continuation(_:)`` alone. About 90 KB for gzip.
+  public var continuation: [UInt8]?
 
   public init() {}
 }
@@ -121,7 +125,12 @@ public struct DeadLetter: Sendable {
   public var attempts: Int
   public var at: Date
   public var raw: [UInt8]
+  /// What stands before and after the record, where it is known: at most ``neighbourBytes`` of each.
+  public var previous: [UInt8]?
+  public var next: [UInt8]?
   public var resolved = false
+
+  public static let neighbourBytes = 512
 
   public init(
     run: RunID, pipeline: String, item: String, itemID: ItemID?, stage: String, record: Int? = nil, line: Int? = nil,

@@ -34,6 +34,30 @@ enum Migrations {
           CREATE INDEX dead_letters_by_item ON dead_letters (item_id);
           """)
     }
+    migrator.registerMigration("2") { db in
+      try db.execute(
+        sql: """
+          -- NULL in checkpoints of version 1, whose parts are known by their length alone.
+          ALTER TABLE checkpoints ADD COLUMN part_checksum INTEGER;
+          ALTER TABLE checkpoints ADD COLUMN continuation BLOB;
+          ALTER TABLE items ADD COLUMN header TEXT;
+          CREATE INDEX items_open ON items (run) WHERE status <> 'done';
+          CREATE TABLE placements (
+            part TEXT PRIMARY KEY, target TEXT NOT NULL, pipeline TEXT NOT NULL, run INTEGER, item INTEGER,
+            length INTEGER NOT NULL, checksum INTEGER) STRICT;
+          ALTER TABLE dead_letters ADD COLUMN previous BLOB;
+          ALTER TABLE dead_letters ADD COLUMN next BLOB;
+          CREATE TABLE dead_letter_attempts (
+            letter INTEGER NOT NULL REFERENCES dead_letters (id) ON DELETE CASCADE, attempt INTEGER NOT NULL, at REAL NOT NULL,
+            code TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (letter, attempt)) STRICT, WITHOUT ROWID;
+          CREATE TABLE replays (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline TEXT NOT NULL, at REAL NOT NULL, passed INTEGER NOT NULL,
+            failed INTEGER NOT NULL) STRICT;
+          CREATE TABLE replay_outputs (
+            path TEXT PRIMARY KEY, pipeline TEXT NOT NULL, item INTEGER, is_stale INTEGER NOT NULL DEFAULT 0) STRICT;
+          CREATE INDEX replay_outputs_by_item ON replay_outputs (item);
+          """)
+    }
     return migrator
   }
 }

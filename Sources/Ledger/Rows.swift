@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -59,7 +60,8 @@ extension ItemRecord {
       point.lines = row["lines"]
       point.counts = RecordCounts(row, prefix: "c_")
       point.bytes = ByteCounts(row, prefix: "c_")
-      point.partLength = row["part_length"]
+      point.part = FilePrefix(
+        length: row["part_length"], checksum: (row["part_checksum"] as Int?).map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
       checkpoint = point
     }
   }
@@ -74,5 +76,7 @@ extension DeadLetter {
       raw: Array(row["raw"] as Data))
     id = row["id"]
     resolved = row["resolved"]
+    previous = (row["previous"] as Data?).map { Array($0) }
+    next = (row["next"] as Data?).map { Array($0) }
   }
 }

@@ -45,6 +45,10 @@ struct CSVFramer: RecordFramer {
     return Beginning(bytes: at, lines: lines, header: Self.join(header), endsInReturn: endsInReturn)
   }
 
+  mutating func resume(_ beginning: Beginning) {
+    if beginning.endsInReturn { scanner = CSVScanner(dialect, delimiter: .cr) }
+  }
+
   private func name(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>) -> String {
     String(decoding: scanner.content(cell, p), as: UTF8.self).trimmingCharacters(in: .whitespaces)
   }

@@ -158,6 +158,8 @@ struct LineFramer: RecordFramer {
     Beginning(bytes: 0, lines: 0)
   }
 
+  mutating func resume(_ beginning: Beginning) {}
+
   mutating func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
     if isFinal { return count }
     var end = count

@@ -43,7 +43,7 @@ public struct RecordChunk: Sendable {
 }
 
 /// What stands before an item's first record.
-public struct Beginning: Sendable {
+public struct Beginning: Sendable, Codable {
   /// How many bytes, and how many lines.
   public var bytes: Int
   public var lines: Int
@@ -64,6 +64,8 @@ public struct Beginning: Sendable {
 public protocol RecordFramer {
   /// Reads what stands before the first record; nil where more bytes are needed to tell.
   mutating func begin(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) throws(ParseError) -> Beginning?
+  /// Goes on in an item that began so.
+  mutating func resume(_ beginning: Beginning)
   /// The end of the last whole record among `count` bytes, which start with a record; 0 where none ends there.
   mutating func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int
 }

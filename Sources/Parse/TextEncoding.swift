@@ -24,6 +24,12 @@ public struct Transcoder: Sendable {
   /// True where the bytes can go on as they are, without a copy.
   public var isIdentity: Bool { started && encoding == .utf8 && held.isEmpty }
 
+  /// Goes on behind the beginning of a text that is UTF-8.
+  public mutating func goOnAsUTF8() {
+    started = true
+    encoding = .utf8
+  }
+
   /// Appends the UTF-8 of the next `count` bytes to `out`.
   public mutating func convert(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool, to out: ByteBuffer) {
     var bytes = held

@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import Records
+import Synchronization
 
 /// What the system refused while output was written.
 public struct WriteError: Error, Sendable, CustomStringConvertible {
@@ -19,93 +21,109 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
       case ENOSPC, EDQUOT: "; make room, then resume"
       case EACCES, EPERM, EROFS: "; make it writable, then resume"
       case ENOTDIR: "; a part of the path is a file"
+      case EMFILE, ENFILE: "; raise the limit of open files (ulimit -n), then resume"
+      case EIO: "; look at the disk, then resume"
       default: ""
       }
     return "can't \(action) \(path): \(String(cString: strerror(code)))\(remedy)"
   }
+
+  /// Does `body`, and says of a system call that fails what it was for.
+  static func wrap<T>(_ action: String, _ path: String, _ body: () throws -> T) throws -> T {
+    do {
+      return try body()
+    } catch let failure as SystemFailure {
+      throw WriteError(action: action, path: path, code: failure.code)
+    }
+  }
 }
 
-/// A file being written under a temporary name in its target's folder, and put in the target's place whole.
+/// A file being written under a temporary name in its target's folder.
 ///
 /// Calls block: they are made on threads for that.
 ///
-/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next.
+/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. ``sync(isFinal:)``
+/// alone runs beside others: of what changes it reads only what its lock guards.
 public final class PartFile: @unchecked Sendable {
   public let target: String
   public let path: String
-  private var descriptor: Int32
-  /// Bytes written so far.
-  public private(set) var length: Int
+  private let descriptor: Int32
+  /// What is written so far.
+  public private(set) var written: FilePrefix
+  private let syncs = Mutex(Syncs())
 
-  /// Opens the part and cuts it to `length` bytes.
+  private struct Syncs {
+    var isNameSynced = false
+    /// After a sync that failed nobody knows which bytes are on the disk, and the next one may say that all are
+    /// (fsync(2); Rebello et al., Can Applications Recover from fsync Failures?, 2020). So there is no next one.
+    var failed: WriteError?
+  }
+
+  /// Opens the part and cuts it to what is kept of it; with nothing kept it is made, and its folder where that is missing.
   ///
-  /// - Throws: ``WriteError``; also where the part that a checkpoint speaks of is gone or shorter (`ENOENT`, `ERANGE`).
-  public init(target: String, path: String, length: Int) throws {
+  /// - Throws: ``WriteError``.
+  public init(target: String, path: String, keeping prefix: FilePrefix) throws {
     self.target = target
     self.path = path
-    self.length = length
-    let folder = (target as NSString).deletingLastPathComponent
-    if length == 0 {
-      do {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      } catch {
-        let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? Int(errno)
-        throw WriteError(action: "create folder", path: folder, code: Int32(code))
+    written = prefix
+    let isNew = prefix.length == 0
+    if isNew {
+      let folder = (target as NSString).deletingLastPathComponent
+      try WriteError.wrap("create folder", folder) { try SystemCall.createFolders(folder) }
+    }
+    descriptor = try WriteError.wrap("open", path) { try SystemCall.open(path, O_WRONLY | (isNew ? O_CREAT : 0), .partOpen) }
+    try cut(to: prefix)
+  }
+
+  deinit { close(descriptor) }
+
+  public var length: Int { written.length }
+
+  /// Drops what is past `prefix`.
+  public func cut(to prefix: FilePrefix) throws {
+    try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
+    written = prefix
+  }
+
+  /// - Parameter checksum: of the bytes.
+  public func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
+    try WriteError.wrap("write", path) { try SystemCall.write(descriptor, start, count, at: written.length, .partWrite) }
+    written = written.followed(by: checksum, count: count)
+  }
+
+  /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
+  public func sync(isFinal: Bool) throws {
+    if let failed = syncs.withLock({ $0.failed }) { throw failed }
+    do {
+      try WriteError.wrap("sync", path) { try SystemCall.sync(descriptor, isFinal ? .partFinalSync : .partSync) }
+      if !syncs.withLock({ $0.isNameSynced }) {
+        try WriteError.wrap("sync the folder of", path) { try SystemCall.syncFolder(of: path, .partNameSync) }
+        syncs.withLock { $0.isNameSynced = true }
       }
+    } catch let error as WriteError {
+      syncs.withLock { $0.failed = error }
+      throw error
     }
-    descriptor = open(path, O_WRONLY | O_CLOEXEC | (length == 0 ? O_CREAT : 0), 0o644)
-    guard descriptor >= 0 else { throw WriteError(action: "open", path: path) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw WriteError(action: "look at", path: path) }
-    guard Int(status.st_size) >= length else {
-      close(descriptor)
-      descriptor = -1
-      throw WriteError(action: "continue", path: path, code: ERANGE)
+  }
+
+  /// Takes the part off the disk.
+  public func remove() throws { try WriteError.wrap("remove", path) { try SystemCall.remove(path, .partRemove) } }
+
+  /// Puts a part, which is whole and on the disk, in its target's place: the name (rename), then the name on the disk.
+  ///
+  /// - Throws: ``WriteError``.
+  public static func place(_ path: String, at target: String) throws {
+    try WriteError.wrap("rename to", target) { try SystemCall.rename(path, to: target, .partRename) }
+    try syncPlace(of: target)
+  }
+
+  /// Puts a target's name on the disk, where there still is a folder that has it.
+  public static func syncPlace(of target: String) throws {
+    do {
+      try SystemCall.syncFolder(of: target, .targetNameSync)
+    } catch let failure as SystemFailure {
+      if failure.code == ENOENT { return }
+      throw WriteError(action: "sync the folder of", path: target, code: failure.code)
     }
-    try cut(to: length)
-  }
-
-  deinit { if descriptor >= 0 { close(descriptor) } }
-
-  /// Drops what is past `length` bytes.
-  public func cut(to length: Int) throws {
-    guard ftruncate(descriptor, off_t(length)) == 0 else { throw WriteError(action: "cut", path: path) }
-    guard lseek(descriptor, off_t(length), SEEK_SET) >= 0 else { throw WriteError(action: "seek in", path: path) }
-    self.length = length
-  }
-
-  public func append(_ start: UnsafePointer<UInt8>, _ count: Int) throws {
-    var done = 0
-    while done < count {
-      let n = write(descriptor, start + done, count - done)
-      if n < 0 {
-        if errno == EINTR { continue }
-        throw WriteError(action: "write", path: path)
-      }
-      done += n
-    }
-    length += count
-  }
-
-  /// Puts what is written on the disk.
-  public func sync() throws {
-    guard fsync(descriptor) == 0 else { throw WriteError(action: "sync", path: path) }
-  }
-
-  /// Puts the part in the target's place: whole before (fsync), then the name (rename), then the name on disk.
-  public func commit() throws {
-    try sync()
-    guard rename(path, target) == 0 else { throw WriteError(action: "rename to", path: target) }
-    try Self.syncFolder(of: target)
-    close(descriptor)
-    descriptor = -1
-  }
-
-  public static func syncFolder(of path: String) throws {
-    let folder = (path as NSString).deletingLastPathComponent
-    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw WriteError(action: "open folder", path: folder) }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw WriteError(action: "sync folder", path: folder) }
   }
 }

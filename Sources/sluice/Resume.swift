@@ -56,12 +56,12 @@ struct Resume: AsyncParsableCommand {
         guard let record = try await ledger.run(RunID(run)) else {
           throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)")
         }
-        guard try await Runner.isUnfinished(record, ledger) else {
+        guard try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingToResume("run \(run) is finished; there is nothing to resume")
         }
         return record
       }
-      for record in try await ledger.runs(pipeline: subject.pipeline) where try await Runner.isUnfinished(record, ledger) { return record }
+      for record in try await ledger.newestRuns(pipeline: subject.pipeline) where try await ledger.isUnfinished(record) { return record }
     } catch {
       throw .from(error)
     }

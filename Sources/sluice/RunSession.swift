@@ -24,6 +24,12 @@ struct RunSession {
       console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
     case .itemFailed(let item, let stage, let reason): console.log(.error, "\(item): failed in \(stage): \(reason)")
     case .restarted(let stage, let reason, _): console.log(.warning, "a worker of \(stage) was restarted: \(reason)")
+    case .startsOver(let item, let reason): console.log(.warning, "\(item): starts over: \(reason)")
+    case .outputsGone(let count, let first):
+      console.log(
+        .warning,
+        "\(count) output\(count == 1 ? "" : "s") of items that are done \(count == 1 ? "is" : "are") no longer there (\(first)\(count == 1 ? "" : ", …")); sluice run --full makes them again"
+      )
     case .schema(let fields): console.log(.info, "inferred fields: \(fields)")
     }
   }

@@ -1,0 +1,87 @@
+import Definition
+import Files
+import Ledger
+import Parse
+import Records
+import Write
+
+/// What a batch becomes for write: the sink's bytes and the dead letters.
+extension RunEngine {
+  /// Records as the sink's bytes. Done here, where any worker takes any batch, so that write only puts them in order.
+  func encode(_ batch: RecordBatch, _ unit: Chunk) throws -> EncodedChunk {
+    let output = try encoding.bytes(of: batch, sourceBytes: unit.chunk.buffer.count)
+    var counts = RecordCounts()
+    counts.read = batch.recordCount
+    counts.written = batch.selectedCount
+    counts.filtered = batch.filtered
+    var letters: [DeadLetter] = []
+    switch definition.onBadRecord {
+    case .deadLetter: letters = batch.faults.sorted { $0.record < $1.record }.map { letter($0, batch, unit) }
+    case .skip: counts.filtered += batch.faults.count
+    case .fail:
+      if let fault = batch.faults.min(by: { $0.record < $1.record }) {
+        let letter = letter(fault, batch, unit)
+        throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
+      }
+    }
+    counts.deadLettered = letters.count
+    return EncodedChunk(
+      sequence: unit.chunk.sequence, output: output, checksum: Checksum(output.bytes, output.count), continuation: unit.continuation,
+      end: unit.chunk.offset + unit.chunk.buffer.count, lines: batch.places.lineCount, counts: counts, letters: letters)
+  }
+
+  /// A fault as a dead letter; record and line count from the chunk's start until write knows what stands before it.
+  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ unit: Chunk) -> DeadLetter {
+    let places = batch.places
+    let start = Int(places.starts[fault.record])
+    func record(_ at: Int) -> [UInt8]? {
+      guard places.starts.indices.contains(at) else { return nil }
+      let begin = Int(places.starts[at])
+      return batch.raw.copy(begin..<min(Int(places.ends[at]), begin + DeadLetter.neighbourBytes))
+    }
+    var letter = DeadLetter(
+      run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id, stage: fault.code.stage,
+      record: fault.record + 1, line: places.line(fault.record) + 1, offset: unit.chunk.offset + start, field: fault.field,
+      code: fault.code.rawValue, reason: fault.reason, raw: batch.raw.copy(start..<Int(places.ends[fault.record])))
+    letter.previous = record(fault.record - 1)
+    letter.next = record(fault.record + 1)
+    return letter
+  }
+}
+
+extension RecordFault.Code {
+  /// The stage that finds it.
+  var stage: String { self == .evaluationFailed || self == .expectationFailed ? "transform" : "parse" }
+}
+
+/// Batches as the bytes that a definition's sink takes, compressed where it says so.
+struct BatchEncoding {
+  private let encoder: any RecordEncoder
+  private let compresses: Bool
+
+  init(_ definition: PipelineDefinition) {
+    encoder = definition.encoder
+    compresses = definition.compressesOutput
+  }
+
+  func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
+    let output = ByteBuffer(capacity: sourceBytes + (sourceBytes >> 1) + 1024)
+    encoder.encode(batch, to: output)
+    return try finished(output)
+  }
+
+  /// What stands before the first record; empty where nothing does.
+  func header(_ schema: Schema) throws -> ByteBuffer {
+    let header = encoder.header(schema)
+    let output = ByteBuffer(capacity: header.count)
+    output.append(header)
+    return try finished(output)
+  }
+
+  private func finished(_ output: ByteBuffer) throws -> ByteBuffer {
+    guard compresses, output.count > 0 else { return output }
+    let member = ByteBuffer(capacity: output.count / 2 + 1024)
+    try Gzip.member(of: output, to: member)
+    return member
+  }
+}

@@ -1,0 +1,81 @@
+/// The steps of the commit protocol, by name: each is a place where a test may kill the process, throw, stand still, or
+/// have the system call fail. What they do in which order is told in `Sources/Ledger/README.md`.
+public enum FailPoint: String, Sendable, CaseIterable {
+  case folderCreate = "folder.create"
+  case folderSync = "folder.sync"
+
+  case partOpen = "part.open"
+  case partCut = "part.cut"
+  case partWrite = "part.write"
+  /// Before the ledger hears of a checkpoint.
+  case partSync = "part.sync"
+  /// Before the ledger hears that an item is done.
+  case partFinalSync = "part.final_sync"
+  /// The part's name, before the ledger speaks of the part for the first time.
+  case partNameSync = "part.name_sync"
+  case partRename = "part.rename"
+  case partRemove = "part.remove"
+  /// The target's name, before the ledger forgets that it had to be put there.
+  case targetNameSync = "target.name_sync"
+
+  case ledgerBeginRun = "ledger.begin_run"
+  case ledgerBeginItem = "ledger.begin_item"
+  case ledgerCheckpoint = "ledger.checkpoint"
+  /// Inside a transaction, between its dead letters and the rest.
+  case ledgerDeadLetters = "ledger.dead_letters"
+  case ledgerFinishItem = "ledger.finish_item"
+  case ledgerFailItem = "ledger.fail_item"
+  case ledgerStartOver = "ledger.start_over"
+  case ledgerPlaced = "ledger.placed"
+  case ledgerEndRun = "ledger.end_run"
+  case ledgerReplay = "ledger.replay"
+  /// SQLite's own syncs; only `skip` means something here.
+  case ledgerSync = "ledger.sync"
+
+  case spoolOpen = "spool.open"
+  case spoolWrite = "spool.write"
+  case spoolSync = "spool.sync"
+  case spoolNameSync = "spool.name_sync"
+  case spoolDescriptionWrite = "spool.description_write"
+  case spoolDescriptionSync = "spool.description_sync"
+  case spoolDescriptionRename = "spool.description_rename"
+  /// A download goes on by Range.
+  case spoolRange = "spool.range"
+
+  public enum Moment: String, Sendable { case before, after }
+
+  /// Whether these points do anything in this build.
+  public static var areCompiledIn: Bool {
+    #if FAILPOINTS
+      true
+    #else
+      false
+    #endif
+  }
+
+  /// A step that is no system call of ours passes here.
+  ///
+  /// - Throws: ``SystemFailure`` or ``InjectedFailure``, where a test asks for it.
+  @inline(__always)
+  public func pass(_ moment: Moment) throws {
+    #if FAILPOINTS
+      if case .fail(let code) = try Injection.shared.passage(self, moment) { throw SystemFailure(code: code) }
+    #endif
+  }
+
+  /// Whether a test wants the step left out.
+  public var isSkipped: Bool {
+    #if FAILPOINTS
+      if case .skip? = try? Injection.shared.passage(self, .before) { return true }
+    #endif
+    return false
+  }
+}
+
+/// What the system answered to a call.
+public struct SystemFailure: Error, Sendable, Hashable {
+  /// As in errno(3).
+  public let code: Int32
+
+  public init(code: Int32) { self.code = code }
+}

@@ -1,0 +1,169 @@
+import Files
+import Foundation
+import GRDB
+
+/// The ledger's dead letters.
+extension Ledger {
+  static func insert(_ db: Database, _ letters: [DeadLetter]) throws {
+    guard !letters.isEmpty else { return }
+    let statement = try db.cachedStatement(
+      sql: """
+        INSERT INTO dead_letters (run, pipeline, item, item_id, stage, record, line, offset, field, code, reason, attempts, at, raw,
+        previous, next) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    try FailPoint.ledgerDeadLetters.pass(.before)
+    for letter in letters {
+      try statement.execute(arguments: [
+        letter.run.value, letter.pipeline, letter.item, letter.itemID?.value, letter.stage, letter.record, letter.line,
+        letter.offset, letter.field, letter.code, letter.reason, letter.attempts, letter.at.timeIntervalSince1970, Data(letter.raw),
+        letter.previous.map { Data($0) }, letter.next.map { Data($0) },
+      ])
+    }
+  }
+
+  /// What to look for among dead letters; nil is all.
+  public struct DeadLetterFilter: Sendable {
+    public var id: Int64?
+    public var run: Int64?
+    public var pipeline: String?
+    public var item: String?
+    public var stage: String?
+    public var code: String?
+    /// A part of the reason, without regard to case (of ASCII letters).
+    public var reason: String?
+    public var isResolved: Bool?
+    /// Only records, or only items as a whole.
+    public var isRecord: Bool?
+    public init() {}
+
+    /// Whether it names anything but a pipeline.
+    public var isNarrow: Bool { id != nil || run != nil || item != nil || stage != nil || code != nil || reason != nil }
+
+    static let clause = """
+      WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR run = ?2) AND (?3 IS NULL OR pipeline = ?3)
+      AND (?4 IS NULL OR item = ?4) AND (?5 IS NULL OR stage = ?5) AND (?6 IS NULL OR code = ?6)
+      AND (?7 IS NULL OR instr(lower(reason), lower(?7)) > 0) AND (?8 IS NULL OR resolved = ?8)
+      AND (?9 IS NULL OR (record IS NOT NULL) = ?9)
+      """
+
+    var arguments: StatementArguments { [id, run, pipeline, item, stage, code, reason, isResolved, isRecord] }
+  }
+
+  /// Hands each dead letter to `body`, in the order of their items and places; memory stays flat.
+  public func deadLetters(_ filter: DeadLetterFilter, _ body: @escaping @Sendable (DeadLetter) throws -> Void) async throws {
+    try await read { db in
+      let rows = try Row.fetchCursor(
+        db, sql: "SELECT * FROM dead_letters \(DeadLetterFilter.clause) ORDER BY item, record, id", arguments: filter.arguments)
+      while let row = try rows.next() { try body(DeadLetter(row)) }
+    }
+  }
+
+  /// How many there are by item, stage and code.
+  public func deadLetterCounts(
+    _ filter: DeadLetterFilter
+  ) async throws -> [(item: String, stage: String, code: String, isResolved: Bool, count: Int)] {
+    try await read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT item, stage, code, resolved, count(*) AS n FROM dead_letters \(DeadLetterFilter.clause)
+          GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+          """, arguments: filter.arguments
+      ).map { ($0["item"], $0["stage"], $0["code"], $0["resolved"], $0["n"]) }
+    }
+  }
+
+  /// A dead letter's earlier attempts, the first first.
+  public func attempts(ofDeadLetter id: Int64) async throws -> [(attempt: Int, at: Date, code: String, reason: String)] {
+    try await read { db in
+      try Row.fetchAll(db, sql: "SELECT * FROM dead_letter_attempts WHERE letter = ? ORDER BY attempt", arguments: [id]).map {
+        ($0["attempt"], Date(timeIntervalSince1970: $0["at"]), $0["code"], $0["reason"])
+      }
+    }
+  }
+
+  /// Takes dead letters away for good; returns how many.
+  public func drop(_ filter: DeadLetterFilter) async throws -> Int {
+    try await write(.ledgerDeadLetters) { db in
+      try db.execute(sql: "DELETE FROM dead_letters \(DeadLetterFilter.clause)", arguments: filter.arguments)
+      return db.changesCount
+    }
+  }
+
+  // MARK: Replays
+
+  /// An item's dead letters that are to be replayed.
+  public struct ReplayGroup: Sendable {
+    public var item: String
+    public var itemID: ItemID?
+    public var count: Int
+    /// What the item's columns were; see ``Advance/header``.
+    public var header: String?
+    /// The schema that its run inferred, where it did.
+    public var schema: String?
+    /// Its place among the items of its run.
+    public var ordinal: Int
+  }
+
+  /// The items of which there are dead letters to be had by `filter`, in their order.
+  public func replayGroups(_ filter: DeadLetterFilter) async throws -> [ReplayGroup] {
+    try await read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT d.item, d.item_id, d.n, items.header, items.ordinal, runs.schema
+          FROM (SELECT item, item_id, max(run) AS run, count(*) AS n FROM dead_letters \(DeadLetterFilter.clause) GROUP BY item, item_id) d
+          LEFT JOIN items ON items.id = d.item_id LEFT JOIN runs ON runs.id = d.run ORDER BY items.ordinal, d.item
+          """, arguments: filter.arguments
+      ).map { row in
+        ReplayGroup(
+          item: row["item"], itemID: (row["item_id"] as Int64?).map(ItemID.init), count: row["n"], header: row["header"],
+          schema: row["schema"], ordinal: row["ordinal"] ?? 0)
+      }
+    }
+  }
+
+  /// The number that the next replay of the ledger will have.
+  public func nextReplay() async throws -> Int {
+    try await read { try Int.fetchOne($0, sql: "SELECT coalesce(max(id), 0) + 1 FROM replays") ?? 1 }
+  }
+
+  /// What a replay made of dead letters.
+  public struct ReplayOutcome: Sendable {
+    public var passed: [Int64] = []
+    /// What failed again, with the new reason.
+    public var failed: [(id: Int64, field: String?, code: String, reason: String)] = []
+    public init() {}
+  }
+
+  /// Writes a replay down: what passed is resolved and its part whole, what failed again has one attempt more.
+  public func replayed(_ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ placements: [Placement]) async throws {
+    try await write(.ledgerReplay) { db in
+      try db.execute(
+        sql: "INSERT INTO replays (id, pipeline, at, passed, failed) VALUES (?, ?, ?, ?, ?)",
+        arguments: [number, pipeline, Date().timeIntervalSince1970, outcome.passed.count, outcome.failed.count])
+      let keep = try db.cachedStatement(
+        sql: """
+          INSERT INTO dead_letter_attempts (letter, attempt, at, code, reason)
+          SELECT id, attempts, at, code, reason FROM dead_letters WHERE id = ?
+          """)
+      let resolve = try db.cachedStatement(sql: "UPDATE dead_letters SET resolved = 1 WHERE id = ?")
+      for id in outcome.passed { try resolve.execute(arguments: [id]) }
+      let again = try db.cachedStatement(
+        sql: "UPDATE dead_letters SET attempts = attempts + 1, at = ?, field = ?, code = ?, reason = ? WHERE id = ?")
+      for letter in outcome.failed {
+        try keep.execute(arguments: [letter.id])
+        try again.execute(arguments: [Date().timeIntervalSince1970, letter.field, letter.code, letter.reason, letter.id])
+      }
+      for placement in placements {
+        try db.execute(
+          sql: "INSERT INTO replay_outputs (path, pipeline, item) VALUES (?, ?, ?)",
+          arguments: [placement.target, pipeline, placement.item?.value])
+        // Its own output makes no replay stale.
+        var own = placement
+        own.item = nil
+        try Self.insert(db, own)
+      }
+    }
+  }
+}

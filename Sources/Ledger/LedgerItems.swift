@@ -1,0 +1,183 @@
+import Files
+import Foundation
+import GRDB
+
+/// The ledger's items and their checkpoints.
+extension Ledger {
+  /// The pipeline's items with these keys, as last known.
+  public func items(pipeline: String, keys: [String]) async throws -> [String: ItemRecord] {
+    try await read { db in
+      let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
+      var items: [String: ItemRecord] = [:]
+      for key in keys {
+        if let row = try Row.fetchOne(statement, arguments: [pipeline, key]) { items[key] = ItemRecord(row) }
+      }
+      return items
+    }
+  }
+
+  /// The run's items, in order.
+  public func items(run: RunID, onlyOpen: Bool = false) async throws -> [ItemRecord] {
+    try await read { db in
+      try Row.fetchAll(
+        db, sql: Self.itemQuery + " WHERE items.run = ?1 AND (NOT ?2 OR items.status <> 'done') ORDER BY ordinal",
+        arguments: [run.value, onlyOpen]
+      ).map(ItemRecord.init)
+    }
+  }
+
+  /// Hands the keys of the run's items that are done to `body`, some at a time.
+  public func doneKeys(run: RunID, _ body: ([String]) throws -> Void) async throws {
+    var after: Int64 = -1
+    while true {
+      let last = after
+      let rows = try await read { db in
+        try Row.fetchAll(
+          db, sql: "SELECT id, key FROM items WHERE run = ? AND status = 'done' AND id > ? ORDER BY id LIMIT 1000",
+          arguments: [run.value, last]
+        ).map { (key: $0["key"] as String, id: $0["id"] as Int64) }
+      }
+      guard let id = rows.last?.id else { return }
+      try body(rows.map(\.key))
+      after = id
+    }
+  }
+
+  private static let itemQuery = """
+    SELECT items.*, c.offset, c.lines, c.read AS c_read, c.written AS c_written, c.filtered AS c_filtered,
+    c.dead_lettered AS c_dead_lettered, c.fetched AS c_fetched, c.decompressed AS c_decompressed,
+    c.bytes_written AS c_bytes_written, c.part_length, c.part_checksum FROM items LEFT JOIN checkpoints c ON c.item = items.id
+    """
+
+  /// What a run will work on, in order.
+  public struct PlannedItem: Sendable {
+    public var key: String
+    /// Whether what was done before counts no more: checkpoint and dead letters go.
+    public var startsOver: Bool
+    /// Its place among all the run's items, those that are done already included.
+    public var ordinal: Int
+    public init(key: String, ordinal: Int, startsOver: Bool) {
+      self.key = key
+      self.ordinal = ordinal
+      self.startsOver = startsOver
+    }
+  }
+
+  static func enter(
+    _ db: Database, _ run: RunID, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+  ) throws -> [ItemID] {
+    let upsert = try db.makeStatement(
+      sql: """
+        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?, ?, ?, ?, 'pending', ?)
+        ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
+        definition_hash = excluded.definition_hash, error = NULL RETURNING id
+        """)
+    return try items.map { item in
+      let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash])
+      let id = ItemID(row?[0] ?? 0)
+      if item.startsOver { try startOver(db, id) }
+      return id
+    }
+  }
+
+  static func startOver(_ db: Database, _ id: ItemID) throws {
+    try db.cachedStatement(sql: "DELETE FROM checkpoints WHERE item = ?").execute(arguments: [id.value])
+    try db.cachedStatement(sql: "DELETE FROM dead_letters WHERE item_id = ?").execute(arguments: [id.value])
+    try db.cachedStatement(sql: "UPDATE items SET version = NULL, header = NULL WHERE id = ?").execute(arguments: [id.value])
+  }
+
+  /// The item begins from its start: what an earlier try left of it is forgotten.
+  public func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
+
+  /// The version that the item is being read at.
+  public func begin(_ id: ItemID, version: String?) async throws {
+    try await write(.ledgerBeginItem) {
+      try $0.execute(
+        sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?", arguments: [version, id.value])
+    }
+  }
+
+  /// What is new of an item since its last checkpoint.
+  public struct Advance: Sendable {
+    public var checkpoint: Checkpoint
+    public var letters: [DeadLetter] = []
+    /// What its columns are, where dead letters of it may be replayed: JSON of the caller's making.
+    public var header: String?
+
+    public init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+  }
+
+  private static func save(_ db: Database, _ id: ItemID, _ advance: Advance) throws {
+    try insert(db, advance.letters)
+    try FailPoint.ledgerDeadLetters.pass(.after)
+    let point = advance.checkpoint
+    try db.cachedStatement(
+      sql: """
+        INSERT OR REPLACE INTO checkpoints (item, offset, lines, read, written, filtered, dead_lettered, fetched, decompressed,
+        bytes_written, part_length, part_checksum, continuation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      id.value, point.offset, point.lines, point.counts.read, point.counts.written, point.counts.filtered,
+      point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.part.length,
+      point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0) },
+    ])
+    if !advance.letters.isEmpty, let header = advance.header {
+      try db.execute(sql: "UPDATE items SET header = ? WHERE id = ?", arguments: [header, id.value])
+    }
+  }
+
+  /// Writes a checkpoint together with the dead letters up to it.
+  public func checkpoint(_ id: ItemID, _ advance: Advance) async throws {
+    try await write(.ledgerCheckpoint) { try Self.save($0, id, advance) }
+  }
+
+  /// What goes on where the item's last checkpoint was, as ``Checkpoint/continuation``.
+  public func continuation(_ id: ItemID) async throws -> [UInt8]? {
+    try await read { db in
+      try Data.fetchOne(db, sql: "SELECT continuation FROM checkpoints WHERE item = ?", arguments: [id.value]).map { Array($0) }
+    }
+  }
+
+  /// The item is done: this is what its output's commit is. What is left, to put the part in its place, is in `placement`
+  /// and done again by whoever finds it there.
+  ///
+  /// - Parameter placed: parts that are in their places by now.
+  public func finish(
+    _ id: ItemID, version: String, _ advance: Advance, placement: Placement?, placed: [String]
+  ) async throws {
+    var advance = advance
+    // The last checkpoint stays: it says how long the item's share of the output is.
+    advance.checkpoint.continuation = nil
+    let last = advance
+    try await write(.ledgerFinishItem) { db in
+      try Self.save(db, id, last)
+      let counts = last.checkpoint.counts
+      try db.cachedStatement(
+        sql: """
+          UPDATE items SET status = 'done', version = ?, error = NULL, read = ?, written = ?, filtered = ?, dead_lettered = ?
+          WHERE id = ?
+          """
+      ).execute(arguments: [version, counts.read, counts.written, counts.filtered, counts.deadLettered, id.value])
+      if let placement { try Self.insert(db, placement) }
+      try Self.forget(db, placed)
+    }
+  }
+
+  /// The server says that the item is as it was.
+  public func unchanged(_ id: ItemID, version: String) async throws {
+    try await write(.ledgerFinishItem) {
+      try $0.execute(sql: "UPDATE items SET status = 'done', version = ? WHERE id = ?", arguments: [version, id.value])
+    }
+  }
+
+  /// The item failed all its attempts; it is a dead letter, and its records count no more.
+  public func fail(_ id: ItemID, error: String, _ letter: DeadLetter) async throws {
+    try await write(.ledgerFailItem) { db in
+      try Self.startOver(db, id)
+      try db.execute(
+        sql: "UPDATE items SET status = 'failed', error = ?, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?",
+        arguments: [error, id.value])
+      try Self.insert(db, [letter])
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import Files
+import Foundation
+import GRDB
+
+/// The ledger's runs.
+extension Ledger {
+  /// What a new run is entered with.
+  public struct NewRun: Sendable {
+    public var definition: String
+    public var definitionPath: String
+    public var variables: [String: String]
+    public var schema: String?
+
+    public init(definition: String, definitionPath: String, variables: [String: String], schema: String?) {
+      self.definition = definition
+      self.definitionPath = definitionPath
+      self.variables = variables
+      self.schema = schema
+    }
+  }
+
+  /// Enters a new run with its items, or opens `continuing` again with those that it will work on, in order.
+  ///
+  /// One transaction: a run without its items would look finished to whoever resumes it.
+  public func begin(
+    _ new: NewRun, continuing: RunID?, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+  ) async throws -> (run: RunID, items: [ItemID]) {
+    let variables = String(decoding: (try? JSONEncoder().encode(new.variables)) ?? Data("{}".utf8), as: UTF8.self)
+    return try await write(.ledgerBeginRun) { db in
+      let run: RunID
+      if let continuing {
+        run = continuing
+        try db.execute(sql: "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", arguments: [run.value])
+      } else {
+        try db.execute(
+          sql: """
+            INSERT INTO runs (pipeline, status, started_at, definition, definition_path, variables, schema)
+            VALUES (?, 'running', ?, ?, ?, ?, ?)
+            """,
+          arguments: [pipeline, Date().timeIntervalSince1970, new.definition, new.definitionPath, variables, new.schema])
+        run = RunID(db.lastInsertedRowID)
+        try db.execute(
+          sql: "UPDATE runs SET status = 'failed', error = ? WHERE pipeline = ? AND id < ? AND status IN ('running', 'interrupted')",
+          arguments: ["not finished: run \(run) began anew", pipeline, run.value])
+      }
+      return (run, try Self.enter(db, run, pipeline: pipeline, definitionHash: definitionHash, items))
+    }
+  }
+
+  /// What a run came to, as it ends.
+  public struct RunEnd: Sendable {
+    public var status: RunStatus
+    public var counts: RecordCounts
+    public var bytes: ByteCounts
+    public var retries: Int
+    public var restarts: Int
+    public var error: String?
+
+    public init(status: RunStatus, counts: RecordCounts, bytes: ByteCounts, retries: Int, restarts: Int, error: String?) {
+      self.status = status
+      self.counts = counts
+      self.bytes = bytes
+      self.retries = retries
+      self.restarts = restarts
+      self.error = error
+    }
+  }
+
+  /// The run ends.
+  ///
+  /// - Parameters:
+  ///   - placement: of the run's one output, where it has one that is whole.
+  ///   - placed: the parts that are in their places since.
+  public func endRun(_ id: RunID, _ end: RunEnd, placement: Placement?, placed: [String]) async throws {
+    try await write(.ledgerEndRun) { db in
+      try db.execute(
+        sql: """
+          UPDATE runs SET status = ?, ended_at = ?, read = ?, written = ?, filtered = ?, dead_lettered = ?, fetched = ?,
+          decompressed = ?, bytes_written = ?, retries = ?, restarts = ?, error = ? WHERE id = ?
+          """,
+        arguments: [
+          end.status.rawValue, Date().timeIntervalSince1970, end.counts.read, end.counts.written, end.counts.filtered,
+          end.counts.deadLettered, end.bytes.fetched, end.bytes.decompressed, end.bytes.written, end.retries, end.restarts, end.error,
+          id.value,
+        ])
+      if let placement { try Self.insert(db, placement) }
+      try Self.forget(db, placed)
+    }
+  }
+
+  /// The newest first.
+  public func runs(pipeline: String?, limit: Int = 1000) async throws -> [RunRecord] {
+    try await read { db in
+      try Row.fetchAll(
+        db, sql: "SELECT * FROM runs WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY id DESC LIMIT ?2", arguments: [pipeline, limit]
+      ).map(RunRecord.init)
+    }
+  }
+
+  /// The newest run of each pipeline, the newest first.
+  public func newestRuns(pipeline: String?) async throws -> [RunRecord] {
+    try await read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT * FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE ?1 IS NULL OR pipeline = ?1 GROUP BY pipeline)
+          ORDER BY id DESC
+          """, arguments: [pipeline]
+      ).map(RunRecord.init)
+    }
+  }
+
+  public func run(_ id: RunID) async throws -> RunRecord? {
+    try await read { try Row.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id.value]).map(RunRecord.init) }
+  }
+
+  /// Whether something of a run is left to do.
+  public func isUnfinished(_ run: RunRecord) async throws -> Bool {
+    if run.status == .running || run.status == .interrupted { return true }
+    return try await read { db in
+      try Bool.fetchOne(
+        db,
+        sql: """
+          SELECT EXISTS (SELECT 1 FROM items WHERE run = ?1 AND status <> 'done')
+          OR EXISTS (SELECT 1 FROM placements WHERE run = ?1 AND ?2)
+          """,
+        arguments: [run.id.value, run.status != .done]) ?? false
+    }
+  }
+
+  /// Whether all items that a run worked on were begun under this definition.
+  public func hasDefinition(_ hash: String, run: RunID) async throws -> Bool {
+    try await read { db in
+      try Bool.fetchOne(
+        db, sql: "SELECT NOT EXISTS (SELECT 1 FROM items WHERE run = ? AND definition_hash <> ?)", arguments: [run.value, hash]) ?? true
+    }
+  }
+
+  /// What a run's items come to together, up to their last checkpoints, and how many there are in each state.
+  public func totals(_ run: RunID) async throws -> (counts: RecordCounts, bytes: ByteCounts, items: [ItemStatus: Int]) {
+    try await read { db in
+      let row = try Row.fetchOne(
+        db,
+        sql: """
+          SELECT coalesce(sum(c.read), 0) AS read, coalesce(sum(c.written), 0) AS written, coalesce(sum(c.filtered), 0) AS filtered,
+          coalesce(sum(c.dead_lettered), 0) AS dead_lettered, coalesce(sum(c.fetched), 0) AS fetched,
+          coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written
+          FROM items JOIN checkpoints c ON c.item = items.id WHERE items.run = ?
+          """, arguments: [run.value])
+      let states = try Row.fetchAll(
+        db, sql: "SELECT status, count(*) AS n FROM items WHERE run = ? GROUP BY status", arguments: [run.value])
+      var items: [ItemStatus: Int] = [:]
+      for state in states { items[ItemStatus(rawValue: state["status"]) ?? .pending] = state["n"] }
+      guard let row else { return (RecordCounts(), ByteCounts(), items) }
+      return (RecordCounts(row, prefix: ""), ByteCounts(row, prefix: ""), items)
+    }
+  }
+}
