@@ -40,13 +40,13 @@ struct RecordCutter {
   }
 
   /// Bytes between two chunks that can be gone on from: what resuming reads again at most, beside what was not committed.
-  private static let continuationBytes = 4 << 20
+  private let continuationBytes: Int
 
   private var buffer = ByteBuffer(capacity: chunkBytes + (chunkBytes >> 3))
   /// The buffer's first byte in the decompressed item.
   private var base = 0
   private var sequence = 0
-  private var nextContinuation = continuationBytes
+  private var nextContinuation: Int
   private var layout: Layout?
   private(set) var beginning: Beginning?
 
@@ -58,6 +58,8 @@ struct RecordCutter {
     transcoder = Transcoder(definition.encoding)
     framer = format.makeFramer()
     recordLimit = definition.recordLimit
+    continuationBytes = min(4 << 20, definition.checkpoint.bytes)
+    nextContinuation = continuationBytes
     self.skipTo = skipTo
     self.makeLayout = makeLayout
   }
@@ -70,7 +72,7 @@ struct RecordCutter {
     beginning = continuation.beginning
     layout = try makeLayout(continuation.beginning)
     base = continuation.base
-    nextContinuation = base + Self.continuationBytes
+    nextContinuation = base + continuationBytes
     continuation.rest.withUnsafeBytes { rest in
       if let start = rest.bindMemory(to: UInt8.self).baseAddress { buffer.append(start, rest.count) }
     }
@@ -142,7 +144,7 @@ struct RecordCutter {
     guard base >= nextContinuation, transcoder.isIdentity, buffer.count <= Self.chunkBytes, let beginning,
       let position = decompressor.position
     else { return nil }
-    nextContinuation = base + Self.continuationBytes
+    nextContinuation = base + continuationBytes
     return Continuation(decompressor: position, beginning: beginning, base: base, rest: Data(buffer.copy(0..<buffer.count)))
   }
 

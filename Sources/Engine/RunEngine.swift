@@ -276,7 +276,10 @@ final class RunEngine: Sendable {
   /// Where an item's download is kept; nil for a file, which needs none.
   func spool(_ planned: PlannedItem) throws(FetchError) -> Spool? {
     guard case .http = planned.item.source else { return nil }
-    return try Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key))
+    var rule = Spool.SyncRule()
+    rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
+    rule.every = min(rule.every, definition.checkpoint.every)
+    return try Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key), rule: rule)
   }
 
   private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
@@ -305,7 +308,7 @@ final class RunEngine: Sendable {
       try await begin(try Fetcher.state(ofFile: path).version)
       outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, deliver: deliver)
     case .http(let url, let headers):
-      let spool = try Spool(path: state.spoolPath(pipeline: definition.name, key: key))
+      guard let spool = try spool(planned) else { throw FetchError.address(url) }
       outcome = try await heartbeat.waiting {
         try await fetcher.fetchHTTP(
           url, headers, from: from, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)

@@ -43,16 +43,21 @@ public final class Spool: HTTPReceiver {
     var accepts = false
   }
 
-  /// A download's new bytes are put on the disk after so many, or after so long: what a crash can cost.
-  private static let syncBytes = 16 << 20
-  private static let syncEvery = Duration.seconds(5)
+  /// New bytes are put on the disk after so many, or after so long: what a crash can cost.
+  public struct SyncRule: Sendable {
+    public var bytes = 16 << 20
+    public var every = Duration.seconds(5)
+    public init() {}
+  }
 
   public let path: String
+  private let rule: SyncRule
   private let state: Mutex<State>
 
   /// Opens what an earlier try left, or an empty spool.
-  public init(path: String) throws(FetchError) {
+  public init(path: String, rule: SyncRule = SyncRule()) throws(FetchError) {
     self.path = path
+    self.rule = rule
     var initial = State()
     if let data = FileManager.default.contents(atPath: path + ".json"),
       let description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file)
@@ -172,7 +177,7 @@ public final class Spool: HTTPReceiver {
   var wantsSync: Bool {
     state.withLock { state in
       let new = state.length - state.description.synced
-      return new >= Self.syncBytes || new > 0 && !state.description.isComplete && ContinuousClock.now - state.syncedAt >= Self.syncEvery
+      return new >= rule.bytes || new > 0 && !state.description.isComplete && ContinuousClock.now - state.syncedAt >= rule.every
         || state.description.isComplete && new > 0 && state.description.synced > 0
     }
   }
