@@ -79,6 +79,14 @@ public struct PipelineDefinition: Sendable {
     return file.hasPrefix(here) ? String(file.dropFirst(here.count)) : file
   }
 
+  /// A path of the definition's, which is relative to its folder where it is relative.
+  public func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+
+  /// The other way round: a path below the definition's folder as the definition would have it.
+  public func relative(_ path: String) -> String {
+    path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
+  }
+
   /// Whether each item has a file of its own.
   public var writesPerItem: Bool { writePath.contains("{item.") }
 

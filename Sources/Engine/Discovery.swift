@@ -90,14 +90,11 @@ struct Discovery {
   /// Items with these keys as far as their names go.
   func named(_ keys: [String]) -> [Item] { keys.map { Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) } }
 
-  private func absolute(_ path: String) -> String {
-    path.hasPrefix("/") ? path : definition.folder + "/" + path
-  }
+  private func absolute(_ path: String) -> String { definition.absolute(path) }
 
   private func file(_ path: String, _ entry: PipelineDefinition.Entry) -> Item {
-    let prefix = definition.folder + "/"
-    let key = path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
-    return Item(key: definition.redactor.redact(key), name: Self.name(path), source: .file(path: path), sha256: entry.sha256)
+    Item(
+      key: definition.redactor.redact(definition.relative(path)), name: Self.name(path), source: .file(path: path), sha256: entry.sha256)
   }
 
   private func http(_ url: String, _ entry: PipelineDefinition.Entry) -> Item {

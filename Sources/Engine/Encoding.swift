@@ -66,9 +66,12 @@ struct BatchEncoding {
 
   func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
     let output = ByteBuffer(capacity: sourceBytes + (sourceBytes >> 1) + 1024)
-    encoder.encode(batch, to: output)
+    append(batch, to: output)
     return try finished(output)
   }
+
+  /// The batch as the sink has it, not compressed yet.
+  func append(_ batch: RecordBatch, to output: ByteBuffer) { encoder.encode(batch, to: output) }
 
   /// What stands before the first record; empty where nothing does.
   func header(_ schema: Schema) throws -> ByteBuffer {
@@ -78,7 +81,8 @@ struct BatchEncoding {
     return try finished(output)
   }
 
-  private func finished(_ output: ByteBuffer) throws -> ByteBuffer {
+  /// What was appended, as it goes into the part: compressed where it says so.
+  func finished(_ output: ByteBuffer) throws -> ByteBuffer {
     guard compresses, output.count > 0 else { return output }
     let member = ByteBuffer(capacity: output.count / 2 + 1024)
     try Gzip.member(of: output, to: member)

@@ -13,7 +13,7 @@ struct OutputNaming: Sendable {
     for (word, value) in [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)] {
       if let value { path = path.replacingOccurrences(of: word, with: value) }
     }
-    return path.hasPrefix("/") ? path : definition.folder + "/" + path
+    return definition.absolute(path)
   }
 
   /// The name a part has before it is committed: in the target's own folder, so that a rename suffices.

@@ -151,7 +151,8 @@ struct RecordCutter {
   /// Reads what stands before the first record, once; false where that needs more bytes.
   private mutating func begin(isFinal: Bool) throws -> Bool {
     if layout != nil { return true }
-    guard let found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return false }
+    guard var found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return false }
+    if found.bytes <= 64 << 10 { found.text = Data(buffer.copy(0..<found.bytes)) }
     beginning = found
     layout = try makeLayout(found)
     drop(found.bytes)

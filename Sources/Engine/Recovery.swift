@@ -1,3 +1,4 @@
+import Definition
 import Files
 import Foundation
 import Ledger
@@ -7,7 +8,7 @@ import Write
 /// Ends what a run that was killed had begun to commit: parts that the ledger calls whole go to their places.
 struct Recovery {
   let ledger: Ledger
-  let pipeline: String
+  let definition: PipelineDefinition
   let event: @Sendable (RunEvent) -> Void
 
   /// Comes before all other work on a pipeline, under its lock.
@@ -15,13 +16,14 @@ struct Recovery {
   /// - Throws: ``WriteError``, ``LedgerError``.
   func settle() async throws {
     var placed: [String] = []
-    for placement in try await ledger.placements(pipeline: pipeline) {
-      let finding = try await BlockingThreads.files.run {
-        let finding = placement.prefix.find(at: placement.part)
+    for placement in try await ledger.placements(pipeline: definition.name) {
+      let finding = try await BlockingThreads.files.run { [definition] in
+        let (part, target) = (definition.absolute(placement.part), definition.absolute(placement.target))
+        let finding = placement.prefix.find(at: part)
         switch finding {
-        case .whole: try PartFile.place(placement.part, at: placement.target)
+        case .whole: try PartFile.place(part, at: target)
         // Only a rename takes a part away. Whether its name is on the disk is not known.
-        case .missing: try PartFile.syncPlace(of: placement.target)
+        case .missing: try PartFile.syncPlace(of: target)
         case .short, .altered: break
         }
         return finding
@@ -34,8 +36,17 @@ struct Recovery {
       }
     }
     try await ledger.placed(placed)
-    let stale = try await ledger.staleOutputs(pipeline: pipeline)
-    for path in stale { unlink(path) }
+    let stale = try await ledger.staleOutputs(pipeline: definition.name)
+    for path in stale { unlink(definition.absolute(path)) }
     try await ledger.forgetOutputs(stale)
+  }
+}
+
+extension Placement {
+  /// A part that is whole and on the disk. Paths are kept as the definition has them, so that folders may move.
+  init(_ part: PartFile, _ definition: PipelineDefinition, run: RunID?, item: ItemID?) {
+    self.init(
+      part: definition.relative(part.path), target: definition.relative(part.target), pipeline: definition.name, run: run, item: item,
+      prefix: part.written)
   }
 }

@@ -5,12 +5,180 @@ import Ledger
 import Parse
 import Records
 import Supervision
+import Transform
 import Write
 
-/// What of an item's beginning its dead letters need to be read again.
-enum ReplayHeader {
+/// What of an item's beginning its dead letters need to be read again: kept in the ledger with the first of them.
+public enum ReplayHeader {
   static func text(_ beginning: Beginning) -> String? { (try? JSONEncoder().encode(beginning)).map { String(decoding: $0, as: UTF8.self) } }
+
   static func beginning(_ text: String?) -> Beginning {
     text.flatMap { try? JSONDecoder().decode(Beginning.self, from: Data($0.utf8)) } ?? Beginning(bytes: 0, lines: 0)
+  }
+
+  /// The header as it stands in the item; nothing where there is none.
+  public static func bytes(_ text: String?) -> [UInt8] { Array(beginning(text).text) }
+}
+
+/// What a replay came to.
+public struct ReplayResult: Sendable {
+  /// Nil where there was nothing to replay.
+  public var number: Int?
+  public var passed = 0
+  /// Of those that passed, how many the definition filters out.
+  public var filtered = 0
+  public var failed = 0
+  /// The files that what passed was written to.
+  public var outputs: [String] = []
+}
+
+extension Runner {
+  /// Takes dead letters that are records through this definition. What passes goes into new outputs beside the items'
+  /// and is resolved, all in one transaction; what fails again has one attempt more and its new reason.
+  public func replay(_ filter: Ledger.DeadLetterFilter) async throws(RunFailure) -> ReplayResult {
+    do {
+      return try await locked { ledger in
+        var filter = filter
+        filter.pipeline = definition.name
+        filter.isResolved = false
+        filter.isRecord = true
+        let run = try await ledger.runs(pipeline: definition.name, limit: 1).first
+        let naming = OutputNaming(definition: definition, run: run?.id.description ?? "0", date: Date())
+        let replay = Replay(
+          definition: definition, ledger: ledger, filter: filter, naming: naming, number: try await ledger.nextReplay(),
+          encoding: BatchEncoding(definition))
+        return try await replay.perform()
+      }
+    } catch {
+      throw .from(error)
+    }
+  }
+}
+
+private struct Replay {
+  let definition: PipelineDefinition
+  let ledger: Ledger
+  let filter: Ledger.DeadLetterFilter
+  let naming: OutputNaming
+  let number: Int
+  let encoding: BatchEncoding
+
+  /// An output under way.
+  private struct Output {
+    var part: PartFile
+    var item: ItemID?
+    var pending = ByteBuffer(capacity: 64 << 10)
+    var hasRecords = false
+  }
+
+  func perform() async throws -> ReplayResult {
+    var result = ReplayResult()
+    var outcome = Ledger.ReplayOutcome()
+    var placements: [Placement] = []
+    var shared: Output?
+    for group in try await ledger.replayGroups(filter) {
+      let item = Discovery(definition: definition).named([group.item])[0]
+      let plan = try definition.transformPlan(for: try schema(group))
+      var output: Output
+      if let shared {
+        output = shared
+      } else {
+        output = try await open(naming.target(definition.writesPerItem ? item : nil), definition.writesPerItem ? group.itemID : nil)
+      }
+      try await replay(group, item, plan, &output, &outcome, &result)
+      if definition.writesPerItem {
+        if let placement = try await close(output) { placements.append(placement) }
+      } else {
+        shared = output
+      }
+    }
+    if let shared, let placement = try await close(shared) { placements.append(placement) }
+    guard !outcome.passed.isEmpty || !outcome.failed.isEmpty else { return result }
+    try await ledger.replayed(number, pipeline: definition.name, outcome, placements)
+    let placed = placements
+    try await BlockingThreads.files.run { [definition] in
+      for placement in placed { try PartFile.place(definition.absolute(placement.part), at: definition.absolute(placement.target)) }
+    }
+    try await ledger.placed(placed.map(\.part))
+    result.number = number
+    result.passed = outcome.passed.count
+    result.failed = outcome.failed.count
+    result.outputs = placed.map { definition.absolute($0.target) }
+    return result
+  }
+
+  private func schema(_ group: Ledger.ReplayGroup) throws(RunFailure) -> Schema {
+    if let fields = definition.fields { return fields }
+    if let text = group.schema, let schema = try? JSONDecoder().decode(Schema.self, from: Data(text.utf8)) { return schema }
+    throw .sample("\(group.item): there is no schema to read its dead letters by; name the fields in parse.fields")
+  }
+
+  private func replay(
+    _ group: Ledger.ReplayGroup, _ item: Item, _ plan: TransformPlan, _ output: inout Output, _ outcome: inout Ledger.ReplayOutcome,
+    _ result: inout ReplayResult
+  ) async throws {
+    let format = definition.recordFormat(itemName: item.name)
+    let beginning = ReplayHeader.beginning(group.header)
+    let layout: Layout
+    do throws(ParseError) {
+      layout = try Layout(schema: plan.input, beginning: beginning, decoded: plan.decoded)
+    } catch {
+      throw RunFailure.sample("\(group.item): \(error)")
+    }
+    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.encoder.header(plan.output)) }
+    var last: DeadLetter?
+    while true {
+      let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)
+      guard !letters.isEmpty else { return }
+      last = letters.last
+      for letter in letters {
+        let batch = read(letter, format, layout, plan)
+        if let fault = batch.faults.first {
+          outcome.failed.append((letter.id, fault.field, fault.code.rawValue, fault.reason))
+          continue
+        }
+        outcome.passed.append(letter.id)
+        if batch.selectedCount == 0 { result.filtered += 1 } else { output.hasRecords = true }
+        encoding.append(batch, to: output.pending)
+        if output.pending.count >= RecordCutter.chunkBytes { try await flush(&output) }
+      }
+    }
+  }
+
+  /// Each record is read alone: what is broken in one can't reach another.
+  private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ layout: Layout, _ plan: TransformPlan) -> RecordBatch {
+    let buffer = ByteBuffer(capacity: letter.raw.count + 1)
+    buffer.append(letter.raw)
+    buffer.append(layout.endsInReturn ? 0x0D : 0x0A)
+    return plan.apply(format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), layout))
+  }
+
+  private func open(_ target: String, _ item: ItemID?) async throws -> Output {
+    let path = OutputNaming.replay(number, of: target)
+    let part = try await BlockingThreads.files.run {
+      try PartFile(target: path, path: OutputNaming.part(of: path), keeping: FilePrefix())
+    }
+    return Output(part: part, item: item)
+  }
+
+  private func flush(_ output: inout Output) async throws {
+    guard output.pending.count > 0 else { return }
+    let bytes = try encoding.finished(output.pending)
+    output.pending = ByteBuffer(capacity: 64 << 10)
+    let part = output.part
+    try await BlockingThreads.files.run { try part.append(bytes.bytes, bytes.count, checksum: Checksum(bytes.bytes, bytes.count)) }
+  }
+
+  /// Puts an output on the disk; nil where nothing went into it.
+  private func close(_ output: Output) async throws -> Placement? {
+    var output = output
+    let part = output.part
+    guard output.hasRecords else {
+      try await BlockingThreads.files.run { try part.remove() }
+      return nil
+    }
+    try await flush(&output)
+    try await BlockingThreads.files.run { try part.sync(isFinal: true) }
+    return Placement(part, definition, run: nil, item: output.item)
   }
 }

@@ -14,6 +14,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case nothingToResume(String)
   case gaveUp(String)
   case sample(String)
+  case failedAgain(Int)
   case internalError(String)
 
   public var exitCode: Int32 {
@@ -24,6 +25,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .locked: 75
     case .nothingToResume: 64
     case .gaveUp, .sample: 69
+    case .failedAgain: 65
     case .internalError: 70
     }
   }
@@ -41,6 +43,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .nothingToResume(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
     case .sample(let words): words
+    case .failedAgain(let count): "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list"
     case .internalError(let words): "a bug in sluice: \(words)"
     }
   }

@@ -103,7 +103,7 @@ public final class Runner: Sendable {
     let lock = try RunLock(state, pipeline: definition.name)
     defer { withExtendedLifetime(lock) {} }
     let ledger = try Ledger.open(folder: state.path)
-    try await Recovery(ledger: ledger, pipeline: definition.name, event: event).settle()
+    try await Recovery(ledger: ledger, definition: definition, event: event).settle()
     return try await body(ledger)
   }
 
@@ -191,8 +191,7 @@ public final class Runner: Sendable {
     if isWhole, let part {
       do {
         try await BlockingThreads.files.run { try part.sync(isFinal: true) }
-        placement = Placement(
-          part: part.path, target: part.target, pipeline: definition.name, run: run, item: nil, prefix: part.written)
+        placement = Placement(part, definition, run: run, item: nil)
       } catch let error as WriteError {
         engine.abort(.write(error))
       }
@@ -204,9 +203,9 @@ public final class Runner: Sendable {
         status: status, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries, restarts: snapshot.restarts, error: problem)
     }
     try await ledger.endRun(run, ended(), placement: placement, placed: engine.takePlaced())
-    if let placement {
+    if let placement, let part {
       do {
-        try await BlockingThreads.files.run { try PartFile.place(placement.part, at: placement.target) }
+        try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
         try await ledger.placed([placement.part])
       } catch let error as WriteError {
         engine.abort(.write(error))
@@ -214,7 +213,7 @@ public final class Runner: Sendable {
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
-    for path in try await ledger.staleOutputs(pipeline: definition.name) { unlink(path) }
+    for path in try await ledger.staleOutputs(pipeline: definition.name) { unlink(definition.absolute(path)) }
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
     return result(

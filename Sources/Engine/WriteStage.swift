@@ -222,15 +222,11 @@ extension RunEngine {
     try await BlockingThreads.files.run { try part.sync(isFinal: true) }
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
-    var placement: Placement?
-    if sharedPart == nil {
-      placement = Placement(
-        part: part.path, target: part.target, pipeline: definition.name, run: run, item: planned.id, prefix: part.written)
-    }
+    let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
     try await ledger.finish(planned.id, version: task.version, advance, placement: placement, placed: takePlaced())
-    if sharedPart == nil {
+    if let placement {
       try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
-      notePlaced(part.path)
+      notePlaced(placement.part)
     }
     try? spool(planned)?.remove()
     let counts = position.point.counts

@@ -123,6 +123,22 @@ extension Ledger {
     }
   }
 
+  /// The next dead letters of one item, in the order of their places.
+  ///
+  /// - Parameter last: what came before.
+  public func deadLetters(_ filter: DeadLetterFilter, of item: String, after last: DeadLetter?, limit: Int) async throws -> [DeadLetter] {
+    var filter = filter
+    filter.item = item
+    let arguments = filter.arguments + [last?.record ?? -1, last?.id ?? -1, limit]
+    return try await read { db in
+      try Row.fetchAll(
+        db,
+        sql: "SELECT * FROM dead_letters \(DeadLetterFilter.clause) AND (record, id) > (?10, ?11) ORDER BY record, id LIMIT ?12",
+        arguments: arguments
+      ).map(DeadLetter.init)
+    }
+  }
+
   /// The number that the next replay of the ledger will have.
   public func nextReplay() async throws -> Int {
     try await read { try Int.fetchOne($0, sql: "SELECT coalesce(max(id), 0) + 1 FROM replays") ?? 1 }
@@ -137,7 +153,9 @@ extension Ledger {
   }
 
   /// Writes a replay down: what passed is resolved and its part whole, what failed again has one attempt more.
-  public func replayed(_ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ placements: [Placement]) async throws {
+  public func replayed(
+    _ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ placements: [Placement]
+  ) async throws {
     try await write(.ledgerReplay) { db in
       try db.execute(
         sql: "INSERT INTO replays (id, pipeline, at, passed, failed) VALUES (?, ?, ?, ?, ?)",

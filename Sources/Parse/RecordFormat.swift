@@ -1,3 +1,4 @@
+import Foundation
 import Records
 
 /// What went wrong with an item's text as a whole: nothing of it after this place can be read.
@@ -51,6 +52,8 @@ public struct Beginning: Sendable, Codable {
   public var header: [String]?
   /// Whether a lone carriage return ends a record in this item.
   public var endsInReturn: Bool
+  /// The bytes themselves, where they are not too many to be kept.
+  public var text = Data()
 
   public init(bytes: Int, lines: Int, header: [String]? = nil, endsInReturn: Bool = false) {
     self.bytes = bytes

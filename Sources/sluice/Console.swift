@@ -29,6 +29,9 @@ struct Console: Sendable {
   /// A result.
   func print(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
 
+  /// A result as it is.
+  func print(bytes: [UInt8]) { Self.write(bytes, to: STDOUT_FILENO) }
+
   func print(json object: Any) {
     let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
     print(String(decoding: data ?? Data(), as: UTF8.self))
@@ -64,8 +67,9 @@ struct Console: Sendable {
 
   private func rank(_ level: LogLevel) -> Int { LogLevel.allCases.firstIndex(of: level) ?? 0 }
 
-  private static func write(_ text: String, to descriptor: Int32) {
-    let bytes = Array(text.utf8)
+  private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) {
     lock.withLock { _ in
       var done = 0
       while done < bytes.count {

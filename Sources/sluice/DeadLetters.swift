@@ -1,27 +1,51 @@
 import ArgumentParser
+import Definition
+import Engine
 import Foundation
 import Ledger
 
 struct DeadLetters: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "dead-letters", abstract: "Look at records and items that could not be processed.",
-    subcommands: [List.self, Show.self, Export.self])
+    commandName: "dead-letters", abstract: "Look at records and items that could not be processed, and work them off.",
+    subcommands: [List.self, Show.self, Export.self, Replay.self, Drop.self])
 
   /// What to look for.
-  struct Filter: ParsableArguments {
-    @Argument(help: "A run's number, a pipeline's name, or a definition's path.") var subject: String?
+  struct Criteria: ParsableArguments {
+    @Option(help: "Only this one.") var id: Int64?
+    @Option(help: "Only those of this run.") var run: Int64?
     @Option(help: "Only those of this item.") var item: String?
     @Option(help: "Only those of this stage.") var stage: String?
     @Option(help: "Only those with this code.") var code: String?
+    @Option(help: "Only those whose reason holds this text.") var reason: String?
 
-    func resolve(_ common: CommonOptions) throws -> (Ledger, Ledger.DeadLetterFilter) {
-      let subject = try Subject(subject, common)
+    func filter(_ subject: Subject) -> Ledger.DeadLetterFilter {
       var filter = Ledger.DeadLetterFilter()
-      filter.run = subject.run
+      filter.id = id
+      filter.run = run ?? subject.run
       filter.pipeline = subject.pipeline
       filter.item = item
       filter.stage = stage
       filter.code = code
+      filter.reason = reason
+      return filter
+    }
+  }
+
+  enum Which: String, ExpressibleByArgument, CaseIterable { case open, resolved, all }
+
+  struct Filter: ParsableArguments {
+    @Argument(help: "A run's number, a pipeline's name, or a definition's path.") var subject: String?
+    @OptionGroup var criteria: Criteria
+    @Option(help: "open (those not worked off), resolved or all.") var which: Which?
+
+    func resolve(_ common: CommonOptions, usually: Which) throws -> (Ledger, Ledger.DeadLetterFilter) {
+      let subject = try Subject(subject, common)
+      var filter = criteria.filter(subject)
+      switch which ?? usually {
+      case .open: filter.isResolved = false
+      case .resolved: filter.isResolved = true
+      case .all: break
+      }
       return (try subject.ledger(), filter)
     }
   }
@@ -34,13 +58,17 @@ struct DeadLetters: AsyncParsableCommand {
 
     func run() async throws {
       let console = common.console
-      let (ledger, filter) = try filter.resolve(common)
+      let (ledger, filter) = try filter.resolve(common, usually: .open)
       let counts = try await ledger.deadLetterCounts(filter)
       if common.output == .json {
         return console.print(
-          json: counts.map { ["item": $0.item, "stage": $0.stage, "code": $0.code, "count": $0.count] as [String: Any] })
+          json: counts.map {
+            ["item": $0.item, "stage": $0.stage, "code": $0.code, "count": $0.count, "resolved": $0.isResolved] as [String: Any]
+          })
       }
-      for group in counts { console.print("\(Human.count(group.count))  \(group.item)  \(group.stage)  \(group.code)") }
+      for group in counts {
+        console.print("\(Human.count(group.count))  \(group.item)  \(group.stage)  \(group.code)\(group.isResolved ? "  resolved" : "")")
+      }
       let shown = LineLimit(limit)
       try await ledger.deadLetters(filter) { letter in
         guard shown.take() else { return }
@@ -50,7 +78,8 @@ struct DeadLetters: AsyncParsableCommand {
   }
 
   struct Show: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show one whole: place, reason and bytes.")
+    static let configuration = CommandConfiguration(
+      abstract: "Show one whole: place, reason, earlier attempts, its bytes and the records around it.")
     @Argument(help: "Its number.") var id: Int64
     @Argument(help: "A pipeline's name or a definition's path.") var subject: String?
     @OptionGroup var common: CommonOptions
@@ -61,29 +90,126 @@ struct DeadLetters: AsyncParsableCommand {
       var filter = Ledger.DeadLetterFilter()
       filter.id = id
       let found = LineLimit(1)
-      try await Subject(subject, common).ledger().deadLetters(filter) { letter in
+      let ledger = try Subject(subject, common).ledger()
+      let attempts = try await ledger.attempts(ofDeadLetter: id)
+      try await ledger.deadLetters(filter) { letter in
         _ = found.take()
-        if isJSON { return console.print(json: JSONForms.deadLetter(letter)) }
-        console.print(
-          """
-          #\(letter.id) of run \(letter.run), \(DeadLetters.place(letter))
-          \(letter.code): \(letter.reason)
-          \(String(decoding: letter.raw, as: UTF8.self))
-          """)
+        if isJSON { return console.print(json: DeadLetters.whole(letter, attempts)) }
+        console.print("#\(letter.id) of run \(letter.run), \(DeadLetters.place(letter))\(letter.resolved ? " (resolved)" : "")")
+        for attempt in attempts {
+          console.print("attempt \(attempt.attempt), \(attempt.at.ISO8601Format()): \(attempt.code): \(attempt.reason)")
+        }
+        console.print("attempt \(letter.attempts), \(letter.at.ISO8601Format()): \(letter.code): \(letter.reason)")
+        if let previous = letter.previous { console.print("  before | \(DeadLetters.text(previous))") }
+        console.print("  record | \(DeadLetters.text(letter.raw))")
+        if let next = letter.next { console.print("  after  | \(DeadLetters.text(next))") }
       }
       if found.take() { throw ValidationError("there is no dead letter \(id)") }
     }
   }
 
   struct Export: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print them all, a JSON object a line.")
+    enum Format: String, ExpressibleByArgument, CaseIterable { case jsonl, csv }
+    static let configuration = CommandConfiguration(
+      abstract: "Print them all, a JSON object a line, or as the source has them.",
+      discussion: """
+        With --format csv the records are printed as they stand in their item, below its header: mend them in an editor and
+        give them to a pipeline as a source of their own.
+        """)
+    @Option(help: "jsonl, or csv: the raw records below their item's header.") var format = Format.jsonl
     @OptionGroup var filter: Filter
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
       let console = common.console
-      let (ledger, filter) = try filter.resolve(common)
-      try await ledger.deadLetters(filter) { console.print(json: JSONForms.deadLetter($0)) }
+      var (ledger, filter) = try filter.resolve(common, usually: .all)
+      if format == .jsonl {
+        try await ledger.deadLetters(filter) { console.print(json: JSONForms.deadLetter($0)) }
+        return
+      }
+      filter.isRecord = true
+      let headers = Set(try await ledger.replayGroups(filter).map { ReplayHeader.bytes($0.header) })
+      guard headers.count < 2 else {
+        throw ValidationError("the items have \(headers.count) different headers; export them one by one, with --item")
+      }
+      console.print(bytes: headers.first ?? [])
+      try await ledger.deadLetters(filter) { console.print(bytes: $0.raw + [0x0A]) }
+    }
+  }
+
+  struct Replay: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Take them through the definition as it is now.",
+      discussion: """
+        What passes is written to a new file beside its item's output (NAME.replay-N.…) and marked resolved, in one step; what
+        fails again keeps its history. Items that failed as a whole are tried again by sluice resume.
+        """)
+    @Argument(help: "The definition's path.") var pipeline: String
+    @OptionGroup var criteria: Criteria
+    @OptionGroup var variables: VariableOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      let console = common.console
+      let subject = try Subject(pipeline, common)
+      let values = try variables.values()
+      do throws(RunFailure) {
+        let definition: PipelineDefinition
+        do throws(DefinitionErrors) {
+          definition = try PipelineDefinition.load(path: pipeline, variables: values)
+        } catch {
+          throw .definition(error)
+        }
+        let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
+        let runner = Runner(definition, state: subject.state, options: Runner.Options()) { session.report($0) }
+        var filter = criteria.filter(subject)
+        filter.pipeline = definition.name
+        try show(try await runner.replay(filter), console)
+      } catch {
+        throw console.fail(error)
+      }
+    }
+
+    private func show(_ result: ReplayResult, _ console: Console) throws(RunFailure) {
+      if common.output == .json {
+        console.print(
+          json: [
+            "replay": result.number ?? NSNull() as Any, "passed": result.passed, "filtered": result.filtered, "failed": result.failed,
+            "outputs": result.outputs,
+          ])
+      } else if let number = result.number {
+        console.print(
+          "replay \(number): \(Human.count(result.passed)) passed (\(Human.count(result.filtered)) filtered), \(Human.count(result.failed)) failed again"
+        )
+        for output in result.outputs { console.print("  written to \(output)") }
+      } else {
+        console.print("there are no open dead letters of records to replay")
+      }
+      if result.failed > 0 { throw .failedAgain(result.failed) }
+    }
+  }
+
+  struct Drop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Take them out of the ledger for good.")
+    @Flag(help: "All of the pipeline or run.") var all = false
+    @OptionGroup var filter: Filter
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      let console = common.console
+      let (_, filter) = try filter.resolve(common, usually: .all)
+      guard all || filter.isNarrow else {
+        throw ValidationError("say which: --id, --run, --item, --stage, --code, --reason, or --all")
+      }
+      let subject = try Subject(self.filter.subject, common)
+      let dropped: Int
+      do {
+        dropped = try await Ledger.open(folder: subject.state.path).drop(filter)
+      } catch {
+        throw console.fail(.from(error))
+      }
+      if common.output == .json { return console.print(json: ["dropped": dropped]) }
+      console.print("\(Human.count(dropped)) dropped")
     }
   }
 
@@ -94,5 +220,22 @@ struct DeadLetters: AsyncParsableCommand {
     if let offset = letter.offset { place += ", byte \(offset)" }
     if let field = letter.field { place += ", field \(field)" }
     return place
+  }
+
+  /// Bytes for a terminal: what a terminal would act on is shown and not sent.
+  static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
+      scalar.value < 32 || scalar.value == 127 ? scalar.escaped(asASCII: true) : String(scalar)
+    }.joined()
+  }
+
+  static func whole(_ letter: DeadLetter, _ attempts: [(attempt: Int, at: Date, code: String, reason: String)]) -> [String: Any] {
+    var object = JSONForms.deadLetter(letter)
+    object["previous"] = letter.previous.map { String(decoding: $0, as: UTF8.self) } ?? NSNull() as Any
+    object["next"] = letter.next.map { String(decoding: $0, as: UTF8.self) } ?? NSNull() as Any
+    object["history"] = attempts.map {
+      ["attempt": $0.attempt, "at": $0.at.ISO8601Format(), "code": $0.code, "reason": $0.reason] as [String: Any]
+    }
+    return object
   }
 }

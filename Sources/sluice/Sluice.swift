@@ -8,7 +8,7 @@ struct Sluice: AsyncParsableCommand {
     abstract: "Batch data ingestion: fetch, decompress, parse, transform, write. Nothing lost, nothing doubled.",
     version: "0.1.0",
     subcommands: [
-      Run.self, Resume.self, Check.self, Runs.self, Status.self, DeadLetters.self, SchemaCommand.self,
+      Run.self, Resume.self, Check.self, Runs.self, Status.self, DeadLetters.self, PruneCommand.self, SchemaCommand.self,
     ])
 
   static func main() async {
