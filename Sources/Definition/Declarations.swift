@@ -126,7 +126,7 @@ enum Declarations {
         .object([
           Key("every", .duration, "Time between checkpoints (default 5s)."),
           Key("records", .integer(atLeast: 1), "Records between checkpoints."),
-          Key("bytes", .byteCount, "Bytes of output between checkpoints (default 64MB)."),
+          Key("bytes", .byteCount, "Bytes of output between checkpoints (default 32MB)."),
         ]), "How much work a crash can cost."),
     ] + stage
 

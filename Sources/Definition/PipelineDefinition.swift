@@ -26,7 +26,7 @@ public struct PipelineDefinition: Sendable {
   public struct CheckpointRule: Sendable {
     public var every = Duration.seconds(5)
     public var records = Int.max
-    public var bytes = 64_000_000
+    public var bytes = 32_000_000
   }
 
   public internal(set) var name = ""

@@ -16,6 +16,11 @@ struct Item: Sendable {
   var source: Source
   var sha256: String?
 
+  var isHTTP: Bool {
+    if case .http = source { return true }
+    return false
+  }
+
   /// The name without what says how it is compressed and written.
   var stem: String {
     var stem = name
@@ -114,6 +119,7 @@ final class ItemTask: Sendable {
     var decompressedBytes = 0
     var damage: String?
     var onFailure: (@Sendable () -> Void)?
+    var claimed: Set<PipelineDefinition.StageName> = []
   }
 
   let planned: PlannedItem
@@ -137,6 +143,15 @@ final class ItemTask: Sendable {
     fetched = Channel(messages: buffer)
     credits = Credits(messages: chunks)
     encoded = Channel(messages: chunks + 1)
+  }
+
+  /// A worker takes up the attempt; false where there is nothing for it to do. An attempt is served once by a stage: of
+  /// one whose worker threw or stood still nobody knows what it passed on last, so the item begins anew.
+  func claim(_ stage: PipelineDefinition.StageName) -> Bool {
+    let (isFirst, isFailed) = state.withLock { ($0.claimed.insert(stage).inserted, $0.failure != nil) }
+    if isFailed { return false }
+    if !isFirst { fail(.worker("its worker made no progress", stage: stage.rawValue)) }
+    return isFirst
   }
 
   var failure: ItemFailure? { state.withLock { $0.failure } }

@@ -45,6 +45,11 @@ struct Planner {
   let looksAtAll: Bool
 
   func decide(_ items: [Item], _ known: [String: ItemRecord]) async -> [Decision] {
+    if !items.contains(where: \.isHTTP) {
+      var decisions: [Decision] = []
+      for item in items { decisions.append(await decide(item, known[item.key])) }
+      return decisions
+    }
     var decisions: [Decision?] = Array(repeating: nil, count: items.count)
     // Servers are asked about many items at once; files answer at once.
     await withTaskGroup(of: (Int, Decision).self) { group in

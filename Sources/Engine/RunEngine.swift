@@ -246,7 +246,7 @@ final class RunEngine: Sendable {
 
   private var fetch: @Sendable (ItemTask, Heartbeat) async throws -> Void {
     { [self] task, heartbeat in
-      if task.isFailed { return }
+      guard task.claim(.fetch) else { return }
       do {
         let work = Task { try await fetchSource(task, heartbeat) }
         task.onFailure { work.cancel() }
@@ -269,6 +269,12 @@ final class RunEngine: Sendable {
         task.fail(.fetch(error))
       } catch let failure as ItemFailure {
         task.fail(failure)
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        // What was delivered can't be delivered again: the item begins anew, with channels of its own.
+        task.fail(.worker("\(error)", stage: "fetch"))
+        throw error
       }
     }
   }
@@ -322,6 +328,7 @@ final class RunEngine: Sendable {
 
   private var decompress: @Sendable (ItemTask, Heartbeat) async throws -> Void {
     { [self] task, heartbeat in
+      guard task.claim(.decompress) else { return }
       let format = definition.recordFormat(itemName: task.planned.item.name)
       var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) {
         [self] beginning in
@@ -353,6 +360,11 @@ final class RunEngine: Sendable {
         try await keep(&cutter, task, error, emit)
       } catch let error as ParseError {
         return task.fail(.damaged(error.description, stage: "parse"))
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        task.fail(.worker("\(error)", stage: "decompress"))
+        throw error
       }
       task.decompressedBytes = cutter.decompressedBytes
       try? await task.encoded.send(.end(chunks: cutter.chunkCount))

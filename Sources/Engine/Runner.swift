@@ -199,8 +199,10 @@ public final class Runner: Sendable {
     var (status, exitCode, problem) = verdict(engine, totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
     func ended() -> Ledger.RunEnd {
+      // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
       Ledger.RunEnd(
-        status: status, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries, restarts: snapshot.restarts, error: problem)
+        status: engine.fatal == nil ? status : .interrupted, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries,
+        restarts: snapshot.restarts, error: problem)
     }
     try await ledger.endRun(run, ended(), placement: placement, placed: engine.takePlaced())
     if let placement, let part {
