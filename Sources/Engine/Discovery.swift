@@ -22,10 +22,9 @@ struct Discovery {
   func each(_ body: ([Found]) async throws -> Void) async throws {
     var batch: [Found] = []
     var number = 0
-    // Only entries can overlap: what one entry's braces stand for differs.
-    var seen: Set<Int>? = definition.entries.count > 1 ? [] : nil
+    var seen: Set<String>? = mayFindTwice ? [] : nil
     func add(_ item: Item) async throws {
-      if seen?.insert(item.key.hashValue).inserted == false { return }
+      if seen?.insert(item.key).inserted == false { return }
       batch.append(Found(pattern: number, item: item))
       guard batch.count >= Self.batchSize else { return }
       try await body(batch)
@@ -55,6 +54,12 @@ struct Discovery {
       }
     }
     try await body(batch)
+  }
+
+  /// Patterns may overlap, and so may what two `**` of one match; a plain glob finds a file once, and need not remember.
+  private var mayFindTwice: Bool {
+    let patterns = definition.entries.flatMap { SourceExpansion.braces($0.pattern).prefix(2) }
+    return patterns.count > 1 || patterns.contains { $0.split(separator: "/").filter { $0 == "**" }.count > 1 }
   }
 
   private static let batchSize = 512

@@ -181,4 +181,17 @@ struct RunningTests {
     #expect(outcome.status == 0)
     #expect(outcome.stdout + outcome.stderr == "")
   }
+
+  @Test(
+    "an item that several patterns find, in one entry or in two, is done once",
+    arguments: ["'in/{a*,*b}.csv'", "['in/a*.csv', 'in/*b.csv']", "['in/{ab,ab}.csv', in/ac.csv]", "'**/**/*.csv'"])
+  func overlapping(_ from: String) throws {
+    let shop = try Workshop()
+    try shop.write("in/ab.csv", "n\n1\n")
+    try shop.write("in/ac.csv", "n\n2\n")
+    try shop.write(
+      "pipeline.yaml", "pipeline: p\nfetch: {from: \(from)}\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.stem}.jsonl'}\n")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0 && outcome.items["total"] == 2 && outcome.records["written"] == 2, "\(outcome.stdout)\(outcome.stderr)")
+  }
 }
