@@ -30,7 +30,7 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
 ///
 /// It owns its C state, which never leaves it; one task uses it at a time.
 final class Inflater {
-  enum Wrapper: Sendable { case gzip, zlib }
+  enum Wrapper { case gzip, zlib }
 
   struct Step {
     /// Bytes taken from the input and put into the output.

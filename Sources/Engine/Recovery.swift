@@ -36,9 +36,21 @@ struct Recovery {
       }
     }
     try await ledger.placed(placed)
+    try await removeStale()
+  }
+
+  /// Removes outputs of replays that newer outputs hold too.
+  func removeStale() async throws {
     let stale = try await ledger.staleOutputs(pipeline: definition.name)
     for path in stale { unlink(definition.absolute(path)) }
     try await ledger.forgetOutputs(stale)
+  }
+}
+
+extension PartFile {
+  /// The part of `target`, cut to what is kept of it.
+  static func open(_ target: String, keeping prefix: FilePrefix) async throws -> PartFile {
+    try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), keeping: prefix) }
   }
 }
 

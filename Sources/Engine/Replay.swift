@@ -109,7 +109,7 @@ private struct Replay {
 
   private func schema(_ group: Ledger.ReplayGroup) throws(RunFailure) -> Schema {
     if let fields = definition.fields { return fields }
-    if let text = group.schema, let schema = try? JSONDecoder().decode(Schema.self, from: Data(text.utf8)) { return schema }
+    if let schema = Schema.recorded(group.schema) { return schema }
     throw .sample("\(group.item): there is no schema to read its dead letters by; name the fields in parse.fields")
   }
 
@@ -154,11 +154,7 @@ private struct Replay {
   }
 
   private func open(_ target: String, _ item: ItemID?) async throws -> Output {
-    let path = OutputNaming.replay(number, of: target)
-    let part = try await BlockingThreads.files.run {
-      try PartFile(target: path, path: OutputNaming.part(of: path), keeping: FilePrefix())
-    }
-    return Output(part: part, item: item)
+    Output(part: try await PartFile.open(OutputNaming.replay(number, of: target), keeping: FilePrefix()), item: item)
   }
 
   private func flush(_ output: inout Output) async throws {
@@ -166,7 +162,7 @@ private struct Replay {
     let bytes = try encoding.finished(output.pending)
     output.pending = ByteBuffer(capacity: 64 << 10)
     let part = output.part
-    try await BlockingThreads.files.run { try part.append(bytes.bytes, bytes.count, checksum: Checksum(bytes.bytes, bytes.count)) }
+    try await BlockingThreads.files.run { try part.append(bytes) }
   }
 
   /// Puts an output on the disk; nil where nothing went into it.

@@ -281,12 +281,19 @@ final class RunEngine: Sendable {
 
   /// Where an item's download is kept; nil for a file, which needs none.
   func spool(_ planned: PlannedItem) throws(FetchError) -> Spool? {
-    guard case .http = planned.item.source else { return nil }
+    guard planned.item.isHTTP else { return nil }
     var rule = Spool.SyncRule()
     rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
     rule.every = min(rule.every, definition.checkpoint.every)
-    return try Spool(path: state.spoolPath(pipeline: definition.name, key: planned.item.key), rule: rule)
+    return try Spool(path: spoolPath(planned), rule: rule)
   }
+
+  /// Nothing of the item's download is wanted any more.
+  func removeSpool(_ planned: PlannedItem) {
+    if planned.item.isHTTP { Spool.remove(spoolPath(planned)) }
+  }
+
+  private func spoolPath(_ planned: PlannedItem) -> String { state.spoolPath(pipeline: definition.name, key: planned.item.key) }
 
   private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned

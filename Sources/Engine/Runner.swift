@@ -25,6 +25,13 @@ public struct RunResult: Sendable {
   public var problem: String?
 }
 
+extension Schema {
+  /// A schema that a run inferred, as the ledger has it.
+  static func recorded(_ text: String?) -> Schema? {
+    text.flatMap { try? JSONDecoder().decode(Schema.self, from: Data($0.utf8)) }
+  }
+}
+
 /// Runs and resumes pipelines.
 public final class Runner: Sendable {
   public struct Options: Sendable {
@@ -141,7 +148,7 @@ public final class Runner: Sendable {
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
     var part: PartFile?
-    if !definition.writesPerItem, !plan.isInPlace { part = try await openShared(targets.target(nil), keeping: plan.kept) }
+    if !definition.writesPerItem, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
     let engine = RunEngine(
       definition, plan: transform, ledger: ledger, run: run, state: state, http: http, sharedPart: part, progress: progress, event: event)
     self.engine.withLock { $0 = engine }
@@ -153,7 +160,7 @@ public final class Runner: Sendable {
 
   private func schema(_ worked: [Planner.Decision], _ continuing: RunRecord?, _ http: HTTPClient) async throws -> Schema {
     if let fields = definition.fields { return fields }
-    if let text = continuing?.schema, let schema = try? JSONDecoder().decode(Schema.self, from: Data(text.utf8)) { return schema }
+    if let schema = Schema.recorded(continuing?.schema) { return schema }
     guard let first = worked.first else { return Schema([]) }
     let schema = try await Sampler(definition: definition, http: http).inferredSchema(first.item)
     event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
@@ -174,10 +181,6 @@ public final class Runner: Sendable {
           knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil))
     }
     return planned
-  }
-
-  private func openShared(_ target: String, keeping prefix: FilePrefix) async throws -> PartFile {
-    try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), keeping: prefix) }
   }
 
   // MARK: The end
@@ -215,7 +218,7 @@ public final class Runner: Sendable {
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
-    for path in try await ledger.staleOutputs(pipeline: definition.name) { unlink(definition.absolute(path)) }
+    try await Recovery(ledger: ledger, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
     return result(

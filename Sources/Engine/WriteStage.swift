@@ -75,9 +75,7 @@ extension RunEngine {
 
   private func open(_ task: ItemTask) async throws -> PartFile {
     if let sharedPart { return sharedPart }
-    let target = task.planned.target
-    let kept = task.start.part
-    return try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), keeping: kept) }
+    return try await PartFile.open(task.planned.target, keeping: task.start.part)
   }
 
   /// Where an attempt is.
@@ -141,7 +139,7 @@ extension RunEngine {
     guard part.length == 0 else { return }
     let header = try encoding.header(plan.output)
     guard header.count > 0 else { return }
-    try await BlockingThreads.files.run { try part.append(header.bytes, header.count, checksum: Checksum(header.bytes, header.count)) }
+    try await BlockingThreads.files.run { try part.append(header) }
   }
 
   private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
@@ -200,7 +198,7 @@ extension RunEngine {
     position.point.bytes.decompressed = position.point.offset
     var advance = Ledger.Advance(position.point)
     advance.letters = position.letters
-    advance.header = task.beginning.flatMap(ReplayHeader.text)
+    if !position.letters.isEmpty { advance.header = task.beginning.flatMap(ReplayHeader.text) }
     position.saved = position.point
     position.savedAt = .now
     position.letters = []
@@ -228,7 +226,7 @@ extension RunEngine {
       try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
       notePlaced(placement.part)
     }
-    try? spool(planned)?.remove()
+    removeSpool(planned)
     let counts = position.point.counts
     progress.update { $0.itemsDone += 1 }
     event(.itemDone(item: planned.item.key, counts: counts))
@@ -241,7 +239,7 @@ extension RunEngine {
     case .stopped: return
     case .unchanged:
       try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
-      try? spool(planned)?.remove()
+      removeSpool(planned)
       try await discard(part, planned)
       progress.update { $0.itemsSkipped += 1 }
     default:

@@ -209,8 +209,8 @@ public final class Spool: HTTPReceiver {
     }
   }
 
-  /// Takes the spool off the disk.
-  public func remove() {
+  /// Takes a spool off the disk.
+  public static func remove(_ path: String) {
     for suffix in [".json", ".json.new", ".a", ".b"] { unlink(path + suffix) }
   }
 

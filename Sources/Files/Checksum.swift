@@ -6,7 +6,7 @@ import Foundation
 #endif
 
 /// CRC-32 as gzip has it (RFC 1952 §8): tells whether a part is still what was written.
-public struct Checksum: Sendable, Hashable, Codable {
+public struct Checksum: Sendable, Hashable {
   public private(set) var value: UInt32
 
   /// Of nothing.

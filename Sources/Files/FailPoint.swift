@@ -44,15 +44,6 @@ public enum FailPoint: String, Sendable, CaseIterable {
 
   public enum Moment: String, Sendable { case before, after }
 
-  /// Whether these points do anything in this build.
-  public static var areCompiledIn: Bool {
-    #if FAILPOINTS
-      true
-    #else
-      false
-    #endif
-  }
-
   /// A step that is no system call of ours passes here.
   ///
   /// - Throws: ``SystemFailure`` or ``InjectedFailure``, where a test asks for it.
@@ -70,12 +61,4 @@ public enum FailPoint: String, Sendable, CaseIterable {
     #endif
     return false
   }
-}
-
-/// What the system answered to a call.
-public struct SystemFailure: Error, Sendable, Hashable {
-  /// As in errno(3).
-  public let code: Int32
-
-  public init(code: Int32) { self.code = code }
 }

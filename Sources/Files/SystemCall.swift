@@ -1,5 +1,24 @@
 import Foundation
 
+/// What the system answered to a call.
+public struct SystemFailure: Error, Sendable, Hashable {
+  /// As in errno(3).
+  public let code: Int32
+
+  public init(code: Int32) { self.code = code }
+
+  /// What to do about it, to be put behind what failed; nothing where there is nothing to say.
+  public var remedy: String {
+    switch code {
+    case ENOSPC, EDQUOT: "; make room, then resume"
+    case EACCES, EPERM, EROFS: "; make it writable, then resume"
+    case EMFILE, ENFILE: "; raise the limit of open files (ulimit -n), then resume"
+    case EIO: "; look at the disk, then resume"
+    default: ""
+    }
+  }
+}
+
 /// The system calls that what we promise rests on; every write, sync and rename of output, spool and folders is made here.
 /// Calls block: they are made on threads for that. Each is tried again after EINTR, and each is a ``FailPoint``.
 ///

@@ -109,11 +109,8 @@ extension LedgerError {
 
   private static func remedy(_ code: Int32) -> String {
     switch code {
-    case ENOSPC, EDQUOT: "; make room, then resume"
     case EACCES, EPERM, EROFS: "; make it writable, or give another --state"
-    case EMFILE, ENFILE: "; raise the limit of open files (ulimit -n), then resume"
-    case EIO: "; look at the disk, then resume"
-    default: ""
+    default: SystemFailure(code: code).remedy
     }
   }
 }

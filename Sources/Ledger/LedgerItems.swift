@@ -101,7 +101,7 @@ extension Ledger {
   public struct Advance: Sendable {
     public var checkpoint: Checkpoint
     public var letters: [DeadLetter] = []
-    /// What its columns are, where dead letters of it may be replayed: JSON of the caller's making.
+    /// What its columns are, where there are dead letters of it that may be replayed: JSON of the caller's making.
     public var header: String?
 
     public init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
@@ -121,7 +121,7 @@ extension Ledger {
       point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.part.length,
       point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0) },
     ])
-    if !advance.letters.isEmpty, let header = advance.header {
+    if let header = advance.header {
       try db.execute(sql: "UPDATE items SET header = ? WHERE id = ?", arguments: [header, id.value])
     }
   }

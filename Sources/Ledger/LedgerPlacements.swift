@@ -49,8 +49,7 @@ extension Ledger {
         Placement(
           part: row["part"], target: row["target"], pipeline: row["pipeline"], run: (row["run"] as Int64?).map(RunID.init),
           item: (row["item"] as Int64?).map(ItemID.init),
-          prefix: FilePrefix(
-            length: row["length"], checksum: (row["checksum"] as Int?).map { Checksum(value: UInt32(truncatingIfNeeded: $0)) }))
+          prefix: FilePrefix(row, prefix: ""))
       }
     }
   }

@@ -41,6 +41,13 @@ extension ByteCounts {
   }
 }
 
+extension FilePrefix {
+  init(_ row: Row, prefix: String) {
+    let checksum: Int? = row[prefix + "checksum"]
+    self.init(length: row[prefix + "length"], checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
+  }
+}
+
 extension ItemRecord {
   init(_ row: Row) {
     id = ItemID(row["id"])
@@ -60,8 +67,7 @@ extension ItemRecord {
       point.lines = row["lines"]
       point.counts = RecordCounts(row, prefix: "c_")
       point.bytes = ByteCounts(row, prefix: "c_")
-      point.part = FilePrefix(
-        length: row["part_length"], checksum: (row["part_checksum"] as Int?).map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
+      point.part = FilePrefix(row, prefix: "part_")
       checkpoint = point
     }
   }

@@ -18,12 +18,8 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
   public var description: String {
     let remedy =
       switch code {
-      case ENOSPC, EDQUOT: "; make room, then resume"
-      case EACCES, EPERM, EROFS: "; make it writable, then resume"
       case ENOTDIR: "; a part of the path is a file"
-      case EMFILE, ENFILE: "; raise the limit of open files (ulimit -n), then resume"
-      case EIO: "; look at the disk, then resume"
-      default: ""
+      default: SystemFailure(code: code).remedy
       }
     return "can't \(action) \(path): \(String(cString: strerror(code)))\(remedy)"
   }
@@ -89,6 +85,10 @@ public final class PartFile: @unchecked Sendable {
   public func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
     try WriteError.wrap("write", path) { try SystemCall.write(descriptor, start, count, at: written.length, .partWrite) }
     written = written.followed(by: checksum, count: count)
+  }
+
+  public func append(_ buffer: ByteBuffer) throws {
+    try append(buffer.bytes, buffer.count, checksum: Checksum(buffer.bytes, buffer.count))
   }
 
   /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.

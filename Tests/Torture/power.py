@@ -9,7 +9,6 @@ resumed and compared. Each sync is also left out in turn, and then some moment m
 is not needed, or not tested. After A. Pillai et al., All File Systems Are Not Created Equal, OSDI 2014.
 """
 import argparse
-import gzip
 import http.server
 import json
 import os
@@ -22,6 +21,7 @@ import tempfile
 import threading
 
 import torture
+from torture import ranges
 
 VARIANTS = ["strict", "names", "bytes", "zeros", "mixed"]
 OUTPUT_SYNCS = ["part.sync", "part.final_sync", "part.name_sync", "target.name_sync", "folder.sync", "ledger.sync"]
@@ -124,10 +124,8 @@ class Scene:
             capture_output=True, text=True, timeout=120)
 
     def outcome(self):
-        case = torture.Case.__new__(torture.Case)
-        case.folder, case.binary = self.folder, self.binary
         shutil.copy(self.home + "/p.yaml", self.folder + "/p.yaml")
-        return case.outcome()
+        return torture.outcome(self.binary, self.folder)
 
     def record(self):
         os.makedirs(self.folder)
@@ -209,23 +207,9 @@ class Dripping(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        start = int(self.headers["Range"].split("=")[1].split("-")[0]) if self.headers.get("Range") else 0
-        self.ranges.append(start)
-        part = self.body[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", '"one"')
-        self.send_header("Content-Length", str(len(part)))
-        if start:
-            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(self.body) - 1, len(self.body)))
-        self.end_headers()
+        self.ranges.append(int(self.headers["Range"].split("=")[1].split("-")[0]) if self.headers.get("Range") else 0)
         try:
-            if self.is_broken:
-                self.wfile.write(part[:len(self.body) * 3 // 5])
-                self.wfile.flush()
-                self.close_connection = True
-                self.connection.shutdown(2)
-            else:
-                self.wfile.write(part)
+            ranges.answer(self, self.body, '"one"', (lambda length: len(self.body) * 3 // 5) if self.is_broken else None)
         except OSError:
             pass
 

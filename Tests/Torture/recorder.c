@@ -89,23 +89,17 @@ static int open_any(const char *name, int flags, mode_t mode, int (*real)(const 
   return fd;
 }
 
-int open(const char *name, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;
-  va_end(list);
-  REAL(open);
-  return open_any(name, flags, mode, real);
-}
-
-int open64(const char *name, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;
-  va_end(list);
-  REAL(open64);
-  return open_any(name, flags, mode, real);
-}
+#define OPEN(call) \
+  int call(const char *name, int flags, ...) { \
+    va_list list; \
+    va_start(list, flags); \
+    mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0; \
+    va_end(list); \
+    REAL(call); \
+    return open_any(name, flags, mode, real); \
+  }
+OPEN(open)
+OPEN(open64)
 
 static ssize_t write_any(int fd, const void *data, size_t count, int64_t at, ssize_t (*real)(int, const void *, size_t, off64_t)) {
   char path[PATH_MAX];

@@ -26,6 +26,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../SluiceTests/Servers"))
+import ranges  # noqa: E402
+
 ERRNOS = ["ENOSPC", "EIO", "EDQUOT", "EMFILE", "EACCES"]
 # What the process could not go on without is not in a case's power to fail.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE_")}
@@ -48,32 +51,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         with open(os.path.join(self.folder, os.path.basename(self.path)), "rb") as file:
             body = file.read()
         etag = '"%s"' % hashlib.md5(body).hexdigest()
-        start = 0
-        if self.headers.get("Range") and self.headers.get("If-Range", etag) == etag:
-            start = int(self.headers["Range"].split("=")[1].split("-")[0])
-        if start >= len(body):
-            self.send_response(416)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        part = body[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", etag)
-        self.send_header("Content-Length", str(len(part)))
-        if start:
-            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(body) - 1, len(body)))
-        self.end_headers()
-        if self.command == "HEAD":
-            return
-        Server.answers += 1
+        breaks = False
+        if self.command == "GET":
+            Server.answers += 1
+            breaks = Server.answers % 3 == 0 and len(body) > 1000
         try:
-            if Server.answers % 3 == 0 and len(part) > 1000:
-                self.wfile.write(part[:len(part) // 2])
-                self.wfile.flush()
-                self.close_connection = True
-                self.connection.shutdown(2)
-            else:
-                self.wfile.write(part)
+            ranges.answer(self, body, etag, (lambda length: length // 2) if breaks else None)
         except OSError:
             pass
 
@@ -165,26 +148,29 @@ class Case:
         return "not done after four resumes: %s" % status
 
     def outcome(self):
-        """Outputs, dead letters and counts."""
-        files = {}
-        for path in sorted(glob.glob(self.folder + "/out/**", recursive=True) + glob.glob(self.folder + "/out/.*")):
-            if os.path.isfile(path):
-                with open(path, "rb") as file:
-                    data = file.read()
-                files[os.path.relpath(path, self.folder)] = gzip.decompress(data) if path.endswith(".gz") else data
-        letters = subprocess.run([self.binary, "dead-letters", "export", "p.yaml"], cwd=self.folder, env=ENVIRONMENT, capture_output=True)
-        found = collections.Counter()
-        for line in letters.stdout.splitlines():
-            letter = json.loads(line)
-            found[tuple(str(letter[key]) for key in ("item", "record", "line", "offset", "code", "field", "raw"))] += 1
-        status = subprocess.run(
-            [self.binary, "status", "p.yaml", "--output", "json"], cwd=self.folder, env=ENVIRONMENT, capture_output=True)
-        report = json.loads(status.stdout)
-        items = {item["item"]: item["records"] for item in report["items"]}
-        return files, found, report["records"], items
+        return outcome(self.binary, self.folder)
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def outcome(binary, folder):
+    """Outputs, dead letters and counts of the pipeline in a folder."""
+    def ask(*arguments):
+        return subprocess.run([binary, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True).stdout
+
+    files = {}
+    for path in sorted(glob.glob(folder + "/out/**", recursive=True) + glob.glob(folder + "/out/.*")):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                data = file.read()
+            files[os.path.relpath(path, folder)] = gzip.decompress(data) if path.endswith(".gz") else data
+    found = collections.Counter()
+    for line in ask("dead-letters", "export", "p.yaml").splitlines():
+        letter = json.loads(line)
+        found[tuple(str(letter[key]) for key in ("item", "record", "line", "offset", "code", "field", "raw"))] += 1
+    report = json.loads(ask("status", "p.yaml", "--output", "json"))
+    return files, found, report["records"], {item["item"]: item["records"] for item in report["items"]}
 
 
 def difference(want, got):

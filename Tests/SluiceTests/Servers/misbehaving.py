@@ -10,6 +10,8 @@ import json
 import os
 import sys
 
+import ranges
+
 folder = sys.argv[1]
 seen = collections.Counter()
 
@@ -21,10 +23,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self):
-        self.answer(False)
+        self.answer()
 
     def do_GET(self):
-        self.answer(True)
+        self.answer()
 
     def end(self, status, headers, body=b""):
         self.send_response(status)
@@ -34,7 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def answer(self, has_body):
+    def answer(self):
         path = self.path.split("?")[0]
         seen[path] += 1
         count = seen[path]
@@ -57,25 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = f.read()
         etag = '"%d-%d"' % (len(body), count if kind == "changing" else 0)
         breaks = (kind == "flaky" and count == 2) or (kind == "changing" and count == 1)
-        start = 0
-        if self.headers.get("Range") and self.headers.get("If-Range", etag) == etag:
-            start = int(self.headers["Range"].split("=")[1].split("-")[0])
-        part = body[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", etag)
-        self.send_header("Content-Length", str(len(part)))
-        if start:
-            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(body) - 1, len(body)))
-        self.end_headers()
-        if not has_body:
-            return
-        if breaks:
-            self.wfile.write(part[: len(part) // 2])
-            self.wfile.flush()
-            self.close_connection = True
-            self.connection.shutdown(2)
-            return
-        self.wfile.write(part)
+        ranges.answer(self, body, etag, (lambda length: length // 2) if breaks else None)
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
