@@ -27,6 +27,7 @@ let package = Package(
   targets: [
     .target(name: "CByteScan"),
     .target(name: "CFloatText"),
+    .target(name: "CProcess"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -34,25 +35,29 @@ let package = Package(
 
     module("Records", ["CByteScan", "CFloatText"]),
     module("Supervision"),
+    module("Processes", ["CProcess", "Records"]),
     module("Files", ["CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")]),
     module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Records", "CByteScan"]),
-    module("Transform", ["Records", "CRegex", "CFloatText"]),
+    module("Transform", ["Processes", "Records", "CRegex", "CFloatText"]),
     module("Write", ["Files", "Records", "CByteScan", "CZlib"]),
     module(
       "Definition",
-      ["Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", .product(name: "Yams", package: "Yams")]),
+      [
+        "Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Processes",
+        .product(name: "Yams", package: "Yams"),
+      ]),
     module(
       "Engine",
       [
         "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
-        "Files",
+        "Files", "Processes", "CProcess",
       ]),
     .executableTarget(
       name: "sluice",
-      dependencies: ["Engine", "Definition", "Ledger", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Engine", "Definition", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
 
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),

@@ -17,7 +17,16 @@ enum Declarations {
   ])
 
   static let stage: [Key] = [
-    Key("workers", .integer(atLeast: 1), "How many workers serve the stage."),
+    Key(
+      "workers",
+      .either(
+        [
+          .integer(atLeast: 1),
+          .object([
+            Key("min", .integer(atLeast: 1), "The least (default 1)."),
+            Key("max", .integer(atLeast: 1), "The most: it grows while its input is full and its output is not.", required: true),
+          ]),
+        ], "a whole number from 1 up, or a map with max"), "How many workers serve the stage."),
     Key("buffer", .integer(atLeast: 1), "How many messages may wait before the stage."),
     Key("retry", retry, "How often a unit of work is tried, and the waits between."),
     Key("supervise", supervise, "How this stage's workers that fail are restarted."),
@@ -30,10 +39,16 @@ enum Declarations {
 
   static let supervise: Shape = Shape.object([
     Key("restart", .choice(RestartPolicy.Restart.allCases.map(\.rawValue)), "When a worker is restarted (default on_failure)."),
+    Key(
+      "strategy", .choice(RestartPolicy.Strategy.allCases.map(\.rawValue)),
+      "Who is restarted with one that failed: it alone, those after it too, or all (default one_for_one)."),
     Key("max_restarts", .integer(atLeast: 0), "Restarts within the period, past which the stage gives up (default 10)."),
     Key("within", .duration, "The period (default 60s)."),
     Key("backoff", .durationRange, "The first and the longest wait before a restart (default 100ms..30s)."),
     Key("watchdog", .duration, "Without progress for so long, a unit is taken from its worker (default 60s)."),
+    Key(
+      "poison_after", .integer(atLeast: 1),
+      "What was in work when the engine's process died so often is tried once more, alone, and then a dead letter (default 2)."),
   ])
 
   static let source: Shape = Shape.object([
@@ -74,7 +89,9 @@ enum Declarations {
 
   static let parse: [Key] =
     [
-      Key("format", .choice(ParseFormat.allCases.map(\.rawValue)), "csv, tsv or jsonl (default: by the items' names)."),
+      Key(
+        "format", .choice(ParseFormat.allCases.map(\.rawValue)), "csv, tsv, jsonl, or exec for a program (default: by the items' names)."),
+      Key("exec", .object(program), "With format exec: the program that reads a line as a record."),
       Key(
         "header", .either([.boolean, .integer(atLeast: 0)], "true, false, or the number of header lines"),
         "Whether columns are named by a header (default true)."),
@@ -110,7 +127,31 @@ enum Declarations {
       Key("drop", .list(.text), "Takes these fields away."),
       Key("cast", .map(.fieldType), "Gives fields another type."),
       Key("expect", .map(.expression), "A record for which one is false is a dead letter."),
+      Key(
+        "exec",
+        .object(
+          program + [
+            Key("fields", .map(.fieldType), "The fields of what it answers, and their types (default: those that it is sent).")
+          ]), "Sends records through a program, as JSON Lines."),
     ]))
+
+  /// A program of the user's.
+  static let program: [Key] = [
+    Key("command", .list(.text), "The program and its arguments; it runs in the definition's folder, without a shell."),
+    Key("shell", .text, "Instead: a command for sh."),
+    Key(
+      "timeout",
+      .object([
+        Key("soft", .duration, "After so long with a batch it is told to end."),
+        Key("hard", .duration, "After so long it is killed."),
+      ]), "Time limits of a batch (default: none but the watchdog)."),
+    Key(
+      "recycle",
+      .object([
+        Key("units", .integer(atLeast: 1), "After so many batches."), Key("memory", .byteCount, "When it holds more than so much."),
+      ]), "When it is replaced by a new one."),
+    Key("memory", .byteCount, "What it may allocate."),
+  ]
 
   static let transform: Shape = Shape.either(
     [steps, .object([Key("steps", steps, "The steps.", required: true)] + stage)], "a list of steps, or a map with steps")
@@ -135,11 +176,15 @@ enum Declarations {
     Key(
       "on_exceed", .choice(OnExceed.allCases.map(\.rawValue)), "finish: write all that is good first (default). stop: at once, resumable."),
     Key("memory", .byteCount, "What the channels may hold together (default 256MB)."),
+    Key(
+      "process_memory", .byteCount,
+      "What the engine's process may allocate; one that wants more is started anew (default half of the machine's, at least 2GB)."),
+    Key("failed_items", .integer(atLeast: 0), "More failed items than this and the run stops, resumable (default: no limit)."),
   ]
 }
 
 /// The formats that `parse.format` names. To add one: a case here, and its format in ``PipelineDefinition/ParseSection``.
-public enum ParseFormat: String, Sendable, CaseIterable, Codable { case csv, tsv, jsonl }
+public enum ParseFormat: String, Sendable, CaseIterable, Codable { case csv, tsv, jsonl, exec }
 /// The formats that `write.format` names.
 public enum WriteFormat: String, Sendable, CaseIterable, Codable { case jsonl, csv }
 public enum OnBadRecord: String, Sendable, CaseIterable, Codable {

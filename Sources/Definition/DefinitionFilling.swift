@@ -2,6 +2,7 @@ import Decompress
 import Fetch
 import Foundation
 import Parse
+import Processes
 import Records
 import Supervision
 import Transform
@@ -10,7 +11,8 @@ import Transform
 extension PipelineDefinition {
   mutating func fill(_ value: Value, _ reader: inout DefinitionReader) {
     name = value["pipeline"]?.text ?? ""
-    let shared = value["supervise"].map { policy($0, RestartPolicy()) } ?? RestartPolicy()
+    policy = value["supervise"].map { policy($0, RestartPolicy()) } ?? RestartPolicy()
+    if let crashes = value["supervise"]?["poison_after"]?.text.flatMap({ Int($0) }) { poisonAfter = crashes }
     let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
     for stageName in StageName.allCases {
       let section = value[stageName.rawValue]
@@ -19,17 +21,19 @@ extension PipelineDefinition {
         case .fetch, .decompress, .write: 4
         case .parse, .transform: cores
         }
-      stages[stageName] = stage(section, workers: usual, shared)
+      stages[stageName] = stage(section, workers: usual, policy)
     }
     if let fetch = value["fetch"] { fillFetch(fetch, &reader) }
     if let decompress = value["decompress"] { fillDecompress(decompress) }
     if let parse = value["parse"] { fillParse(parse, &reader) }
-    if let transform = value["transform"] { fillTransform(transform["steps"] ?? transform) }
+    if let transform = value["transform"] { fillTransform(transform["steps"] ?? transform, &reader) }
     if let write = value["write"] { fillWrite(write, &reader) }
     if let limits = value["limits"] {
       if let share = limits["dead_letters"]?.text.flatMap(Scalars.share) { deadLetterLimit = share }
       if let exceed = limits["on_exceed"]?.text.flatMap(OnExceed.init) { onExceed = exceed }
       if let bytes = limits["memory"]?.text.flatMap(Scalars.byteCount) { memory = bytes }
+      if let bytes = limits["process_memory"]?.text.flatMap(Scalars.byteCount) { processMemory = bytes }
+      if let count = limits["failed_items"]?.text.flatMap({ Int($0) }) { failedItemLimit = count }
     }
     for section in ["decompress", "parse", "transform", "write"] {
       fingerprintText += "\(section): \(value[section].map(Self.plain) ?? "")\n"
@@ -55,13 +59,20 @@ extension PipelineDefinition {
     if let (first, longest) = value["backoff"]?.text.flatMap(Scalars.durationRange) {
       policy.backoff = Backoff(first: first, longest: longest)
     }
-    if let watchdog = value["watchdog"]?.text.flatMap(Scalars.duration) { policy.watchdog = watchdog }
+    if let strategy = value["strategy"]?.text.flatMap(RestartPolicy.Strategy.init) { policy.strategy = strategy }
+    if let watchdog = value["watchdog"]?.text.flatMap(Scalars.duration) {
+      policy.watchdog = watchdog
+      policy.grace = min(policy.grace, watchdog)
+    }
     return policy
   }
 
   private func stage(_ section: Value?, workers: Int, _ shared: RestartPolicy) -> Stage {
-    var stage = Stage(workers: workers, buffer: 8, attempts: 5, policy: shared)
-    if let count = section?["workers"]?.text.flatMap({ Int($0) }) { stage.workers = count }
+    var stage = Stage(workers: PoolSize(min: workers, max: workers), buffer: 8, attempts: 5, policy: shared)
+    if let count = section?["workers"]?.text.flatMap({ Int($0) }) { stage.workers = PoolSize(min: count, max: count) }
+    if let bounds = section?["workers"], let most = bounds["max"]?.text.flatMap({ Int($0) }) {
+      stage.workers = PoolSize(min: bounds["min"]?.text.flatMap { Int($0) } ?? 1, max: most)
+    }
     if let count = section?["buffer"]?.text.flatMap({ Int($0) }) { stage.buffer = count }
     if let count = section?["retry"]?["attempts"]?.text.flatMap({ Int($0) }) { stage.attempts = count }
     if let own = section?["supervise"] { stage.policy = policy(own, shared) }
@@ -118,23 +129,38 @@ extension PipelineDefinition {
     if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
     if let text = value["encoding"]?.text.flatMap(TextEncoding.init) { encoding = text }
     if let list = value["fields"] {
-      fields = Schema(
-        list.entries.compactMap { entry in
-          entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
-        })
+      fields = schema(list)
       if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }
+    }
+    if parseFormat == .exec {
+      fillParser(value, &reader)
+    } else if let entry = value.entries.first(where: { $0.key == "exec" }) {
+      reader.report(entry.at.diagnostic("exec is for format exec"))
     }
     fillDialect(value, &reader)
   }
 
+  /// A program that parses is the first step: what it is sent has no fields.
+  private mutating func fillParser(_ value: Value, _ reader: inout DefinitionReader) {
+    guard let exec = value["exec"], let fields else {
+      reader.report((value["format"] ?? value).position.diagnostic("format exec needs exec, the program, and fields, what it answers with"))
+      return
+    }
+    var options = program(exec, at: exec.position, &reader)
+    options.takesText = true
+    steps.append(.program(options, fields: fields))
+    stepPositions.append([])
+    self.fields = Schema([])
+  }
+
   private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
-    if parseFormat == .jsonl {
+    if parseFormat == .jsonl || parseFormat == .exec {
       for key in [
         "header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "trim", "ragged",
         "record_delimiter",
       ] {
         if let entry = value.entries.first(where: { $0.key == key }) {
-          reader.report(entry.at.diagnostic("\(key) is for csv and tsv, and the format is jsonl"))
+          reader.report(entry.at.diagnostic("\(key) is for csv and tsv, and the format is \(parseFormat == .exec ? "exec" : "jsonl")"))
         }
       }
     }
@@ -170,7 +196,7 @@ extension PipelineDefinition {
     return text.utf8.first
   }
 
-  private mutating func fillTransform(_ value: Value) {
+  private mutating func fillTransform(_ value: Value, _ reader: inout DefinitionReader) {
     for step in value.elements {
       guard let entry = step.entries.first else { continue }
       let pairs = entry.value.entries
@@ -183,6 +209,8 @@ extension PipelineDefinition {
       case "derive": steps.append(.derive(texts))
       case "rename": steps.append(.rename(texts.map { (from: $0.name, to: $0.expression) }))
       case "expect": steps.append(.expect(texts))
+      case "exec":
+        steps.append(.program(program(entry.value, at: entry.at, &reader), fields: entry.value["fields"].map(schema)))
       case "cast":
         steps.append(.cast(texts.compactMap { pair in FieldType.parse(pair.expression).map { (name: pair.name, type: $0.type) } }))
       case "select", "drop":
@@ -193,6 +221,28 @@ extension PipelineDefinition {
       }
       stepPositions.append(places)
     }
+  }
+
+  private func program(_ value: Value, at place: Position, _ reader: inout DefinitionReader) -> ProgramOptions {
+    var options = ProgramOptions()
+    let command = value["command"]?.elements.compactMap(\.text) ?? []
+    if let shell = value["shell"]?.text { options.command = ["/bin/sh", "-c", shell] } else { options.command = command }
+    if (value["command"] == nil) == (value["shell"] == nil) || options.command.first?.isEmpty != false {
+      reader.report(place.diagnostic("a program is a command, which is a list of the program and its arguments, or a shell command"))
+    }
+    options.softLimit = value["timeout"]?["soft"]?.text.flatMap(Scalars.duration)
+    options.hardLimit = value["timeout"]?["hard"]?.text.flatMap(Scalars.duration)
+    options.recycleUnits = value["recycle"]?["units"]?.text.flatMap { Int($0) }
+    options.recycleMemory = value["recycle"]?["memory"]?.text.flatMap(Scalars.byteCount)
+    options.memory = value["memory"]?.text.flatMap(Scalars.byteCount)
+    return options
+  }
+
+  private func schema(_ list: Value) -> Schema {
+    Schema(
+      list.entries.compactMap { entry in
+        entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
+      })
   }
 
   private mutating func fillWrite(_ value: Value, _ reader: inout DefinitionReader) {

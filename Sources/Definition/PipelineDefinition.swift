@@ -10,7 +10,7 @@ import Write
 /// A pipeline, loaded and checked.
 public struct PipelineDefinition: Sendable {
   public struct Stage: Sendable {
-    public var workers: Int
+    public var workers: PoolSize
     public var buffer: Int
     public var attempts: Int
     public var policy: RestartPolicy
@@ -58,6 +58,12 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var onExceed = OnExceed.finish
   public internal(set) var memory = 256_000_000
   public internal(set) var stages: [StageName: Stage] = [:]
+  /// How the stages themselves, and the engine's process, are supervised.
+  public internal(set) var policy = RestartPolicy()
+  public internal(set) var poisonAfter = 2
+  /// What the engine's process may allocate, in bytes.
+  public internal(set) var processMemory = max(2_000_000_000, Int(clamping: ProcessInfo.processInfo.physicalMemory / 2))
+  public internal(set) var failedItemLimit = Int.max
 
   /// Where each step's entries stand, for errors that only show once the schema is known.
   var stepPositions: [[(name: Position, value: Position)]] = []
@@ -70,7 +76,7 @@ public struct PipelineDefinition: Sendable {
   public var fingerprint: String { Digest.of(fingerprintText) }
 
   public func stage(_ name: StageName) -> Stage {
-    stages[name] ?? Stage(workers: 1, buffer: 8, attempts: 5, policy: RestartPolicy())
+    stages[name] ?? Stage(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
   }
 
   /// The file as one would type it here.
@@ -132,8 +138,8 @@ public struct PipelineDefinition: Sendable {
   }
 
   /// The transform checked against a schema, and what is wrong in it, placed in the file.
-  func compile(_ schema: Schema) -> (plan: TransformPlan, diagnostics: [Diagnostic]) {
-    let (plan, errors) = TransformPlan.compile(steps, input: schema)
+  func compile(_ schema: Schema) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
+    let (chain, errors) = TransformChain.compile(steps, input: schema)
     let diagnostics = errors.map { error -> Diagnostic in
       let places = stepPositions[error.step][error.entry]
       var place = error.isName ? places.name : places.value
@@ -143,16 +149,16 @@ public struct PipelineDefinition: Sendable {
       }
       return place.diagnostic(error.error.message)
     }
-    return (plan, diagnostics)
+    return (chain, diagnostics)
   }
 
   /// The transform for records of this schema.
   ///
   /// - Throws: ``DefinitionErrors``.
-  public func transformPlan(for schema: Schema) throws(DefinitionErrors) -> TransformPlan {
-    let (plan, diagnostics) = compile(schema)
+  public func transformChain(for schema: Schema) throws(DefinitionErrors) -> TransformChain {
+    let (chain, diagnostics) = compile(schema)
     guard diagnostics.isEmpty else { throw DefinitionErrors(file: file, text: text, diagnostics: diagnostics) }
-    return plan
+    return chain
   }
 
   /// The format of items' records; `name` is an item's, for where none is given.
@@ -161,6 +167,7 @@ public struct PipelineDefinition: Sendable {
     let format = parseFormat ?? (bare.contains(".jsonl") || bare.contains(".ndjson") ? .jsonl : bare.contains(".tsv") ? .tsv : .csv)
     switch format {
     case .jsonl: return JSONLines()
+    case .exec: return Lines()
     case .csv: return CSV(dialect, recordLimit: recordLimit)
     case .tsv:
       var tabs = dialect

@@ -108,16 +108,18 @@ public struct DryRun: Sendable {
       schema = Inference.schema(of: format.sample(sample.chunk, sample.beginning))
       report.inferredFields = schema?.fields
     }
-    let plan = try definition.transformPlan(for: schema ?? Schema([]))
-    let layout = try Layout(schema: plan.input, beginning: sample.beginning, decoded: plan.decoded)
+    let chain = try definition.transformChain(for: schema ?? Schema([]))
+    let layout = try Layout(schema: chain.input, beginning: sample.beginning, decoded: chain.decoded)
     let chunk = try firstRecords(sample.chunk, layout, format)
     let parsed = format.parse(chunk, layout)
-    let batch = plan.apply(parsed)
+    let programs = Programs(chain, Programs.Setting(definition))
+    let batch = try await programs.apply(chain, to: parsed)
+    await programs.finish()
     report.sampledItem = item.key
     report.recordsRead = batch.recordCount
     report.recordsFiltered = batch.filtered
     report.columns = batch.columns.map { column($0, batch) }
-    report.records = outputRecords(batch, plan.output)
+    report.records = outputRecords(batch, chain.output)
     report.rejected = batch.faults.sorted { $0.record < $1.record }.map { fault in
       let start = Int(batch.places.starts[fault.record])
       let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))

@@ -10,28 +10,37 @@ extension RunEngine {
   /// Records as the sink's bytes. Done here, where any worker takes any batch, so that write only puts them in order.
   func encode(_ batch: RecordBatch, _ unit: Chunk) throws -> EncodedChunk {
     let output = try encoding.bytes(of: batch, sourceBytes: unit.chunk.buffer.count)
-    var counts = RecordCounts()
-    counts.read = batch.recordCount
-    counts.written = batch.selectedCount
-    counts.filtered = batch.filtered
-    var letters: [DeadLetter] = []
-    switch definition.onBadRecord {
-    case .deadLetter: letters = batch.faults.sorted { $0.record < $1.record }.map { letter($0, batch, unit) }
-    case .skip: counts.filtered += batch.faults.count
-    case .fail:
-      if let fault = batch.faults.min(by: { $0.record < $1.record }) {
-        let letter = letter(fault, batch, unit)
-        throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
-      }
-    }
-    counts.deadLettered = letters.count
+    let (counts, letters) = try account(batch, unit.chunk, unit)
     return EncodedChunk(
       sequence: unit.chunk.sequence, output: output, checksum: Checksum(output.bytes, output.count), continuation: unit.continuation,
       end: unit.chunk.offset + unit.chunk.buffer.count, lines: batch.places.lineCount, counts: counts, letters: letters)
   }
 
+  /// What became of a batch's records. `chunk` is what the batch was read from: the unit's, or a part of it.
+  func account(_ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) throws -> (counts: RecordCounts, letters: [DeadLetter]) {
+    var counts = RecordCounts()
+    counts.read = batch.recordCount
+    counts.written = batch.selectedCount
+    counts.filtered = batch.filtered
+    var letters: [DeadLetter] = []
+    // What killed an engine is a dead letter whatever becomes of other bad records.
+    let bad = definition.onBadRecord == .deadLetter ? batch.faults : batch.faults.filter { $0.code == .poison }
+    letters = bad.sorted { $0.record < $1.record }.map { letter($0, batch, chunk, unit) }
+    switch definition.onBadRecord {
+    case .deadLetter: break
+    case .skip: counts.filtered += batch.faults.count - letters.count
+    case .fail:
+      if let fault = batch.faults.filter({ $0.code != .poison }).min(by: { $0.record < $1.record }) {
+        let letter = letter(fault, batch, chunk, unit)
+        throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
+      }
+    }
+    counts.deadLettered = letters.count
+    return (counts, letters)
+  }
+
   /// A fault as a dead letter; record and line count from the chunk's start until write knows what stands before it.
-  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ unit: Chunk) -> DeadLetter {
+  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) -> DeadLetter {
     let places = batch.places
     let start = Int(places.starts[fault.record])
     func record(_ at: Int) -> [UInt8]? {
@@ -41,7 +50,7 @@ extension RunEngine {
     }
     var letter = DeadLetter(
       run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id, stage: fault.code.stage,
-      record: fault.record + 1, line: places.line(fault.record) + 1, offset: unit.chunk.offset + start, field: fault.field,
+      record: fault.record + 1, line: places.line(fault.record) + 1, offset: chunk.offset + start, field: fault.field,
       code: fault.code.rawValue, reason: fault.reason, raw: batch.raw.copy(start..<Int(places.ends[fault.record])))
     letter.previous = record(fault.record - 1)
     letter.next = record(fault.record + 1)
@@ -51,7 +60,12 @@ extension RunEngine {
 
 extension RecordFault.Code {
   /// The stage that finds it.
-  var stage: String { self == .evaluationFailed || self == .expectationFailed ? "transform" : "parse" }
+  var stage: String {
+    switch self {
+    case .evaluationFailed, .expectationFailed, .programFailed, .programRefused: "transform"
+    default: "parse"
+    }
+  }
 }
 
 /// Batches as the bytes that a definition's sink takes, compressed where it says so.

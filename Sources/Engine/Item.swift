@@ -150,7 +150,7 @@ final class ItemTask: Sendable {
   func claim(_ stage: PipelineDefinition.StageName) -> Bool {
     let (isFirst, isFailed) = state.withLock { ($0.claimed.insert(stage).inserted, $0.failure != nil) }
     if isFailed { return false }
-    if !isFirst { fail(.worker("its worker made no progress", stage: stage.rawValue)) }
+    if !isFirst { fail(.worker("its worker was restarted", stage: stage.rawValue)) }
     return isFirst
   }
 
@@ -183,6 +183,11 @@ final class ItemTask: Sendable {
   var version: String {
     get { state.withLock { $0.version } }
     set { state.withLock { $0.version = newValue } }
+  }
+  /// The version as a number: FNV-1a (Fowler, Noll and Vo).
+  var versionMark: Int64 {
+    let hash = version.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return Int64(bitPattern: hash)
   }
   /// What stands before the first record, once it is read.
   var beginning: Beginning? {

@@ -79,6 +79,9 @@ struct RecordCutter {
     return true
   }
 
+  /// What runs the work that damaged input might end the process by.
+  var inside: (() throws -> Void) throws -> Void = { try $0() }
+
   var decompressedBytes: Int { decompressor.decompressedBytes }
   var chunkCount: Int { sequence }
 
@@ -87,7 +90,7 @@ struct RecordCutter {
     var from = 0
     while true {
       let before = buffer.count
-      from += try inflate(piece, from)
+      try inside { from += try inflate(piece, from) }
       let isFull = buffer.count >= Self.chunkBytes
       if isFull { try await cut(isFinal: false, emit) }
       if from >= piece.count, buffer.count == before || !isFull { return }

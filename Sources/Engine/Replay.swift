@@ -78,14 +78,16 @@ private struct Replay {
     var shared: Output?
     for group in try await ledger.replayGroups(filter) {
       let item = Discovery(definition: definition).named([group.item])[0]
-      let plan = try definition.transformPlan(for: try schema(group))
+      let chain = try definition.transformChain(for: try schema(group))
+      let programs = Programs(chain, Programs.Setting(definition))
       var output: Output
       if let shared {
         output = shared
       } else {
         output = try await open(naming.target(definition.writesPerItem ? item : nil), definition.writesPerItem ? group.itemID : nil)
       }
-      try await replay(group, item, plan, &output, &outcome, &result)
+      try await replay(group, item, chain, programs, &output, &outcome, &result)
+      await programs.finish()
       if definition.writesPerItem {
         if let placement = try await close(output) { placements.append(placement) }
       } else {
@@ -114,25 +116,26 @@ private struct Replay {
   }
 
   private func replay(
-    _ group: Ledger.ReplayGroup, _ item: Item, _ plan: TransformPlan, _ output: inout Output, _ outcome: inout Ledger.ReplayOutcome,
+    _ group: Ledger.ReplayGroup, _ item: Item, _ chain: TransformChain, _ programs: Programs, _ output: inout Output,
+    _ outcome: inout Ledger.ReplayOutcome,
     _ result: inout ReplayResult
   ) async throws {
     let format = definition.recordFormat(itemName: item.name)
     let beginning = ReplayHeader.beginning(group.header)
     let layout: Layout
     do throws(ParseError) {
-      layout = try Layout(schema: plan.input, beginning: beginning, decoded: plan.decoded)
+      layout = try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded)
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }
-    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.encoder.header(plan.output)) }
+    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.encoder.header(chain.output)) }
     var last: DeadLetter?
     while true {
       let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)
       guard !letters.isEmpty else { return }
       last = letters.last
       for letter in letters {
-        let batch = read(letter, format, layout, plan)
+        let batch = try await programs.apply(chain, to: read(letter, format, layout))
         if let fault = batch.faults.first {
           outcome.failed.append((letter.id, fault.field, fault.code.rawValue, fault.reason))
           continue
@@ -146,11 +149,11 @@ private struct Replay {
   }
 
   /// Each record is read alone: what is broken in one can't reach another.
-  private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ layout: Layout, _ plan: TransformPlan) -> RecordBatch {
+  private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ layout: Layout) -> RecordBatch {
     let buffer = ByteBuffer(capacity: letter.raw.count + 1)
     buffer.append(letter.raw)
     buffer.append(layout.endsInReturn ? 0x0D : 0x0A)
-    return plan.apply(format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), layout))
+    return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), layout)
   }
 
   private func open(_ target: String, _ item: ItemID?) async throws -> Output {

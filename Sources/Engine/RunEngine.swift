@@ -33,12 +33,13 @@ final class RunEngine: Sendable {
     var fatal: RunFailure?
     var active: [ObjectIdentifier: ItemTask] = [:]
     var deadLetters = 0
+    var failedItems = 0
     var exceeded = false
     var placed: [String] = []
   }
 
   let definition: PipelineDefinition
-  let plan: TransformPlan
+  let chain: TransformChain
   let schema: Schema
   let ledger: Ledger
   let run: RunID
@@ -49,13 +50,19 @@ final class RunEngine: Sendable {
   /// The one part of a run that writes one file; nil where each item has its own.
   let sharedPart: PartFile?
   private let control = Mutex(Control())
-  private let http: HTTPClient
+  let tell: @Sendable (SupervisionEvent) -> Void
+  let http: HTTPClient
+  /// What the engine is at, for its parent and for whoever watches.
+  let marks: Marks
+  let suspicion: Suspicion
+  let solitude = Solitude()
+  let programs: Programs
 
   private let fetchItems: Channel<ItemTask>
   private let decompressItems: Channel<ItemTask>
   private let writeItems: Channel<ItemTask>
-  private let chunks: Channel<Chunk>
-  private let batches: Channel<Batch>
+  let chunks: Channel<Chunk>
+  let batches: Channel<Batch>
   private let fetchPool: WorkerPool<ItemTask>
   private let decompressPool: WorkerPool<ItemTask>
   private let parsePool: WorkerPool<Chunk>
@@ -63,12 +70,12 @@ final class RunEngine: Sendable {
   private let writePool: WorkerPool<ItemTask>
 
   init(
-    _ definition: PipelineDefinition, plan: TransformPlan, ledger: Ledger, run: RunID, state: StateFolder,
+    _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
     http: HTTPClient, sharedPart: PartFile?, progress: RunProgress, event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
-    self.plan = plan
-    schema = plan.input
+    self.chain = chain
+    schema = chain.input
     self.ledger = ledger
     self.run = run
     self.state = state
@@ -77,33 +84,49 @@ final class RunEngine: Sendable {
     self.progress = progress
     self.event = event
     encoding = BatchEncoding(definition)
+    marks = Marks(state, definition)
+    suspicion = Suspicion(marks.crashes, poisonAfter: definition.poisonAfter)
+    let crashes = suspicion.restarts
+    progress.update { $0.restarts += crashes }
+    programs = Programs(
+      chain,
+      Programs.Setting(definition) {
+        event(.programSaid(command: $0, line: $1))
+      } restarted: { command, why in
+        progress.update { $0.restarts += 1 }
+        event(.programRestarted(command: command, reason: why))
+      })
     fetchItems = Channel(messages: 1)
     decompressItems = Channel(messages: 1)
     writeItems = Channel(messages: 1)
     chunks = Channel(messages: definition.stage(.parse).buffer)
     batches = Channel(messages: definition.stage(.transform).buffer)
-    let tell: @Sendable (PoolEvent) -> Void = { poolEvent in
-      if case .restarted(let pool, let wait, _, let cause) = poolEvent {
-        progress.update { $0.restarts += 1 }
-        event(.restarted(stage: pool, reason: cause, wait: wait))
-      }
+    let tell: @Sendable (SupervisionEvent) -> Void = { [marks] supervision in
+      if case .restarted = supervision.kind { progress.update { $0.restarts += 1 } }
+      event(.supervision(supervision))
+      marks.note(supervision)
     }
-    func pool<Unit>(_ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: Int? = nil) -> WorkerPool<Unit> {
+    self.tell = tell
+    func pool<Unit>(
+      _ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: PoolSize? = nil,
+      hasRoom: @escaping @Sendable () -> Bool = { true }
+    ) -> WorkerPool<Unit> {
       let options = definition.stage(stage)
       return WorkerPool(
-        stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts, event: tell)
+        stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts,
+        hasRoom: hasRoom, event: tell)
     }
     fetchPool = pool(.fetch, fetchItems)
-    decompressPool = pool(.decompress, decompressItems)
-    parsePool = pool(.parse, chunks)
+    decompressPool = pool(.decompress, decompressItems) { [chunks] in !chunks.isFull }
+    parsePool = pool(.parse, chunks) { [batches] in !batches.isFull }
     transformPool = pool(.transform, batches)
     // One file is written by one worker, item after item.
-    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : 1)
+    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1))
   }
 
   /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
   private var chunksPerItem: Int {
-    let items = max(definition.stage(.fetch).workers, 1)
+    let items = definition.stage(.fetch).workers.max
     let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
     return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordCutter.chunkBytes)))
   }
@@ -133,6 +156,7 @@ final class RunEngine: Sendable {
       return Array(control.active.values)
     }
     for task in tasks { task.fail(.stopped) }
+    programs.interrupt()
     fetchItems.close()
     decompressItems.close()
     writeItems.close()
@@ -166,34 +190,91 @@ final class RunEngine: Sendable {
     stop()
   }
 
+  /// One more item failed: more than `limits.failed_items` stop the run.
+  func countFailedItem() {
+    let count = control.withLock { control in
+      control.failedItems += 1
+      return control.failedItems
+    }
+    if count > definition.failedItemLimit { stop() }
+  }
+
   // MARK: Flow
 
   /// Takes the items through all stages; returns when the last is written, or the run was stopped.
+  ///
+  /// A supervisor has the stages as its children, in the order of the flow, and restarts those that give up. Each is
+  /// finished by the one before: nobody looks whether it is over.
   func run(_ items: [PlannedItem]) async {
-    await withTaskGroup(of: Void.self) { outer in
-      outer.addTask { [self] in await guarded { try await dispatch(items) } }
-      outer.addTask { [self] in
+    let source = Countdown(3) { [self] in
+      // The source side has ended and write has what it waits for: the stages between end in order.
+      chunks.finish()
+    }
+    let supervisor = Supervisor("run", policy: definition.policy, event: tell)
+    let reporting = Task { [self] in await report() }
+    defer { reporting.cancel() }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [self] in await guarded { try await dispatch(items) } }
+      group.addTask { [self] in
         await guarded {
-          try await parsePool.run(parse) { [self] unit, error in giveUp(unit.task, error, "parse") }
+          try await supervisor.run([
+            .init("fetch") { [self] in
+              try await fetchPool.run(fetchService)
+              source.one()
+            },
+            .init("decompress") { [self] in
+              try await decompressPool.run(decompressService)
+              source.one()
+            },
+            .init("parse") { [self] in
+              try await parsePool.run(.init(work: parse) { [self] unit, error in giveUp(unit.task, error, "parse") })
+              batches.finish()
+            },
+            .init("transform") { [self] in
+              try await transformPool.run(.init(work: transform) { [self] batch, error in giveUp(batch.unit.task, error, "transform") })
+            },
+            .init("write") { [self] in
+              try await writePool.run(.init(work: write) { [self] _, error in abort(.from(error)) })
+              source.one()
+            },
+          ])
         }
-        batches.finish()
-      }
-      outer.addTask { [self] in
-        await guarded {
-          try await transformPool.run(transform) { [self] batch, error in giveUp(batch.unit.task, error, "transform") }
-        }
-      }
-      outer.addTask { [self] in
-        await withTaskGroup(of: Void.self) { inner in
-          inner.addTask { [self] in await guarded { try await fetchPool.run(fetch, exhausted: fetchExhausted) } }
-          inner.addTask { [self] in await guarded { try await decompressPool.run(decompress, exhausted: decompressExhausted) } }
-          inner.addTask { [self] in
-            await guarded { try await writePool.run(write) { [self] _, error in abort(.from(error)) } }
-          }
-        }
-        // The source side has ended and write has what it waits for: the stages between end in order.
+        // However it ended: nobody is to wait for who is gone.
         chunks.finish()
+        batches.finish()
+        await programs.finish()
       }
+    }
+  }
+
+  /// Calls a body when all of a number of things have happened.
+  private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    private let body: @Sendable () -> Void
+
+    init(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+      left = Mutex(count)
+      self.body = body
+    }
+
+    func one() {
+      let isLast = left.withLock { left in
+        left -= 1
+        return left == 0
+      }
+      if isLast { body() }
+    }
+  }
+
+  /// Puts the run's figures and the channels' fills on the board, now and then.
+  private func report() async {
+    while !Task.isCancelled {
+      let fills = [fetchItems.fill, decompressItems.fill, chunks.fill, batches.fill, writeItems.fill]
+      let workers = [
+        fetchPool.workerCount, decompressPool.workerCount, parsePool.workerCount, transformPool.workerCount, writePool.workerCount,
+      ]
+      marks.report(run, progress.snapshot, fills: fills, workers: workers)
+      try? await Task.sleep(for: .milliseconds(500))
     }
   }
 
@@ -222,196 +303,23 @@ final class RunEngine: Sendable {
     }
   }
 
-  private func giveUp(_ task: ItemTask, _ error: any Error, _ stage: String) {
+  func giveUp(_ task: ItemTask, _ error: any Error, _ stage: String) {
     task.fail(.worker("its worker failed every attempt; the last: \(error)", stage: stage))
   }
 
-  private var fetchExhausted: @Sendable (ItemTask, any Error) async -> Void {
-    { [self] task, error in giveUp(task, error, "fetch") }
+  private var fetchService: WorkerPool<ItemTask>.Service {
+    .init(work: fetch) { [self] task, error in giveUp(task, error, "fetch") }
   }
-  private var decompressExhausted: @Sendable (ItemTask, any Error) async -> Void {
-    { [self] task, error in giveUp(task, error, "decompress") }
+  private var decompressService: WorkerPool<ItemTask>.Service {
+    .init(work: decompress) { [self] task, error in giveUp(task, error, "decompress") }
   }
 
   /// Another attempt at an item whose place in the order is kept: served by workers beside the pools, while `body`
   /// writes what comes.
   func serveAgain(_ task: ItemTask, _ body: () async throws -> Void) async throws {
-    async let fetched: Void = fetchPool.serve(task, fetch, exhausted: fetchExhausted)
-    async let decompressed: Void = decompressPool.serve(task, decompress, exhausted: decompressExhausted)
+    async let fetched: Void = fetchPool.serve(task, fetchService)
+    async let decompressed: Void = decompressPool.serve(task, decompressService)
     try await body()
     _ = try await (fetched, decompressed)
-  }
-
-  // MARK: Stages
-
-  private var fetch: @Sendable (ItemTask, Heartbeat) async throws -> Void {
-    { [self] task, heartbeat in
-      guard task.claim(.fetch) else { return }
-      do {
-        let work = Task { try await fetchSource(task, heartbeat) }
-        task.onFailure { work.cancel() }
-        let outcome = try await withTaskCancellationHandler {
-          try await work.value
-        } onCancel: {
-          work.cancel()
-        }
-        switch outcome {
-        case .notModified: task.fail(.unchanged)
-        case .delivered(let version):
-          task.version = version
-          task.fetched.finish()
-        }
-      } catch is Closed {
-        // Somebody behind has failed the item.
-      } catch  where task.isFailed {
-        // The same, told while it waited.
-      } catch let error as FetchError {
-        task.fail(.fetch(error))
-      } catch let failure as ItemFailure {
-        task.fail(failure)
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        // What was delivered can't be delivered again: the item begins anew, with channels of its own.
-        task.fail(.worker("\(error)", stage: "fetch"))
-        throw error
-      }
-    }
-  }
-
-  /// Where an item's download is kept; nil for a file, which needs none.
-  func spool(_ planned: PlannedItem) throws(FetchError) -> Spool? {
-    guard planned.item.isHTTP else { return nil }
-    var rule = Spool.SyncRule()
-    rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
-    rule.every = min(rule.every, definition.checkpoint.every)
-    return try Spool(path: spoolPath(planned), rule: rule)
-  }
-
-  /// Nothing of the item's download is wanted any more.
-  func removeSpool(_ planned: PlannedItem) {
-    if planned.item.isHTTP { Spool.remove(spoolPath(planned)) }
-  }
-
-  private func spoolPath(_ planned: PlannedItem) -> String { state.spoolPath(pipeline: definition.name, key: planned.item.key) }
-
-  private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
-    let planned = task.planned
-    let key = planned.item.key
-    let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { [self] attempt, error, wait in
-      progress.update { $0.retries += 1 }
-      event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
-    }
-    let digest = planned.item.sha256 == nil ? nil : Digest()
-    let from = task.continuation?.compressedBytes ?? 0
-    task.fetchedBytes = from
-    let deliver: (ByteBuffer) async throws -> Void = { [self] piece in
-      task.fetchedBytes += piece.count
-      progress.update { $0.bytes.fetched += piece.count }
-      try await heartbeat.waiting { try await task.fetched.send(piece) }
-    }
-    func begin(_ version: String?) async throws {
-      if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }
-      if let version { task.version = version }
-      try await ledger.begin(planned.id, version: version)
-    }
-    let outcome: Fetcher.Outcome
-    switch planned.item.source {
-    case .file(let path):
-      try await begin(try Fetcher.state(ofFile: path).version)
-      outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, deliver: deliver)
-    case .http(let url, let headers):
-      guard let spool = try spool(planned) else { throw FetchError.address(url) }
-      outcome = try await heartbeat.waiting {
-        try await fetcher.fetchHTTP(
-          url, headers, from: from, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
-      }
-    }
-    if let expected = planned.item.sha256, let found = digest?.finish(), outcome != .notModified, found != expected {
-      throw FetchError.checksum(expected: expected, found: found)
-    }
-    return outcome
-  }
-
-  private var decompress: @Sendable (ItemTask, Heartbeat) async throws -> Void {
-    { [self] task, heartbeat in
-      guard task.claim(.decompress) else { return }
-      let format = definition.recordFormat(itemName: task.planned.item.name)
-      var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) {
-        [self] beginning in
-        task.beginning = beginning
-        return try Layout(schema: schema, beginning: beginning, decoded: plan.decoded)
-      }
-      let emit: RecordCutter.Emit = { [self] chunk, layout, continuation in
-        heartbeat.beat()
-        try await heartbeat.waiting {
-          try await task.credits.take()
-          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
-        }
-      }
-      do {
-        if let continuation = task.continuation, try !cutter.resume(continuation) { return task.fail(.notResumable) }
-        heartbeat.pause()
-        for await piece in task.fetched {
-          heartbeat.resume()
-          try await cutter.feed(piece, emit)
-          heartbeat.pause()
-        }
-        heartbeat.resume()
-        if task.isFailed { return }
-        try await cutter.finish(emit)
-      } catch is Closed {
-        return
-      } catch let error as DecompressError {
-        guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, stage: "decompress")) }
-        try await keep(&cutter, task, error, emit)
-      } catch let error as ParseError {
-        return task.fail(.damaged(error.description, stage: "parse"))
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        task.fail(.worker("\(error)", stage: "decompress"))
-        throw error
-      }
-      task.decompressedBytes = cutter.decompressedBytes
-      try? await task.encoded.send(.end(chunks: cutter.chunkCount))
-    }
-  }
-
-  /// `on_error: keep_records`: what was whole goes on, and the damage becomes a dead letter.
-  private func keep(
-    _ cutter: inout RecordCutter, _ task: ItemTask, _ error: DecompressError, _ emit: RecordCutter.Emit
-  ) async throws {
-    do {
-      try await cutter.flushWhole(emit)
-    } catch is ParseError {}
-    task.damage = error.description
-    // What was not taken of the item is wanted no more, but fetch may still be at it.
-    task.fetched.close()
-  }
-
-  private var parse: @Sendable (Chunk, Heartbeat) async throws -> Void {
-    { [self] unit, heartbeat in
-      if unit.task.isFailed { return }
-      let batch = unit.format.parse(unit.chunk, unit.layout)
-      heartbeat.beat()
-      try await heartbeat.waiting { try await batches.send(Batch(unit: unit, batch: batch)) }
-    }
-  }
-
-  private var transform: @Sendable (Batch, Heartbeat) async throws -> Void {
-    { [self] parsed, heartbeat in
-      let unit = parsed.unit
-      if unit.task.isFailed { return }
-      let batch = plan.apply(parsed.batch)
-      heartbeat.beat()
-      do {
-        let encoded = try encode(batch, unit)
-        try await heartbeat.waiting { try await unit.task.encoded.send(.chunk(encoded)) }
-      } catch is Closed {
-      } catch let error as ParseError {
-        unit.task.fail(.damaged(error.description, stage: "parse"))
-      }
-    }
   }
 }

@@ -15,6 +15,8 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case gaveUp(String)
   case sample(String)
   case failedAgain(Int)
+  /// A program of the user's does not work.
+  case program(String)
   case internalError(String)
 
   public var exitCode: Int32 {
@@ -24,7 +26,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .ledger, .write: 74
     case .locked: 75
     case .nothingToResume: 64
-    case .gaveUp, .sample: 69
+    case .gaveUp, .sample, .program: 69
     case .failedAgain: 65
     case .internalError: 70
     }
@@ -43,6 +45,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .nothingToResume(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
     case .sample(let words): words
+    case .program(let words): words + "; try it by hand, then resume"
     case .failedAgain(let count): "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list"
     case .internalError(let words): "a bug in sluice: \(words)"
     }
@@ -55,6 +58,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case let error as DefinitionErrors: .definition(error)
     case let error as LedgerError: .ledger(error)
     case let error as WriteError: .write(error)
+    case let error as ProgramBroken: .program(error.description)
     case let error as CustomStringConvertible: .gaveUp(error.description)
     default: .internalError("\(error)")
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Ledger
+import Supervision
 import Synchronization
 
 /// How far a run is, for whoever shows it.
@@ -33,7 +34,10 @@ public enum RunEvent: Sendable {
   case retry(item: String, attempt: Int, reason: String, wait: Duration)
   case itemDone(item: String, counts: RecordCounts)
   case itemFailed(item: String, stage: String, reason: String)
-  case restarted(stage: String, reason: String, wait: Duration)
+  case supervision(SupervisionEvent)
+  /// A line that a program of the user's wrote to its standard error.
+  case programSaid(command: String, line: String)
+  case programRestarted(command: String, reason: String)
   case schema(String)
   /// What was done of an item before can't be gone on from.
   case startsOver(item: String, reason: String)

@@ -137,7 +137,7 @@ public final class Runner: Sendable {
       return result(last.id, .done, 0, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
     }
     let schema = try await schema(plan.work, continuing, http)
-    let transform = try definition.transformPlan(for: schema)
+    let chain = try definition.transformChain(for: schema)
     let new = Ledger.NewRun(
       definition: definition.text, definitionPath: definition.file, variables: definition.variables,
       schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
@@ -150,10 +150,11 @@ public final class Runner: Sendable {
     var part: PartFile?
     if !definition.writesPerItem, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
     let engine = RunEngine(
-      definition, plan: transform, ledger: ledger, run: run, state: state, http: http, sharedPart: part, progress: progress, event: event)
+      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, sharedPart: part, progress: progress, event: event)
     self.engine.withLock { $0 = engine }
     if stopAsked.withLock({ $0 }) { engine.stop() }
     await engine.run(planned)
+    engine.marks.remove()
     self.engine.withLock { $0 = nil }
     return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
   }

@@ -17,6 +17,9 @@ public struct StateFolder: Sendable {
 
   func spoolPath(pipeline: String, key: String) -> String { "\(path)/spool/\(pipeline)/\(Digest.of(key).prefix(40))" }
 
+  /// Where a running engine shows what it is at.
+  public func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }
+
   /// - Throws: ``LedgerError``.
   func makeSpoolFolder(pipeline: String) throws {
     let folder = "\(path)/spool/\(pipeline)"
@@ -39,16 +42,30 @@ final class RunLock: Sendable {
     guard descriptor >= 0 else {
       throw .ledger(LedgerError(path, SystemFailure(code: errno)))
     }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       var bytes = [UInt8](repeating: 0, count: 200)
       let count = pread(descriptor, &bytes, bytes.count, 0)
-      let words = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")
+      let words = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(String.init)
+      // An engine whose parent was killed is about to die of that.
+      if words.count > 2, let parent = Int32(words[2]), Self.isGone(parent) {
+        usleep(10_000)
+        continue
+      }
       close(descriptor)
-      throw .locked(pid: words.first.map(String.init) ?? "unknown", since: words.dropFirst().first.map(String.init) ?? "unknown")
+      throw .locked(pid: words.first ?? "unknown", since: words.dropFirst().first ?? "unknown")
     }
-    let text = "\(getpid())\n\(Date().ISO8601Format())\n"
+    // The process that somebody started is named, and for an engine that is its parent.
+    var text = "\(EngineProcess.isEngine ? getppid() : getpid())\n\(Date().ISO8601Format())\n"
+    if EngineProcess.isEngine { text += "\(getppid())\n" }
     ftruncate(descriptor, 0)
     _ = Array(text.utf8).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+  }
+
+  /// Whether a process is no more, or waits only to be noticed.
+  private static func isGone(_ process: Int32) -> Bool {
+    guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
+    // The state follows the name, which may hold anything but ends at the last parenthesis: proc(5).
+    return status.split(separator: ")").last?.hasPrefix(" Z") == true
   }
 
   deinit { close(descriptor) }

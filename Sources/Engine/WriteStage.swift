@@ -12,10 +12,14 @@ import Write
 /// The write stage: an item's chunks in order into its part, checkpoints, and what becomes of an item at its end.
 /// What is done in which order, and why, is in `Sources/Ledger/README.md`.
 extension RunEngine {
-  var write: @Sendable (ItemTask, Heartbeat) async throws -> Void {
-    { [self] task, heartbeat in
-      heartbeat.pause()
-      defer { heartbeat.resume() }
+  var write: @Sendable (ItemTask, Assignment) async throws -> Void {
+    { [self] task, assignment in
+      assignment.heartbeat.pause()
+      defer { assignment.heartbeat.resume() }
+      let mark = marks.begin(.write, assignment, task)
+      defer { marks.end(mark) }
+      // What another worker had taken of the item's chunks is gone with it: then the item begins anew.
+      _ = task.claim(.write)
       do {
         try await writeItem(task)
       } catch let error as WriteError {
@@ -137,7 +141,7 @@ extension RunEngine {
 
   private func writeHeader(_ part: PartFile) async throws {
     guard part.length == 0 else { return }
-    let header = try encoding.header(plan.output)
+    let header = try encoding.header(chain.output)
     guard header.count > 0 else { return }
     try await BlockingThreads.files.run { try part.append(header) }
   }
@@ -252,6 +256,7 @@ extension RunEngine {
       try await discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason))
+      countFailedItem()
     }
   }
 

@@ -26,6 +26,16 @@ extension Ledger {
     }
   }
 
+  /// The keys of items, by their numbers.
+  public func keys(_ ids: [Int64]) async throws -> [Int64: String] {
+    try await read { db in
+      let statement = try db.cachedStatement(sql: "SELECT key FROM items WHERE id = ?")
+      var keys: [Int64: String] = [:]
+      for id in ids { keys[id] = try String.fetchOne(statement, arguments: [id]) }
+      return keys
+    }
+  }
+
   /// Hands the keys of the run's items that are done to `body`, some at a time.
   public func doneKeys(run: RunID, _ body: ([String]) throws -> Void) async throws {
     var after: Int64 = -1

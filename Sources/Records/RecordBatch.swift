@@ -141,6 +141,14 @@ public struct RecordFault: Sendable {
     case recordTooLong = "record_too_long"
     case evaluationFailed = "evaluation_failed"
     case expectationFailed = "expectation_failed"
+    /// A program of the user's failed at it, or answered with what can't be used.
+    case programFailed = "program_failed"
+    /// The same of a program that parses.
+    case parserFailed = "parser_failed"
+    /// A program of the user's said that it can't go on.
+    case programRefused = "program_refused"
+    /// The engine's process died of it.
+    case poison
   }
 
   public var code: Code

@@ -28,6 +28,12 @@ public final class Channel<Element: Sendable>: Sendable, AsyncSequence {
     if case .terminated = continuation.yield(Message(element: element, bytes: bytes)) { throw Closed() }
   }
 
+  /// Whether a sender would have to wait.
+  public var isFull: Bool { credits.isUsedUp }
+
+  /// How full it is, and of how much.
+  public var fill: (messages: Int, of: Int) { credits.used }
+
   /// No more will be sent; receivers end after what is there.
   public func finish() { continuation.finish() }
 

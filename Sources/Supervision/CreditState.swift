@@ -5,7 +5,7 @@ struct CreditState<Waiter> {
   private(set) var messages: Int
   private(set) var bytes: Int
   private(set) var isClosed = false
-  private let limitMessages: Int
+  let limitMessages: Int
   private let limitBytes: Int
   private var waiting: [(id: UInt64, bytes: Int, waiter: Waiter)] = []
 
@@ -15,6 +15,8 @@ struct CreditState<Waiter> {
     limitMessages = messages
     limitBytes = bytes
   }
+
+  var isUsedUp: Bool { messages == 0 || bytes <= 0 }
 
   enum TakeAction { case go, wait, closed }
 

@@ -65,6 +65,9 @@ public final class Credits: Sendable {
     for waiter in state.withLock({ $0.credits.give(bytes: bytes) }) { waiter.resume() }
   }
 
+  var isUsedUp: Bool { state.withLock { $0.credits.isUsedUp } }
+  var used: (messages: Int, of: Int) { state.withLock { ($0.credits.limitMessages - $0.credits.messages, $0.credits.limitMessages) } }
+
   /// Wakes all that wait with ``Closed``, and refuses what comes after.
   public func close() {
     for waiter in state.withLock({ $0.credits.close() }) { waiter.resume(throwing: Closed()) }

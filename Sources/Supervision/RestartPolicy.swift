@@ -1,17 +1,38 @@
-/// How a supervisor treats failures of its workers: OTP's intensity and systemd's restart, with backoff.
+/// How a supervisor treats failures of its workers: OTP's strategies and intensity, systemd's restart, with backoff.
 public struct RestartPolicy: Sendable, Hashable {
+  /// systemd's words. A stage's workers end only with their stage, so that `always` is `onFailure` for them; a child
+  /// process that leaves of its own accord is replaced under both.
   public enum Restart: String, Sendable, Hashable, CaseIterable {
     case onFailure = "on_failure"
     case always, never
   }
 
+  /// Which of a supervisor's children are restarted with one that failed: OTP's words.
+  public enum Strategy: String, Sendable, Hashable, CaseIterable {
+    case oneForOne = "one_for_one"
+    case restForOne = "rest_for_one"
+    case oneForAll = "one_for_all"
+
+    /// Whether the child in place `other` is restarted with the one in place `failed`.
+    public func restarts(_ other: Int, with failed: Int) -> Bool {
+      switch self {
+      case .oneForOne: other == failed
+      case .restForOne: other >= failed
+      case .oneForAll: true
+      }
+    }
+  }
+
   public var restart = Restart.onFailure
-  /// More failures than this within ``within`` and the supervisor gives up.
+  public var strategy = Strategy.oneForOne
+  /// More failures than this within ``within`` and the supervisor gives up: it tells its own.
   public var maxRestarts = 10
   public var within = Duration.seconds(60)
   public var backoff = Backoff(first: .milliseconds(100), longest: .seconds(30))
   /// A unit without a sign of progress for so long is taken from its worker.
   public var watchdog = Duration.seconds(60)
+  /// How long a worker that was told to end may take, before it counts as stuck.
+  public var grace = Duration.seconds(5)
 
   public init() {}
 }
@@ -40,7 +61,7 @@ public struct Backoff: Sendable, Hashable {
   public func wait(after attempt: Int, random: Double) -> Duration { ceiling(after: attempt) * random }
 }
 
-/// What a supervisor knows of its workers' failures. Pure: time comes in with each event.
+/// What a supervisor knows of its children's failures. Pure: time comes in with each event.
 public struct RestartState: Sendable {
   public enum Action: Sendable, Equatable {
     case restart(after: Duration)
@@ -54,7 +75,7 @@ public struct RestartState: Sendable {
 
   public init(_ policy: RestartPolicy) { self.policy = policy }
 
-  /// A worker failed.
+  /// A child failed.
   ///
   /// - Parameters:
   ///   - now: time since any fixed moment.
@@ -69,5 +90,11 @@ public struct RestartState: Sendable {
     if failures.count > policy.maxRestarts { return .giveUp }
     let ceiling = policy.backoff.ceiling(after: streak)
     return .restart(after: ceiling * (0.5 + random / 2))
+  }
+
+  /// What failed has done its work since: its failures count no more.
+  public mutating func settled() {
+    failures = []
+    streak = 0
   }
 }

@@ -1,216 +1,194 @@
 import Synchronization
 
-/// A sign of life that a worker gives as it gets on with its unit.
-public final class Heartbeat: Sendable {
-  private struct State {
-    var last: ContinuousClock.Instant
-    var waits = 0
-  }
-  private let state = Mutex(State(last: .now))
-
-  public init() {}
-
-  /// The unit made progress.
-  public func beat() { state.withLock { $0.last = .now } }
-
-  /// From here on until ``resume()`` standing still is no fault of the worker's.
-  public func pause() { state.withLock { $0.waits += 1 } }
-
-  public func resume() {
-    state.withLock {
-      $0.waits -= 1
-      $0.last = .now
-    }
-  }
-
-  /// Runs `body`, during which standing still is no fault of the worker's: it waits for room or for its input.
-  public func waiting<T: Sendable>(_ body: () async throws -> T) async rethrows -> T {
-    pause()
-    defer { resume() }
-    return try await body()
-  }
-
-  func isStalled(for limit: Duration) -> Bool {
-    state.withLock { $0.waits == 0 && ContinuousClock.now - $0.last > limit }
-  }
-}
-
-/// A unit's worker made no progress for the watchdog's time.
-public struct Stalled: Error, Sendable, CustomStringConvertible {
-  public let limit: Duration
-  public var description: String { "no progress for \(limit)" }
-}
-
-/// A stage's workers failed more often than its policy allows.
-public struct GaveUp: Error, Sendable, CustomStringConvertible {
-  public let pool: String
-  public let last: String
-  public var description: String { "stage \(pool) gave up after too many failures of its workers; the last: \(last)" }
-}
-
-/// What happens in a pool, for logs and counters.
-public enum PoolEvent: Sendable {
-  case restarted(pool: String, after: Duration, attempt: Int, cause: String)
-  case exhausted(pool: String, attempts: Int, cause: String)
+/// What a worker is given with its unit.
+public struct Assignment: Sendable {
+  /// The worker's place in its pool, from 0.
+  public let worker: Int
+  /// Which try at the unit this is, from 1.
+  public let attempt: Int
+  public let heartbeat: Heartbeat
 }
 
 /// A stage's workers: each takes units from one channel, until it ends.
 ///
 /// A worker that throws, or stands still for the watchdog's time, is replaced after a backoff and its unit delivered to
-/// the new one with its attempt counted; the other workers never notice. A unit that failed `attempts` workers goes to
-/// `exhausted`. Too many failures within the policy's period, and the pool gives up: ``run(_:exhausted:)`` throws.
+/// the new one with its attempt counted; the other workers never notice, unless the strategy says so. A unit that failed
+/// `attempts` workers, or whose worker does not end when it is told to, is given up. Too many failures within the policy's
+/// period, and the pool gives up: ``run(_:)`` throws. It may be run again, and then goes on with the units it had.
+///
+/// All that is decided is in `PoolState`; here it is done.
 public final class WorkerPool<Unit: Sendable>: Sendable {
-  public let name: String
-  private let size: Int
-  private let channel: Channel<Unit>
-  private let policy: RestartPolicy
-  private let attempts: Int
-  private let restarts: Mutex<RestartState>
-  private let beats = Mutex<[ObjectIdentifier: (Heartbeat, @Sendable () -> Void)]>([:])
-  private let event: @Sendable (PoolEvent) -> Void
+  /// What a pool does with a unit, and with one that it gives up.
+  public struct Service: Sendable {
+    let work: @Sendable (Unit, Assignment) async throws -> Void
+    let exhausted: @Sendable (Unit, any Error) -> Void
 
+    public init(
+      work: @escaping @Sendable (Unit, Assignment) async throws -> Void, exhausted: @escaping @Sendable (Unit, any Error) -> Void
+    ) {
+      self.work = work
+      self.exhausted = exhausted
+    }
+  }
+
+  private typealias Delivery = PoolState<Unit>.Delivery
+  private typealias Waiter = CheckedContinuation<Void, any Error>
+  private struct Shell {
+    var state: PoolState<Unit>
+    var tasks: [UInt64: Task<Void, Never>] = [:]
+    var timer: Task<Void, Never>?
+    var run: Waiter?
+    var served: [Int: Waiter] = [:]
+  }
+
+  public let name: String
+  private let channel: Channel<Unit>
+  private let conditions: Conditions
+  private let watchdog: Watchdog
+  private let hasRoom: @Sendable () -> Bool
+  private let event: @Sendable (SupervisionEvent) -> Void
+  private let shell: Mutex<Shell>
+
+  /// - Parameters:
+  ///   - attempts: how many workers a unit may fail.
+  ///   - hasRoom: whether what the pool's workers make finds room; a pool grows only then.
   public init(
-    _ name: String, size: Int, channel: Channel<Unit>, policy: RestartPolicy, attempts: Int,
-    event: @escaping @Sendable (PoolEvent) -> Void
+    _ name: String, size: PoolSize, channel: Channel<Unit>, policy: RestartPolicy, attempts: Int, conditions: Conditions = .system,
+    hasRoom: @escaping @Sendable () -> Bool = { true }, event: @escaping @Sendable (SupervisionEvent) -> Void
   ) {
     self.name = name
-    self.size = max(1, size)
     self.channel = channel
-    self.policy = policy
-    self.attempts = max(1, attempts)
-    restarts = Mutex(RestartState(policy))
+    self.conditions = conditions
+    self.hasRoom = hasRoom
     self.event = event
+    watchdog = Watchdog(limit: policy.watchdog, grace: policy.grace, conditions)
+    shell = Mutex(Shell(state: PoolState(name, size: size, policy: policy, attempts: max(1, attempts))))
   }
+
+  public var workerCount: Int { shell.withLock { $0.state.workerCount } }
 
   /// Serves the channel until it is finished and empty.
   ///
-  /// - Throws: ``GaveUp``; `CancellationError`.
-  public func run(
-    _ work: @escaping @Sendable (Unit, Heartbeat) async throws -> Void,
-    exhausted: @escaping @Sendable (Unit, any Error) async -> Void
-  ) async throws {
-    try await withThrowingTaskGroup(of: Bool.self) { group in
-      group.addTask { [self] in
-        await watch()
-        return false
-      }
-      for _ in 0..<size {
-        group.addTask { [self] in
-          for await unit in channel {
-            try await serve(unit, work, exhausted: exhausted)
-            try Task.checkCancellation()
-          }
-          return true
-        }
-      }
-      var left = size
-      while left > 0, let isWorker = try await group.next() { if isWorker { left -= 1 } }
-      group.cancelAll()
-    }
-  }
-
-  /// Serves one unit outside the channel, as one more worker would: for a unit that must not wait behind others.
-  public func serve(
-    _ unit: Unit, _ work: @escaping @Sendable (Unit, Heartbeat) async throws -> Void,
-    exhausted: @escaping @Sendable (Unit, any Error) async -> Void
-  ) async throws {
-    var attempt = 1
-    while true {
-      do {
-        return try await attemptOnce(unit, work)
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        let clock = ContinuousClock.now
-        let action = restarts.withLock { $0.failed(at: Self.epoch.duration(to: clock), random: .random(in: 0..<1)) }
-        guard case .restart(let wait) = action else { throw GaveUp(pool: name, last: "\(error)") }
-        if attempt >= attempts {
-          event(.exhausted(pool: name, attempts: attempt, cause: "\(error)"))
-          return await exhausted(unit, error)
-        }
-        event(.restarted(pool: name, after: wait, attempt: attempt, cause: "\(error)"))
-        try await Task.sleep(for: wait)
-        attempt += 1
-      }
-    }
-  }
-
-  private static var epoch: ContinuousClock.Instant { processStart }
-
-  /// Runs the worker as a task of its own, so that one that ignores its cancellation can be left behind.
-  private func attemptOnce(_ unit: Unit, _ work: @escaping @Sendable (Unit, Heartbeat) async throws -> Void) async throws {
-    let heartbeat = Heartbeat()
-    let result = OneResult()
-    let task = Task {
-      do {
-        try await work(unit, heartbeat)
-        result.settle(.success(()))
-      } catch {
-        result.settle(.failure(error))
-      }
-    }
-    let limit = policy.watchdog
-    let stall: @Sendable () -> Void = {
-      task.cancel()
-      result.settle(.failure(Stalled(limit: limit)))
-    }
-    beats.withLock { $0[ObjectIdentifier(heartbeat)] = (heartbeat, stall) }
-    defer { beats.withLock { $0[ObjectIdentifier(heartbeat)] = nil } }
+  /// - Throws: ``GaveUp``; `CancellationError`, once all workers have ended.
+  public func run(_ service: Service) async throws {
+    let unwatch = watchdog.start()
+    defer { unwatch() }
     try await withTaskCancellationHandler {
-      try await result.value()
+      try await withCheckedThrowingContinuation { (continuation: Waiter) in
+        shell.withLock { $0.run = continuation }
+        handle(service) { $0.begin(at: $1) }
+        if Task.isCancelled { handle(service) { $0.stop(CancellationError(), at: $1) } }
+      }
     } onCancel: {
-      task.cancel()
+      handle(service) { $0.stop(CancellationError(), at: $1) }
     }
   }
 
-  private func watch() async {
-    while !Task.isCancelled {
-      try? await Task.sleep(for: policy.watchdog / 4)
-      for (heartbeat, stall) in beats.withLock({ Array($0.values) }) where heartbeat.isStalled(for: policy.watchdog) {
-        stall()
+  /// Serves one unit outside the channel, by a worker of its own: for a unit that must not wait behind others.
+  ///
+  /// - Throws: ``GaveUp``; `CancellationError`.
+  public func serve(_ unit: Unit, _ service: Service) async throws {
+    let owner = Mutex<Int?>(nil)
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: Waiter) in
+        let now = conditions.now()
+        let actions = shell.withLock { shell in
+          let (worker, actions) = shell.state.serve(unit, at: now)
+          shell.served[worker] = continuation
+          owner.withLock { $0 = worker }
+          return actions
+        }
+        perform(actions, service)
+        if Task.isCancelled { drop(owner, service) }
+      }
+    } onCancel: {
+      drop(owner, service)
+    }
+  }
+
+  private func drop(_ owner: borrowing Mutex<Int?>, _ service: Service) {
+    guard let owner = owner.withLock({ $0 }) else { return }
+    handle(service) { state, _ in state.drop(owner: owner) }
+  }
+
+  // MARK: Doing what the state says
+
+  private func handle(_ service: Service, _ transition: (inout PoolState<Unit>, Duration) -> [PoolState<Unit>.Action]) {
+    let now = conditions.now()
+    perform(shell.withLock { transition(&$0.state, now) }, service)
+  }
+
+  private func perform(_ actions: [PoolState<Unit>.Action], _ service: Service) {
+    for action in actions {
+      switch action {
+      case .start(let worker, let delivery): start(worker, delivery, service)
+      case .cancel(let delivery):
+        watchdog.told(delivery.id)
+        shell.withLock { $0.tasks[delivery.id] }?.cancel()
+      case .take: take(service)
+      case .exhausted(let delivery, let error): service.exhausted(delivery.unit, error)
+      case .served(let owner, let result): shell.withLock { $0.served.removeValue(forKey: owner) }?.resume(with: result)
+      case .wake(let time): wake(at: time, service)
+      case .over(let result): end(result)
+      case .tell(let worker, let kind): event(SupervisionEvent(pool: name, worker: worker, kind: kind))
       }
     }
   }
-}
 
-private let processStart = ContinuousClock.now
-
-/// A result that is given once and waited for once.
-private final class OneResult: Sendable {
-  private enum State {
-    case empty
-    case waiting(CheckedContinuation<Void, any Error>)
-    case settled(Result<Void, any Error>)
-    case done
-  }
-  private let state = Mutex(State.empty)
-
-  func settle(_ result: Result<Void, any Error>) {
-    let waiter = state.withLock { state -> CheckedContinuation<Void, any Error>? in
-      switch state {
-      case .empty:
-        state = .settled(result)
-        return nil
-      case .waiting(let continuation):
-        state = .done
-        return continuation
-      case .settled, .done: return nil
+  private func start(_ worker: Int, _ delivery: Delivery, _ service: Service) {
+    let heartbeat = Heartbeat(conditions)
+    let assignment = Assignment(worker: worker, attempt: delivery.attempt, heartbeat: heartbeat)
+    watchdog.watch(delivery.id, heartbeat) { [self] in
+      handle(service) { state, _ in state.stalled(delivery, worker: worker) }
+    } stuck: { [self] in
+      handle(service) { $0.stuck(delivery, worker: worker, at: $1) }
+    }
+    // Entered before it can end, since that needs the lock too.
+    shell.withLock { shell in
+      shell.tasks[delivery.id] = conditions.task { [self] in
+        let result: Result<Void, any Error>
+        do {
+          try await service.work(delivery.unit, assignment)
+          result = .success(())
+        } catch {
+          result = .failure(error)
+        }
+        watchdog.forget(delivery.id)
+        let random = conditions.random()
+        handle(service) { $0.ended(delivery, worker: worker, result, at: $1, random: random) }
       }
+    }
+  }
+
+  /// A task of its own, that nobody cancels: an AsyncStream ends for all when one that waits for it is cancelled.
+  private func take(_ service: Service) {
+    _ = conditions.task { [self] in
+      var iterator = channel.makeAsyncIterator()
+      if let unit = await iterator.next() {
+        let isPressed = channel.isFull && hasRoom()
+        handle(service) { $0.arrived(unit, isPressed: isPressed, at: $1) }
+      } else {
+        handle(service) { $0.closed(at: $1) }
+      }
+    }
+  }
+
+  private func wake(at time: Duration, _ service: Service) {
+    let timer = conditions.task { [self] in
+      do { try await conditions.sleep(time - conditions.now()) } catch { return }
+      handle(service) { $0.woke(at: $1) }
+    }
+    shell.withLock { shell in
+      shell.timer?.cancel()
+      shell.timer = timer
+    }
+  }
+
+  private func end(_ result: Result<Void, any Error>) {
+    let waiter = shell.withLock { shell in
+      defer { shell.run = nil }
+      return shell.run
     }
     waiter?.resume(with: result)
-  }
-
-  func value() async throws {
-    try await withCheckedThrowingContinuation { continuation in
-      let settled = state.withLock { state -> Result<Void, any Error>? in
-        if case .settled(let result) = state {
-          state = .done
-          return result
-        }
-        state = .waiting(continuation)
-        return nil
-      }
-      if let settled { continuation.resume(with: settled) }
-    }
   }
 }

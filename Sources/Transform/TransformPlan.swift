@@ -1,3 +1,4 @@
+import Processes
 import Records
 
 /// A step as the definition has it, its expressions as text.
@@ -9,6 +10,8 @@ public enum TransformStep: Sendable, Hashable {
   case drop([String])
   case cast([(name: String, type: ValueType)])
   case expect([(name: String, expression: String)])
+  /// A program of the user's, and what its answers hold; nil for what goes in.
+  case program(ProgramOptions, fields: Schema?)
 
   public static func == (a: TransformStep, b: TransformStep) -> Bool { "\(a)" == "\(b)" }
   public func hash(into hasher: inout Hasher) { hasher.combine("\(self)") }
@@ -68,6 +71,7 @@ public struct TransformPlan: Sendable {
 
   private mutating func add(_ step: TransformStep, _ report: (Int, Bool, ExpressionError) -> Void) {
     switch step {
+    case .program: return
     case .filter(let text):
       do throws(ExpressionError) {
         let expression = try Expression.condition(text, schema: output)

@@ -88,14 +88,16 @@ public struct JSONLinesEncoder: RecordEncoder {
 }
 
 /// Text as a JSON string (RFC 8259 §7).
-enum JSONText {
-  static func quote(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
+public enum JSONText {
+  /// Appends the text in quotes.
+  public static func quote(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
     out.append(0x22)
     escape(p, n, to: out)
     out.append(0x22)
   }
 
-  static func escape(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
+  /// Appends the text with what JSON does not take as it is escaped.
+  public static func escape(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
     guard let p else { return }
     var at = 0
     while at < n {

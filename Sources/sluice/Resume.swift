@@ -10,10 +10,12 @@ struct Resume: AsyncParsableCommand {
 
   @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest unfinished run).")
   var run: String?
+  @OptionGroup var supervision: SupervisionOptions
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
     let console = common.console
+    if let code = await supervision.supervised(console) { throw code }
     let subject = try Subject(run, common)
     do throws(RunFailure) {
       let record = try await record(subject)

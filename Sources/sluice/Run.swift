@@ -11,12 +11,14 @@ struct Run: AsyncParsableCommand {
   @Flag(help: "Say what a run would do; fetch nothing whole, write nothing.") var dryRun = false
   @Flag(help: "Do again what is done.") var full = false
   @Option(help: "Work on the first N items only.") var limitItems: Int?
+  @OptionGroup var supervision: SupervisionOptions
   @OptionGroup var variables: VariableOptions
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
     let console = common.console
     let values = try variables.values()
+    if !dryRun, let code = await supervision.supervised(console) { throw code }
     let definition: PipelineDefinition
     do throws(DefinitionErrors) {
       definition = try PipelineDefinition.load(path: pipeline, variables: values)
@@ -24,7 +26,7 @@ struct Run: AsyncParsableCommand {
       throw console.fail(.definition(error))
     }
     var options = Runner.Options()
-    options.isFull = full
+    options.isFull = full && !EngineProcess.isStartedAgain
     options.limitItems = limitItems
     let state = common.stateFolder(beside: pipeline)
     if dryRun {

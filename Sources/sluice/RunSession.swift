@@ -3,6 +3,7 @@ import Dispatch
 import Engine
 import Foundation
 import Ledger
+import Supervision
 
 /// A run as the command line does it: signals, progress, messages, the result.
 struct RunSession {
@@ -18,12 +19,14 @@ struct RunSession {
     case .retry(let item, let attempt, let reason, let wait):
       console.log(
         .warning,
-        "\(item): attempt \(attempt) failed: \(reason); trying again in \(wait.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)))"
+        "\(item): attempt \(attempt) failed: \(reason); trying again in \(Self.short(wait))"
       )
     case .itemDone(let item, let counts):
       console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
     case .itemFailed(let item, let stage, let reason): console.log(.error, "\(item): failed in \(stage): \(reason)")
-    case .restarted(let stage, let reason, _): console.log(.warning, "a worker of \(stage) was restarted: \(reason)")
+    case .supervision(let event): report(event)
+    case .programSaid(let command, let line): console.log(.info, "\(command): \(line)")
+    case .programRestarted(let command, let reason): console.log(.warning, "\(command) is started anew: \(reason)")
     case .startsOver(let item, let reason): console.log(.warning, "\(item): starts over: \(reason)")
     case .outputsGone(let count, let first):
       console.log(
@@ -32,6 +35,24 @@ struct RunSession {
       )
     case .schema(let fields): console.log(.info, "inferred fields: \(fields)")
     }
+  }
+
+  private func report(_ event: SupervisionEvent) {
+    let who = event.pool == "run" ? "a stage" : "worker \(event.worker + 1) of \(event.pool)"
+    switch event.kind {
+    case .started: console.log(.debug, "\(who) was started")
+    case .left: console.log(.debug, "\(who) had nothing to do and was let go")
+    case .failed(let cause, let attempt): console.log(.warning, "\(who) failed at attempt \(attempt): \(cause)")
+    case .restarted(let wait, let attempt):
+      console.log(.warning, "\(who) is restarted after \(Self.short(wait)), for attempt \(attempt)")
+    case .stalled(let limit): console.log(.warning, "\(who) made no progress for \(Self.short(limit)); its unit is taken from it")
+    case .stuck: console.log(.error, "\(who) does not end although it was told to")
+    case .gaveUp(let cause): console.log(.error, "\(event.pool == "run" ? "the run" : "stage \(event.pool)") gave up: \(cause)")
+    }
+  }
+
+  private static func short(_ duration: Duration) -> String {
+    duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow))
   }
 
   /// Carries a run out and prints what it came to.

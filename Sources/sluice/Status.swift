@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 import Ledger
 
@@ -6,6 +7,7 @@ struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Show where a run is: its items, records and what is wrong.")
 
   @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).") var run: String?
+  @Flag(help: "Show the workers of a running pipeline, again every second, until it ends.") var watch = false
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
@@ -13,6 +15,7 @@ struct Status: AsyncParsableCommand {
     let subject = try Subject(run, common)
     let ledger = try subject.ledger()
     guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
+    if watch { try await follow(subject.state, record, ledger, console) }
     let totals = try await ledger.totals(record.id)
     let items = try await ledger.items(run: record.id)
     if common.output == .json {
@@ -38,6 +41,25 @@ struct Status: AsyncParsableCommand {
       console.print(
         "  \(item.status.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(item.key)  \(Human.count(counts.read)) records\(item.error.map { "  \($0)" } ?? "")"
       )
+    }
+  }
+
+  /// Shows the tree until the pipeline's engine is gone. One that is started again is followed on.
+  private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: Ledger, _ console: Console) async throws {
+    let isTerminal = isatty(STDOUT_FILENO) == 1 && common.output == .text
+    var misses = 0
+    while misses < 3 {
+      if let board = Board.open(state.boardPath(pipeline: record.pipeline)), let tree = await PipelineTree(board, ledger) {
+        misses = 0
+        if common.output == .json {
+          console.print(json: tree.json)
+        } else {
+          console.print((isTerminal ? "\u{1B}[H\u{1B}[2J" : "") + tree.text)
+        }
+      } else {
+        misses += 1
+      }
+      try await Task.sleep(for: misses == 0 ? .seconds(1) : .milliseconds(300))
     }
   }
 }

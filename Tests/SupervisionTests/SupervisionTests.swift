@@ -1,14 +1,6 @@
-import Synchronization
 import Testing
 
 @testable import Supervision
-
-/// A value that tasks of a test share.
-final class Shared<Value: Sendable>: Sendable {
-  private let value: Mutex<Value>
-  init(_ value: Value) { self.value = Mutex(value) }
-  func withLock<R: Sendable>(_ body: (inout sending Value) -> sending R) -> R { value.withLock(body) }
-}
 
 @Suite("Credits")
 struct CreditTests {
@@ -55,19 +47,6 @@ struct CreditTests {
         #expect(held.count <= 1 || held.reduce(0) { $0 + (sizes[$1] ?? 0) } <= 100, "seed \(seed)")
       }
       #expect(Set(credits.close()) == Set(queue))
-    }
-  }
-
-  struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
     }
   }
 }
@@ -121,73 +100,5 @@ struct RestartTests {
     policy.restart = .never
     var never = RestartState(policy)
     #expect(never.failed(at: .zero, random: 0) == .giveUp)
-  }
-
-  private func pool(_ channel: Channel<Int>, _ policy: RestartPolicy) -> WorkerPool<Int> {
-    WorkerPool("test", size: 2, channel: channel, policy: policy, attempts: 3) { _ in }
-  }
-
-  private var quick: RestartPolicy {
-    var policy = RestartPolicy()
-    policy.backoff = Backoff(first: .milliseconds(1), longest: .milliseconds(2))
-    policy.maxRestarts = 1000
-    return policy
-  }
-
-  struct Broken: Error {}
-
-  @Test("a unit whose worker throws is delivered again; siblings never notice; one that always fails is given up")
-  func redelivery() async throws {
-    let channel = Channel<Int>(messages: 100)
-    for n in 0..<100 { try await channel.send(n) }
-    channel.finish()
-    let tries = Shared<[Int: Int]>([:])
-    let exhausted = Shared<[Int]>([])
-    try await pool(channel, quick).run { unit, _ in
-      let count = tries.withLock { tries in
-        tries[unit, default: 0] += 1
-        return tries[unit, default: 0]
-      }
-      if unit % 10 == 3, count == 1 { throw Broken() }
-      if unit == 50 { throw Broken() }
-    } exhausted: { unit, _ in
-      exhausted.withLock { $0.append(unit) }
-    }
-    #expect(exhausted.withLock { $0 } == [50])
-    for unit in 0..<100 { #expect(tries.withLock { $0[unit] } == (unit == 50 ? 3 : unit % 10 == 3 ? 2 : 1)) }
-  }
-
-  @Test("a worker that stands still is replaced and its unit delivered to another; one that waits for room is not")
-  func watchdog() async throws {
-    let channel = Channel<Int>(messages: 2)
-    try await channel.send(1)
-    try await channel.send(2)
-    channel.finish()
-    var policy = quick
-    policy.watchdog = .milliseconds(40)
-    let tries = Shared<[Int: Int]>([:])
-    try await pool(channel, policy).run { unit, heartbeat in
-      let count = tries.withLock { tries in
-        tries[unit, default: 0] += 1
-        return tries[unit, default: 0]
-      }
-      if unit == 1, count == 1 { try await Task.sleep(for: .seconds(3600)) }
-      if unit == 2 { try await heartbeat.waiting { try await Task.sleep(for: .milliseconds(200)) } }
-    } exhausted: { _, _ in
-      Issue.record("nothing is exhausted")
-    }
-    #expect(tries.withLock { $0 } == [1: 2, 2: 1])
-  }
-
-  @Test("past its intensity the pool gives up and says why")
-  func givesUp() async throws {
-    let channel = Channel<Int>(messages: 10)
-    for n in 0..<10 { try await channel.send(n) }
-    channel.finish()
-    var policy = quick
-    policy.maxRestarts = 3
-    await #expect(throws: GaveUp.self) {
-      try await pool(channel, policy).run({ _, _ in throw Broken() }, exhausted: { _, _ in })
-    }
   }
 }

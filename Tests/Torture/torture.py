@@ -119,7 +119,8 @@ class Case:
         # A file, not a pipe: nobody reads while a kill is waited for.
         self.errors = open(self.folder + "/stderr", "w+")
         return subprocess.Popen(
-            [self.binary, verb, "p.yaml", "--output", "json", "--progress", "none"], cwd=self.folder, env=environment,
+            # The parent would start an engine that a failpoint killed again, to be killed again.
+            [self.binary, verb, "p.yaml", "--output", "json", "--progress", "none"] + ["--no-supervisor"] * bool(points or log), cwd=self.folder, env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
 
     def run(self, verb, points="", log=None, kill_after=None):

@@ -1,0 +1,230 @@
+import CProcess
+import Definition
+import Foundation
+import Processes
+import Supervision
+import Synchronization
+
+/// The process above the engine: small, it starts the engine as its child and starts it again, from the ledger, when a
+/// signal, a trap or its memory limit ends it. It is killed with its parent, so that there is never an engine without one.
+public final class EngineProcess: Sendable {
+  static let environmentName = "SLUICE_ENGINE"
+
+  /// Whether this process is an engine under such a parent.
+  public static let isEngine = restart != nil
+
+  /// Whether it goes on with what an engine before it had begun.
+  public static let isStartedAgain = restart.map { $0 > 0 } ?? false
+
+  /// How often the parent has started an engine before this one; nil in a process that has no such parent.
+  static let restart = ProcessInfo.processInfo.environment[environmentName].flatMap { Int($0) }
+
+  public enum Message: Sendable {
+    case died(how: String, wait: Duration)
+    case found(String)
+    case gaveUp(String)
+    case cantStart(String)
+  }
+
+  private struct State {
+    var child: ChildProcess?
+    var isStopping = false
+    var pause: Task<Void, Never>?
+  }
+  private let state = Mutex(State())
+  private let tell: @Sendable (Message) -> Void
+  private let watch: @Sendable (EngineLink?) -> Void
+
+  /// - Parameter watch: called now and then, with where the engine is to be seen, once that is known.
+  public init(tell: @escaping @Sendable (Message) -> Void, watch: @escaping @Sendable (EngineLink?) -> Void = { _ in }) {
+    self.tell = tell
+    self.watch = watch
+  }
+
+  /// Passes a signal on to the engine.
+  public func signal(_ number: Int32) {
+    let (child, pause) = state.withLock { state in
+      if [SIGTERM, SIGINT, SIGHUP].contains(number) { state.isStopping = true }
+      return (state.child, state.pause)
+    }
+    child?.signal(number)
+    if state.withLock({ $0.isStopping }) { pause?.cancel() }
+  }
+
+  /// Tells a service manager something: sd_notify(3).
+  public static func notify(_ socket: String, _ text: String) { sluice_notify(socket, text) }
+
+  private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+  /// Runs the engine with these arguments to its end, as often as it takes; returns what the command is to exit with.
+  public func run(_ arguments: [String]) async -> Int32 {
+    var restarts: RestartState?
+    var count = 0
+    while true {
+      guard let (link, ending) = await once(arguments, restart: count) else { return 70 }
+      switch ending {
+      case .exited(let code):
+        if let link { unlink(link.crashes) }
+        return code
+      case .killed(let signal):
+        if isStopping { return 75 }
+        count += 1
+        var state = restarts ?? RestartState(link?.policy ?? RestartPolicy())
+        let how = took(link, signal, count) { state.settled() }
+        let action = state.failed(at: Conditions.system.now(), random: .random(in: 0..<1))
+        restarts = state
+        guard case .restart(let wait) = action else {
+          tell(.gaveUp(how))
+          return 70
+        }
+        tell(.died(how: how, wait: wait))
+        let pause = Task { _ = try? await Task.sleep(for: wait) }
+        self.state.withLock { $0.pause = pause }
+        await pause.value
+        if isStopping { return 75 }
+      }
+    }
+  }
+
+  private func once(_ arguments: [String], restart: Int) async -> (EngineLink?, Ending)? {
+    var ends: [Int32] = [0, 0]
+    guard sluice_pipe(&ends) == 0 else {
+      tell(.cantStart(String(cString: strerror(errno))))
+      return nil
+    }
+    let (reading, writing) = (ends[0], ends[1])
+    _ = fcntl(reading, F_SETFL, O_NONBLOCK)
+    defer { close(reading) }
+    var options = ChildProcess.Options(command: ["sluice"] + arguments)
+    // This very program, even where its file was replaced meanwhile.
+    options.executable = "/proc/self/exe"
+    options.environment[Self.environmentName] = "\(restart)"
+    // The service manager hears of this process alone.
+    options.environment["NOTIFY_SOCKET"] = nil
+    options.link = writing
+    let child: ChildProcess
+    do {
+      child = try await ChildProcess.start(options)
+    } catch {
+      close(writing)
+      tell(.cantStart("\(error)"))
+      return nil
+    }
+    close(writing)
+    let wasStopped = state.withLock { state in
+      state.child = child
+      return state.isStopping
+    }
+    if wasStopped { child.signal(SIGTERM) }
+    let found = Mutex<EngineLink?>(nil)
+    let watcher = Task { [watch] in
+      while !Task.isCancelled {
+        if found.withLock({ $0 == nil }) { found.withLock { $0 = EngineLink.read(reading) } }
+        watch(found.withLock { $0 })
+        try? await Task.sleep(for: .seconds(1))
+      }
+    }
+    let ending = await child.ended()
+    watcher.cancel()
+    _ = await watcher.value
+    let link = found.withLock { $0 ?? EngineLink.read(reading) }
+    state.withLock { $0.child = nil }
+    return (link, ending)
+  }
+
+  /// Takes note of what was in work when the engine died, and says how it died.
+  ///
+  /// - Parameter settled: called where what killed it is known now, so that it will not do so again.
+  private func took(_ link: EngineLink?, _ signal: Int32, _ count: Int, settled: () -> Void) -> String {
+    let name = Ending.name(ofSignal: signal)
+    guard let link, let board = Board.open(link.board) else { return "was killed by \(name)" }
+    let places = Self.suspects(board)
+    var how = "was killed by \(name)"
+    if board[.hungPlace] != 0 {
+      how = "stood still, and could not be stopped but by its end"
+    } else if board[.crashSignal] != 0 {
+      how += Self.trace(board)
+    }
+    var record = CrashRecord.read(link.crashes) ?? CrashRecord()
+    record.restarts = count
+    let before = record.verdicts.count
+    record.died(
+      places.map { place in
+        let end = board[place, .end]
+        return (
+          CrashRecord.Unit(
+            item: board[place, .item], version: board[place, .version], stage: Board.stage(of: place).rawValue,
+            start: Int(board[place, .start]), end: end < 0 ? nil : Int(end)), board[place, .isAlone] != 0
+        )
+      }, cause: how)
+    record.write(link.crashes)
+    if record.verdicts.count > before {
+      settled()
+      tell(.found("what killed the engine is found: it becomes a dead letter"))
+    }
+    let stages = Set(places.map { Board.stage(of: $0).rawValue }).sorted()
+    return stages.isEmpty ? how : "\(how) (in work: \(stages.joined(separator: ", ")))"
+  }
+
+  /// Where the engine was when it died: the thread that crashed or hung, or all that may have been it.
+  private static func suspects(_ board: Board) -> [Board.Place] {
+    for word in [Board.Header.hungPlace, .crashPlace] where board[word] > 0 { return [Int(board[word]) - 1] }
+    return Board.places.filter { board[$0, .isInside] != 0 }
+  }
+
+  /// The topmost frames that are the program's.
+  private static func trace(_ board: Board) -> String {
+    let frames = board.trace.filter { !$0.hasPrefix("libc.so") && !$0.contains("sluice_note_crashes") && !$0.contains("crashed") }
+    return frames.isEmpty ? "" : "; " + frames.prefix(8).joined(separator: " < ")
+  }
+}
+
+/// What an engine tells its parent, once it knows: where it is to be seen and how it is to be restarted.
+public struct EngineLink: Codable, Sendable {
+  public let board: String
+  let crashes: String
+  let maxRestarts: Int
+  let within: Double
+  let backoff: [Double]
+  let restart: String
+
+  init(board: String, crashes: String, _ definition: PipelineDefinition) {
+    func seconds(_ duration: Duration) -> Double {
+      Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
+    }
+    self.board = board
+    self.crashes = crashes
+    maxRestarts = definition.policy.maxRestarts
+    within = seconds(definition.policy.within)
+    backoff = [seconds(definition.policy.backoff.first), seconds(definition.policy.backoff.longest)]
+    restart = definition.policy.restart.rawValue
+  }
+
+  var policy: RestartPolicy {
+    var policy = RestartPolicy()
+    policy.maxRestarts = maxRestarts
+    policy.within = .seconds(within)
+    policy.backoff = Backoff(first: .seconds(backoff[0]), longest: .seconds(backoff[1]))
+    policy.restart = RestartPolicy.Restart(rawValue: restart) ?? .onFailure
+    return policy
+  }
+
+  /// The descriptor that the parent gave.
+  private static let descriptor: Int32 = 3
+
+  /// Tells the parent; nothing where there is none.
+  func send() {
+    guard EngineProcess.isEngine, let data = try? JSONEncoder().encode(self) else { return }
+    let bytes = Array(data) + [0x0A]
+    // A pipe takes so little at once.
+    _ = write(Self.descriptor, bytes, bytes.count)
+    _ = fcntl(Self.descriptor, F_SETFD, FD_CLOEXEC)
+  }
+
+  static func read(_ descriptor: Int32) -> EngineLink? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = Foundation.read(descriptor, &bytes, bytes.count)
+    guard count > 0 else { return nil }
+    return try? JSONDecoder().decode(EngineLink.self, from: Data(bytes.prefix(count).prefix { $0 != 0x0A }))
+  }
+}

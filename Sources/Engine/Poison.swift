@@ -1,0 +1,38 @@
+import CProcess
+import Foundation
+import Parse
+
+/// Records that kill the engine, for tests: `SLUICE_POISON` names texts, as `trap=TEXT,memory=TEXT,hang=TEXT`, and what
+/// happens to a process that parses a record with one. It is in builds with failpoints, and in no other.
+enum Poison {
+  #if FAILPOINTS
+    private static let entries: [(action: String, text: [UInt8])] = {
+      let wanted = ProcessInfo.processInfo.environment["SLUICE_POISON"] ?? ""
+      return wanted.split(separator: ",").compactMap { entry in
+        let halves = entry.split(separator: "=", maxSplits: 1)
+        return halves.count == 2 ? (String(halves[0]), Array(halves[1].utf8)) : nil
+      }
+    }()
+
+    static func strike(_ chunk: RecordChunk) {
+      for (action, text) in entries where sluice_contains(chunk.buffer.bytes, chunk.buffer.count, text, text.count) != 0 {
+        switch action {
+        case "trap":
+          let none: [Int] = []
+          _ = none[chunk.buffer.count]
+        case "memory":
+          var hoard: [UnsafeMutableRawPointer] = []
+          while true {
+            let block = UnsafeMutableRawPointer.allocate(byteCount: 16 << 20, alignment: 16)
+            memset(block, 1, 16 << 20)
+            hoard.append(block)
+          }
+        default: while true { sleep(3600) }
+        }
+      }
+    }
+  #else
+    @inline(__always)
+    static func strike(_ chunk: RecordChunk) {}
+  #endif
+}

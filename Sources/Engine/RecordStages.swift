@@ -1,0 +1,177 @@
+import Definition
+import Files
+import Ledger
+import Parse
+import Records
+import Supervision
+import Transform
+import Write
+
+/// The parse and transform stages: any worker takes any chunk of any item.
+extension RunEngine {
+  var parse: @Sendable (Chunk, Assignment) async throws -> Void {
+    { [self] unit, assignment in
+      if unit.task.isFailed { return }
+      let mark = marks.begin(.parse, assignment, unit.task, bytes: unit.bytes)
+      defer { marks.end(mark) }
+      if suspicion.concerns(unit.task.planned.id, unit.task.versionMark, unit.bytes) {
+        return try await handOn(unit, assignment) { try await carefully(unit, assignment, mark) }
+      }
+      let batch = await besideOthers(assignment.heartbeat) {
+        mark.inside {
+          Poison.strike(unit.chunk)
+          return unit.format.parse(unit.chunk, unit.layout)
+        }
+      }
+      assignment.heartbeat.beat()
+      try await assignment.heartbeat.waiting { try await batches.send(Batch(unit: unit, batch: batch)) }
+    }
+  }
+
+  var transform: @Sendable (Batch, Assignment) async throws -> Void {
+    { [self] parsed, assignment in
+      let unit = parsed.unit
+      if unit.task.isFailed { return }
+      let mark = marks.begin(.transform, assignment, unit.task, bytes: unit.bytes)
+      defer { marks.end(mark) }
+      try await handOn(unit, assignment) {
+        let batch = try await transformed(parsed.batch, assignment, mark)
+        assignment.heartbeat.beat()
+        return try await besideOthers(assignment.heartbeat) { try mark.inside { try encode(batch, unit) } }
+      }
+    }
+  }
+
+  /// Sends what a body makes of a chunk to write; an item that can't be gone on with fails.
+  private func handOn(_ unit: Chunk, _ assignment: Assignment, _ body: () async throws -> EncodedChunk) async throws {
+    do {
+      let encoded = try await body()
+      try await assignment.heartbeat.waiting { try await unit.task.encoded.send(.chunk(encoded)) }
+    } catch is Closed {
+    } catch let error as ParseError {
+      unit.task.fail(.damaged(error.description, stage: "parse"))
+    } catch let error as ProgramBroken {
+      abort(.program(error.description))
+    }
+  }
+
+  /// Takes a batch through all steps.
+  private func transformed(_ batch: RecordBatch, _ assignment: Assignment, _ mark: Marks.Unit, parser: Int = 0) async throws -> RecordBatch
+  {
+    var batch = await besideOthers(assignment.heartbeat) { mark.inside { chain.first.apply(batch) } }
+    for (i, link) in chain.links.enumerated() {
+      assignment.heartbeat.beat()
+      batch = try await programs.answer(batch, link: i, worker: parser + assignment.worker, assignment.heartbeat)
+      let answered = batch
+      batch = await besideOthers(assignment.heartbeat) { mark.inside { link.plan.apply(answered) } }
+    }
+    return batch
+  }
+
+  /// Where something is tried alone, all else waits for it.
+  private func besideOthers<T>(_ heartbeat: Heartbeat, _ body: () throws -> T) async rethrows -> T {
+    if suspicion.isEmpty { return try body() }
+    await heartbeat.waiting { await solitude.enter(alone: false) }
+    defer { solitude.leave(alone: false) }
+    return try body()
+  }
+
+  // MARK: What may have killed an engine
+
+  /// A chunk that was in work when engines died: record after record, with nothing else beside it. What is known to have
+  /// killed one becomes a dead letter untried; what kills this one is known by that.
+  private func carefully(_ unit: Chunk, _ assignment: Assignment, _ mark: Marks.Unit) async throws -> EncodedChunk {
+    let output = ByteBuffer(capacity: unit.chunk.buffer.count)
+    var made = EncodedChunk(
+      sequence: unit.chunk.sequence, output: output, checksum: Checksum(output.bytes, 0), continuation: unit.continuation,
+      end: unit.bytes.upperBound, lines: 0, counts: RecordCounts(), letters: [])
+    var records = SingleRecords(unit)
+    while let record = records.next() {
+      assignment.heartbeat.beat()
+      var batch: RecordBatch
+      if let verdict = suspicion.verdict(unit.task.planned.id, unit.task.versionMark, recordAt: record.offset) {
+        batch = RecordBatch(columns: [], rowCount: 0, recordCount: 1, places: .single(record.buffer), raw: record.buffer)
+        batch.faults = [RecordFault(code: .poison, reason: verdict.reason, record: 0)]
+      } else {
+        mark.alone(record.offset..<record.offset + record.buffer.count)
+        await assignment.heartbeat.waiting { await solitude.enter(alone: true) }
+        batch = mark.inside {
+          Poison.strike(record)
+          return unit.format.parse(record, unit.layout)
+        }
+        solitude.leave(alone: true)
+        batch = try await transformed(batch, assignment, mark, parser: Board.workersPerStage)
+      }
+      try add(batch, of: record, unit, to: &made)
+    }
+    made.output = try encoding.finished(output)
+    made.checksum = Checksum(made.output.bytes, made.output.count)
+    return made
+  }
+
+  private func add(_ batch: RecordBatch, of record: RecordChunk, _ unit: Chunk, to made: inout EncodedChunk) throws {
+    encoding.append(batch, to: made.output)
+    var (counts, letters) = try account(batch, record, unit)
+    for i in letters.indices {
+      letters[i].record = letters[i].record.map { $0 + made.counts.read }
+      letters[i].line = letters[i].line.map { $0 + made.lines }
+    }
+    counts.deadLettered = letters.count
+    made.counts = made.counts + counts
+    made.lines += batch.places.lineCount
+    made.letters += letters
+  }
+}
+
+extension RunEngine.Chunk {
+  /// Where it stands in the decompressed item.
+  var bytes: Range<Int> { chunk.offset..<chunk.offset + chunk.buffer.count }
+}
+
+extension RecordPlaces {
+  /// Of a chunk that is one record.
+  fileprivate static func single(_ buffer: ByteBuffer) -> RecordPlaces {
+    var places = RecordPlaces()
+    var end = buffer.count
+    while end > 0, buffer.bytes[end - 1] == 0x0A || buffer.bytes[end - 1] == 0x0D { end -= 1 }
+    places.starts = [0]
+    places.ends = [UInt32(end)]
+    places.lineCount = 1
+    return places
+  }
+}
+
+/// A chunk's records, one by one.
+private struct SingleRecords {
+  private let chunk: RecordChunk
+  private var framer: any RecordFramer
+  private var at = 0
+
+  init(_ unit: RunEngine.Chunk) {
+    chunk = unit.chunk
+    framer = unit.format.makeFramer()
+    if let beginning = unit.task.beginning { framer.resume(beginning) }
+  }
+
+  mutating func next() -> RecordChunk? {
+    let (p, count) = (UnsafePointer(chunk.buffer.bytes) + at, chunk.buffer.count - at)
+    guard count > 0 else { return nil }
+    // The end of the last record among ever more bytes, then of the last but one, until there is one only.
+    var length = min(count, 256)
+    var end = framer.boundary(p, length, isFinal: false)
+    while end == 0, length < count {
+      length = min(count, length * 2)
+      end = framer.boundary(p, length, isFinal: false)
+    }
+    if end == 0 { end = count }
+    while end > 1 {
+      let shorter = framer.boundary(p, end - 1, isFinal: false)
+      if shorter == 0 { break }
+      end = shorter
+    }
+    let buffer = ByteBuffer(capacity: end)
+    buffer.append(p, end)
+    defer { at += end }
+    return RecordChunk(buffer: buffer, offset: chunk.offset + at, sequence: 0)
+  }
+}

@@ -1,0 +1,119 @@
+import Definition
+import Engine
+import Foundation
+import Ledger
+
+/// A running pipeline as a tree: its stages, their workers, what they have in work and where it is stuck.
+struct PipelineTree {
+  struct Worker {
+    var number: Int
+    var state: String
+    var item: String?
+    var bytes: Range<Int>?
+    /// Seconds in this state.
+    var age: Double
+    var attempt: Int
+    var restarts: Int
+  }
+  struct Stage {
+    var name: String
+    var workers: [Worker]
+    var least: Int
+    var most: Int
+    var fill: Int
+    var capacity: Int
+    var units: Int
+    var restarts: Int
+  }
+
+  let pid: Int
+  let run: Int
+  let seconds: Int
+  let items: (done: Int, failed: Int, total: Int)
+  let read: Int
+  let written: Int
+  let stages: [Stage]
+
+  /// Nil where the board's process is no more.
+  init?(_ board: Board, _ ledger: Ledger) async {
+    guard kill(pid_t(board[.pid]), 0) == 0 || errno == EPERM else { return nil }
+    pid = Int(board[.pid])
+    run = Int(board[.run])
+    seconds = max(0, Int(time(nil)) - Int(board[.startedAt]))
+    items = (Int(board[.itemsDone]), Int(board[.itemsFailed]), Int(board[.itemsTotal]))
+    read = Int(board[.read])
+    written = Int(board[.written])
+    let busy = Board.places.filter { board[$0, .state] != 0 }
+    let ids = Set(busy.filter { board[$0, .state] == Board.WorkerState.working.rawValue }.map { board[$0, .item] })
+    let keys = (try? await ledger.keys(Array(ids))) ?? [:]
+    let now = Board.milliseconds()
+    stages = PipelineDefinition.StageName.allCases.enumerated().map { i, name in
+      Stage(
+        name: name.rawValue,
+        workers: busy.filter { Board.stage(of: $0) == name }.map { place in
+          let state = Board.WorkerState(rawValue: board[place, .state]) ?? .idle
+          let isWorking = state == .working
+          let end = board[place, .end]
+          let isWaiting = isWorking && board[place, .isInside] == 0 && (name == .parse || name == .transform || name == .decompress)
+          return Worker(
+            number: Board.number(of: place) + 1, state: isWaiting ? "waiting" : "\(state)",
+            item: isWorking ? keys[board[place, .item]] : nil,
+            bytes: isWorking && end >= 0 ? Int(board[place, .start])..<Int(end) : nil,
+            age: Double(max(0, now - board[place, .since])) / 1000, attempt: Int(board[place, .attempt]),
+            restarts: Int(board[place, Board.WorkerWord.restarts]))
+        }, least: Int(board[i, .least]), most: Int(board[i, .most]), fill: Int(board[i, .fill]), capacity: Int(board[i, .capacity]),
+        units: Int(board[i, .units]), restarts: Int(board[i, Board.StageWord.restarts]))
+    }
+  }
+
+  /// The stage that holds the others up: the last whose input is full. Fetch, where all wait for more.
+  var bottleneck: Int? {
+    if let full = stages.indices.dropFirst().last(where: { stages[$0].capacity > 1 && stages[$0].fill >= stages[$0].capacity }) {
+      return full
+    }
+    return items.done + items.failed < items.total ? 0 : nil
+  }
+
+  var text: String {
+    var lines = [
+      "run \(run), engine \(pid), for \(Human.seconds(Double(seconds))): items \(items.done + items.failed)/\(items.total), \(Human.count(read)) records read, \(Human.count(written)) written"
+    ]
+    for (i, stage) in stages.enumerated() {
+      let size = stage.least == stage.most ? "\(stage.workers.count)" : "\(stage.workers.count) (\(stage.least) to \(stage.most))"
+      var line =
+        "\(stage.name.padding(toLength: 11, withPad: " ", startingAt: 0))\(size) worker\(stage.workers.count == 1 ? "" : "s"), input \(stage.fill)/\(stage.capacity), \(Human.count(stage.units)) units"
+      if stage.restarts > 0 { line += ", \(stage.restarts) restarts" }
+      if i == bottleneck { line += "  ◀ bottleneck" }
+      lines.append(line)
+      for worker in stage.workers {
+        var line =
+          "  \("\(worker.number)".padding(toLength: 4, withPad: " ", startingAt: 0))\(worker.state.padding(toLength: 9, withPad: " ", startingAt: 0))\(String(format: "%7.1f s", worker.age))"
+        if let item = worker.item { line += "  \(item)" }
+        if let bytes = worker.bytes { line += " bytes \(bytes.lowerBound) to \(bytes.upperBound)" }
+        if worker.attempt > 1 { line += ", attempt \(worker.attempt)" }
+        if worker.restarts > 0 { line += ", \(worker.restarts) restarts" }
+        lines.append(line)
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  var json: [String: Any] {
+    [
+      "run": run, "pid": pid, "seconds": seconds, "items": ["done": items.done, "failed": items.failed, "total": items.total],
+      "records": ["read": read, "written": written], "bottleneck": bottleneck.map { stages[$0].name } ?? NSNull() as Any,
+      "stages": stages.map { stage in
+        [
+          "stage": stage.name, "input": ["waiting": stage.fill, "capacity": stage.capacity], "units": stage.units,
+          "restarts": stage.restarts,
+          "workers": stage.workers.map { worker in
+            [
+              "worker": worker.number, "state": worker.state, "item": worker.item ?? NSNull() as Any, "seconds": worker.age,
+              "attempt": worker.attempt, "restarts": worker.restarts,
+            ] as [String: Any]
+          },
+        ] as [String: Any]
+      },
+    ]
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Dispatch
+import Engine
+import Foundation
+import Synchronization
+
+/// Whether a process stands above the engine, and what it tells.
+struct SupervisionOptions: ParsableArguments {
+  @Flag(help: "Do the work in this process, without one above it that starts it again when it dies.")
+  var noSupervisor = false
+
+  /// Runs this command in a child process, again where that dies, and returns what to exit with; nil where the work is
+  /// this process's own.
+  func supervised(_ console: Console) async -> ExitCode? {
+    if noSupervisor || EngineProcess.isEngine { return nil }
+    let service = ServiceManager()
+    let engine = EngineProcess { message in
+      switch message {
+      case .died(let how, let wait):
+        console.log(
+          .warning,
+          "the engine \(how); it is started again from the ledger after \(wait.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)))"
+        )
+      case .found(let words): console.log(.warning, words)
+      case .gaveUp(let how):
+        console.log(.error, "the engine died too often, the last time it \(how); resume goes on from the last checkpoints")
+      case .cantStart(let why): console.log(.error, "can't start the engine: \(why); --no-supervisor does without")
+      }
+    } watch: { link in
+      service?.tell(link)
+    }
+    let signals = ForwardedSignals { number in
+      if number != SIGCONT { service?.stopping() }
+      engine.signal(number)
+    }
+    defer { signals.cancel() }
+    return ExitCode(await engine.run(Array(CommandLine.arguments.dropFirst())))
+  }
+}
+
+/// Signals that whoever started the parent means for the engine too: that has a process group of its own.
+private final class ForwardedSignals {
+  private let sources: [any DispatchSourceSignal]
+
+  init(_ forward: @escaping @Sendable (Int32) -> Void) {
+    let queue = DispatchQueue(label: "sluice.signals")
+    sources = [SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT].compactMap { number in
+      let before = signal(number, SIG_IGN)
+      // nohup's children go on ignoring.
+      if number == SIGHUP, unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { return nil }
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+      source.setEventHandler {
+        switch number {
+        case SIGTSTP:
+          forward(SIGSTOP)
+          kill(getpid(), SIGSTOP)
+        case SIGHUP: forward(SIGTERM)
+        default: forward(number)
+        }
+      }
+      source.resume()
+      return source
+    }
+  }
+
+  func cancel() { for source in sources { source.cancel() } }
+}
+
+/// systemd, or what stands in its place, where this runs as a unit of `Type=notify`: sd_notify(3).
+final class ServiceManager: Sendable {
+  private struct State {
+    var isReady = false
+    var status = ""
+    var beat: Int64 = 0
+  }
+  private let socket: String
+  private let hasWatchdog: Bool
+  private let state = Mutex(State())
+
+  /// Nil where nobody wants to be told.
+  init?() {
+    let environment = ProcessInfo.processInfo.environment
+    guard let socket = environment["NOTIFY_SOCKET"], !socket.isEmpty else { return nil }
+    self.socket = socket
+    hasWatchdog = environment["WATCHDOG_USEC"] != nil
+  }
+
+  /// What is to be seen of the engine; called every second.
+  func tell(_ link: EngineLink?) {
+    guard let link, let board = Board.open(link.board) else { return }
+    let status =
+      "items \(board[.itemsDone] + board[.itemsFailed])/\(board[.itemsTotal]), \(Human.count(Int(board[.read]))) records read, \(Human.count(Int(board[.written]))) written"
+    let beat = board[.beat]
+    let words = state.withLock { state in
+      var words: [String] = []
+      if !state.isReady { words.append("READY=1") }
+      if state.status != status { words.append("STATUS=\(status)") }
+      // Only an engine that gets on is alive.
+      if hasWatchdog, state.beat != beat { words.append("WATCHDOG=1") }
+      (state.isReady, state.status, state.beat) = (true, status, beat)
+      return words
+    }
+    if !words.isEmpty { EngineProcess.notify(socket, words.joined(separator: "\n")) }
+  }
+
+  func stopping() { EngineProcess.notify(socket, "STOPPING=1") }
+}
