@@ -147,6 +147,7 @@ public final class EngineProcess: Sendable {
     }
     var record = CrashRecord.read(link.crashes) ?? CrashRecord()
     record.restarts = count
+    record.lastDeath = how
     let before = record.verdicts.count
     record.died(
       places.map { place in

@@ -108,18 +108,19 @@ final class Programs: Sendable {
     var answers = ProgramAnswers(batch, schema: links[link].plan.input, decoded: links[link].plan.decoded)
     let place = Place(link: link, worker: worker)
     var at = 0
-    var size = Self.batchRecords
+    // Ranges that a process failed at, each within the one before, and the parts that they are tried in.
+    var failed: [(end: Int, size: Int)] = []
     var tries = 0
     var streak = RestartState(setting.policy)
     while at < lines.count {
-      let part = at..<min(at + size, lines.count)
+      while let last = failed.last, at >= last.end { failed.removeLast() }
+      let part = at..<min(at + (failed.last?.size ?? Self.batchRecords), failed.last?.end ?? lines.count)
       heartbeat.beat()
       let failure: String
       switch try await exchange(lines, part, place, heartbeat) {
       case .answered(let bytes):
         answers.take(bytes, for: part)
         at = part.upperBound
-        size = min(Self.batchRecords, size * 8)
         tries = 0
         streak.settled()
         state.withLock { _ = $0.hasAnswered.insert(link) }
@@ -136,7 +137,7 @@ final class Programs: Sendable {
         try await heartbeat.waiting { try await Task.sleep(for: wait) }
       }
       if part.count > 1 {
-        size = max(1, part.count / 8)
+        failed.append((part.upperBound, max(1, part.count / 8)))
         continue
       }
       tries += 1

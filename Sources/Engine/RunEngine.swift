@@ -54,6 +54,7 @@ final class RunEngine: Sendable {
   let http: HTTPClient
   /// What the engine is at, for its parent and for whoever watches.
   let marks: Marks
+  let journal = Journal()
   let suspicion: Suspicion
   let solitude = Solitude()
   let programs: Programs
@@ -88,12 +89,14 @@ final class RunEngine: Sendable {
     suspicion = Suspicion(marks.crashes, poisonAfter: definition.poisonAfter)
     let crashes = suspicion.restarts
     progress.update { $0.restarts += crashes }
+    if let death = suspicion.lastDeath { journal.add("engine", nil, "died", death) }
     programs = Programs(
       chain,
       Programs.Setting(definition) {
         event(.programSaid(command: $0, line: $1))
-      } restarted: { command, why in
+      } restarted: { [journal] command, why in
         progress.update { $0.restarts += 1 }
+        journal.add("transform", nil, "program_restarted", "\(command): \(why)")
         event(.programRestarted(command: command, reason: why))
       })
     fetchItems = Channel(messages: 1)
@@ -101,9 +104,10 @@ final class RunEngine: Sendable {
     writeItems = Channel(messages: 1)
     chunks = Channel(messages: definition.stage(.parse).buffer)
     batches = Channel(messages: definition.stage(.transform).buffer)
-    let tell: @Sendable (SupervisionEvent) -> Void = { [marks] supervision in
+    let tell: @Sendable (SupervisionEvent) -> Void = { [marks, journal] supervision in
       if case .restarted = supervision.kind { progress.update { $0.restarts += 1 } }
       event(.supervision(supervision))
+      journal.add(supervision)
       marks.note(supervision)
     }
     self.tell = tell
@@ -199,6 +203,8 @@ final class RunEngine: Sendable {
     if count > definition.failedItemLimit { stop() }
   }
 
+  var hasFailedTooOften: Bool { control.withLock { $0.failedItems } > definition.failedItemLimit }
+
   // MARK: Flow
 
   /// Takes the items through all stages; returns when the last is written, or the run was stopped.
@@ -274,6 +280,7 @@ final class RunEngine: Sendable {
         fetchPool.workerCount, decompressPool.workerCount, parsePool.workerCount, transformPool.workerCount, writePool.workerCount,
       ]
       marks.report(run, progress.snapshot, fills: fills, workers: workers)
+      await journal.write(to: ledger, run)
       try? await Task.sleep(for: .milliseconds(500))
     }
   }

@@ -21,6 +21,8 @@ public struct RunResult: Sendable {
   public var seconds: Double
   public var restarts: Int
   public var retries: Int
+  /// What happened under its supervisors: how often of each kind.
+  public var events: [String: Int] = [:]
   /// Why it is not done, in a sentence or two.
   public var problem: String?
 }
@@ -155,6 +157,7 @@ public final class Runner: Sendable {
     if stopAsked.withLock({ $0 }) { engine.stop() }
     await engine.run(planned)
     engine.marks.remove()
+    await engine.journal.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
     return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
   }
@@ -222,9 +225,11 @@ public final class Runner: Sendable {
     try await Recovery(ledger: ledger, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
-    return result(
+    var result = result(
       run, status, exitCode, (snapshot.itemsTotal, done, snapshot.itemsTotal - done - failed - left, failed),
       totals.counts, totals.bytes, problem)
+    result.events = (try? await ledger.eventCounts(run)) ?? [:]
+    return result
   }
 
   private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, Int32, String?) {
@@ -235,6 +240,12 @@ public final class Runner: Sendable {
       return (
         .failed, 65,
         "\(counts.deadLettered) dead letters of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)"
+      )
+    }
+    if engine.hasFailedTooOften {
+      return (
+        .interrupted, 69,
+        "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: sluice resume \(path)"
       )
     }
     if left > 0 { return (.interrupted, 75, "interrupted; finish it with: sluice resume \(path)") }

@@ -31,6 +31,8 @@ struct CrashRecord: Codable, Sendable {
 
   /// How often an engine was started again.
   var restarts = 0
+  /// How the last one died.
+  var lastDeath: String?
   var suspects: [Suspect] = []
   var verdicts: [Verdict] = []
 
@@ -72,6 +74,7 @@ struct Suspicion: Sendable {
   }
 
   var restarts: Int { record.restarts }
+  var lastDeath: String? { record.lastDeath }
 
   /// Whether anything is suspected at all.
   var isEmpty: Bool { record.suspects.isEmpty && record.verdicts.isEmpty }

@@ -28,6 +28,8 @@ public enum FailPoint: String, Sendable, CaseIterable {
   case ledgerStartOver = "ledger.start_over"
   case ledgerPlaced = "ledger.placed"
   case ledgerEndRun = "ledger.end_run"
+  /// What happened under supervisors; a run goes on without.
+  case ledgerNote = "ledger.note"
   case ledgerReplay = "ledger.replay"
   /// SQLite's own syncs; only `skip` means something here.
   case ledgerSync = "ledger.sync"

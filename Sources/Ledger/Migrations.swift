@@ -58,6 +58,15 @@ enum Migrations {
           CREATE INDEX replay_outputs_by_item ON replay_outputs (item);
           """)
     }
+    migrator.registerMigration("3") { db in
+      try db.execute(
+        sql: """
+          CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, at REAL NOT NULL, stage TEXT NOT NULL, worker INTEGER,
+            kind TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+          CREATE INDEX events_by_run ON events (run);
+          """)
+    }
     return migrator
   }
 }

@@ -103,7 +103,7 @@ struct RunSession {
       "run": result.run.value, "pipeline": result.pipeline, "status": result.status.rawValue,
       "items": ["total": result.items.total, "done": result.items.done, "skipped": result.items.skipped, "failed": result.items.failed],
       "records": JSONForms.counts(result.counts), "bytes": JSONForms.bytes(result.bytes), "seconds": result.seconds,
-      "restarts": result.restarts, "retries": result.retries,
+      "restarts": result.restarts, "retries": result.retries, "events": result.events,
     ]
   }
 

@@ -18,8 +18,17 @@ struct Status: AsyncParsableCommand {
     if watch { try await follow(subject.state, record, ledger, console) }
     let totals = try await ledger.totals(record.id)
     let items = try await ledger.items(run: record.id)
+    let events = try await ledger.troubles(record.id, limit: 20)
     if common.output == .json {
       var object = JSONForms.run(record)
+      object["events"] = try await ledger.eventCounts(record.id)
+      object["last_events"] = events.map { event in
+        [
+          "at": event.at.ISO8601Format(), "stage": event.stage, "worker": event.worker.map { $0 + 1 } ?? NSNull() as Any,
+          "event": event.kind,
+          "detail": event.detail,
+        ] as [String: Any]
+      }
       object["records"] = JSONForms.counts(totals.counts)
       object["bytes"] = JSONForms.bytes(totals.bytes)
       object["items"] = items.map { item in
@@ -36,6 +45,10 @@ struct Status: AsyncParsableCommand {
     console.print(
       "  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered"
     )
+    for event in events {
+      let who = event.worker.map { "\(event.stage), worker \($0 + 1)" } ?? event.stage
+      console.print("  \(event.at.ISO8601Format())  \(who) \(event.kind.replacingOccurrences(of: "_", with: " ")): \(event.detail)")
+    }
     for item in items {
       let counts = item.checkpoint?.counts ?? item.counts
       console.print(

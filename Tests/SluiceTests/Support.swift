@@ -47,6 +47,31 @@ final class Child {
     return process.terminationStatus
   }
 
+  var isRunning: Bool { process.isRunning }
+
+  /// The children that it has now.
+  var children: [Int32] {
+    let text = (try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)) ?? ""
+    let main = text.split(separator: " ").compactMap { Int32($0) }
+    // A child belongs to the thread that started it.
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+    return threads.reduce(into: main) { all, thread in
+      let text = (try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/children", encoding: .utf8)) ?? ""
+      for child in text.split(separator: " ").compactMap({ Int32($0) }) where !all.contains(child) { all.append(child) }
+    }
+  }
+
+  /// Waits, 20 seconds at most, for the engine that it has under it, other than `before`.
+  func engine(other before: Int32? = nil) throws -> Int32 {
+    for _ in 0..<4000 {
+      if let engine = children.first, engine != before { return engine }
+      usleep(5000)
+    }
+    throw Missing(what: "the engine of \(pid)")
+  }
+
+  struct Missing: Error { let what: String }
+
   /// Sends a signal and waits for the end.
   @discardableResult
   func stop(_ number: Int32) -> Int32 {
@@ -74,6 +99,9 @@ final class Workshop {
   static var binary: String {
     ProcessInfo.processInfo.environment["SLUICE_BINARY"] ?? root + "/.build/debug/sluice"
   }
+
+  /// The debug build beside the tests: it has failpoints.
+  static let failpointBinary = root + "/.build/debug/sluice"
 
   /// The corpora, or nil where the folder is absent.
   static var corpora: String? {

@@ -1,0 +1,159 @@
+import Foundation
+import Testing
+
+/// The supervisor-worker pattern seen through the binary: rows of the table in Sources/Supervision/README.md that speak of
+/// the whole program.
+@Suite("The pattern: the program")
+struct PatternTests {
+  /// A server from the Servers folder that prints its port.
+  private func serve(_ shop: Workshop, _ script: String, _ arguments: String...) throws -> (Child, Int) {
+    let log = try shop.write("\(script).log", "")
+    let process = try shop.start(
+      "/usr/bin/env", ["python3", Workshop.servers + "/\(script)"] + arguments, stdout: try #require(FileHandle(forWritingAtPath: log)))
+    try shop.await("\(script).log")
+    let object = try JSONSerialization.jsonObject(with: try #require(shop.data("\(script).log"))) as? [String: Int]
+    return (process, try #require(object?["port"]))
+  }
+
+  @Test("C condition variables: an idle run uses no CPU")
+  func cIdleRunUsesNoCPU() throws {
+    let shop = try Workshop()
+    let (server, port) = try serve(shop, "slow.py", "60")
+    defer { server.stop(SIGKILL) }
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: idle\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 90s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
+    )
+    let measured = try shop.python(
+      """
+      import os, subprocess, sys, time
+      begun = time.monotonic()
+      process = subprocess.Popen([sys.argv[1], "run", "pipeline.yaml", "--quiet"])
+      _, status, used = os.wait4(process.pid, 0)
+      assert status == 0, status
+      print(used.ru_utime + used.ru_stime, time.monotonic() - begun)
+      """, Workshop.binary
+    ).stdout.split(separator: " ").compactMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    let (cpu, seconds) = (measured[0], measured[1])
+    #expect(seconds > 59)
+    // What it takes to start is in it.
+    #expect(cpu / seconds < 0.005, "\(cpu) s of CPU in \(seconds) s")
+    #expect(shop.read("o.csv") == "n\n1\n2\n")
+  }
+
+  @Test("C++ stop(): SIGTERM ends every worker within the grace, and nothing is cut in two")
+  func cppStopCutsNothingInTwo() throws {
+    let shop = try Workshop()
+    for i in 0..<6 { try shop.write("in/\(i).csv", "n\n" + (0..<300_000).map { "\($0)\n" }.joined()) }
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: in/*.csv}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+    for _ in 0..<2000 where (try? FileManager.default.contentsOfDirectory(atPath: shop.path("out")).isEmpty) != false { usleep(2000) }
+    let begun = ContinuousClock.now
+    let status = process.stop(SIGTERM)
+    #expect(status == 75 || status == 0)
+    #expect(begun.duration(to: .now) < .seconds(10))
+    for file in try FileManager.default.contentsOfDirectory(atPath: shop.path("out")) where !file.hasPrefix(".") {
+      #expect(shop.read("out/\(file)") == shop.read("in/\(file)"))
+    }
+    _ = try shop.sluice("resume", "pipeline.yaml")
+    for i in 0..<6 { #expect(shop.read("out/\(i).csv") == shop.read("in/\(i).csv")) }
+  }
+
+  @Test("TypeScript worker_threads: what happens to workers is seen in the log, in status and in the report")
+  func typescriptEventsAreSeen() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "n\n1\n2\n")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\nsupervise: {backoff: 1ms..2ms}\n")
+    let outcome = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--output", "json", "--progress", "none"],
+      environment: ["SLUICE_FAILPOINTS": "ledger.begin_item=throw@1"])
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    #expect(outcome.stderr.contains("worker 1 of fetch failed at attempt 1: thrown at ledger.begin_item"), "\(outcome.stderr)")
+    let events = outcome.json["events"] as? [String: Int] ?? [:]
+    for kind in ["started", "failed", "restarted"] { #expect((events[kind] ?? 0) > 0, "\(kind) is not in \(events)") }
+    #expect(outcome.json["restarts"] as? Int == 1)
+    let status = try shop.sluice("status", "pipeline.yaml").stdout
+    #expect(status.contains("fetch, worker 1 failed: attempt 1: thrown at ledger.begin_item"), "\(status)")
+    #expect(shop.read("o.csv") == "n\n1\n2\n")
+  }
+
+  @Test("JavaScript web workers: an error reaches its item with stage, attempt and cause, and no other item")
+  func javascriptErrorReachesItsItem() throws {
+    let shop = try Workshop()
+    try shop.write("good.csv", "n\n1\n")
+    try shop.write("damaged.csv.gz", Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]))
+    let server = try Nginx(shop, serving: shop.folder)
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: [good.csv, damaged.csv.gz, '\(server.url)/missing.csv'], retry: {attempts: 2, backoff: 1ms..2ms}}
+      parse: {fields: {n: bigint}}
+      write: {path: 'out/{item.stem}.csv'}
+      """)
+    #expect(try shop.runPipeline().status == 69)
+    let letters = try shop.sluice("dead-letters", "export", "pipeline.yaml").stdout.split(separator: "\n")
+      .compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+    let told = Dictionary(uniqueKeysWithValues: letters.map { ($0["item"] as? String ?? "", $0) })
+    #expect(told.count == 2)
+    #expect(told["damaged.csv.gz"]?["stage"] as? String == "decompress")
+    #expect(told["damaged.csv.gz"]?["attempts"] as? Int == 1)
+    let missing = told["\(server.url)/missing.csv"]
+    #expect(missing?["stage"] as? String == "fetch")
+    #expect((missing?["reason"] as? String)?.contains("404") == true)
+    #expect(shop.read("out/good.csv") == "n\n1\n")
+  }
+
+  @Test("Java interrupt: a worker that is blocked in a read is stopped")
+  func javaBlockedInARead() throws {
+    let shop = try Workshop()
+    let (server, port) = try serve(shop, "slow.py", "600")
+    defer { server.stop(SIGKILL) }
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 900s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
+    )
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+    try shop.await(".sluice/p.board")
+    usleep(300_000)
+    let begun = ContinuousClock.now
+    #expect(process.stop(SIGTERM) == 75)
+    #expect(begun.duration(to: .now) < .seconds(5))
+  }
+
+  @Test("Kubernetes backoffLimit: more failed items than the limit stop the run, resumable")
+  func kubernetesFailureLimits() throws {
+    let shop = try Workshop()
+    let server = try Nginx(shop, serving: shop.folder)
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: '\(server.url)/missing-{10..59}.csv', workers: 1, retry: {attempts: 2, backoff: 1ms..2ms}}
+      parse: {fields: {n: bigint}}
+      write: {path: 'out/{item.stem}.csv', workers: 1}
+      limits: {failed_items: 3}
+      """)
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69, "\(outcome.stderr)")
+    #expect((4...10).contains(outcome.items["failed"] ?? 0), "\(outcome.items)")
+    #expect(outcome.stderr.contains("limits.failed_items"), "\(outcome.stderr)")
+  }
+
+  @Test("systemd: a unit of Type=notify tells that it is ready, where it is, that it lives and that it stops")
+  func systemdIsNotified() throws {
+    let shop = try Workshop()
+    let (server, port) = try serve(shop, "slow.py", "600")
+    defer { server.stop(SIGKILL) }
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 900s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
+    )
+    let told = try shop.run("/usr/bin/env", ["python3", Workshop.servers + "/notified.py", "5", Workshop.binary, "run", "pipeline.yaml"])
+      .stdout
+    for line in ["READY=1", "STATUS=items 0/1", "STOPPING=1", "exit 75"] { #expect(told.contains(line), "\(line) is not in \(told)") }
+    #expect(told.components(separatedBy: "WATCHDOG=1").count > 3, "\(told)")
+  }
+}
