@@ -155,6 +155,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
         }
         watchdog.forget(delivery.id)
         let random = conditions.random()
+        self.shell.withLock { $0.tasks[delivery.id] = nil }
         handle(service) { $0.ended(delivery, worker: worker, result, at: $1, random: random) }
       }
     }
