@@ -6,7 +6,7 @@ BINARY has failpoints. Every passage of every failpoint is one crash by `kill` a
 errno; writes also come out short, and steps throw or stand still. Then there are N kills at random moments. A resume is often
 crashed as well, several deep. In the end each case's outputs are those of a run that was never interrupted, byte for byte
 (compressed ones decompressed), its dead letters the same set, and its counts add up. With --seconds only what fits into that
-time is done, in an order that the seed gives.
+time is done, in an order that the seed gives. `engine` kills the engine under its parent, which starts it again.
 """
 import argparse
 import collections
@@ -120,11 +120,17 @@ class Case:
         self.errors = open(self.folder + "/stderr", "w+")
         return subprocess.Popen(
             # The parent would start an engine that a failpoint killed again, to be killed again.
-            [self.binary, verb, "p.yaml", "--output", "json", "--progress", "none"] + ["--no-supervisor"] * bool(points or log), cwd=self.folder, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
+            [self.binary, verb, "p.yaml", "--output", "json", "--progress", "none"] + ["--no-supervisor"] * bool(points or log),
+            cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
 
-    def run(self, verb, points="", log=None, kill_after=None):
+    def run(self, verb, points="", log=None, kill_after=None, engine=False):
+        """Runs sluice; after a while kills it, or with `engine` its engine, which it is then to start again by itself."""
         process = self.start(verb, points, log)
+        if engine:
+            time.sleep(kill_after)
+            for child in children(process.pid):
+                os.kill(child, signal.SIGKILL)
+            kill_after = None
         try:
             status = process.wait(timeout=kill_after if kill_after is not None else 120)
         except subprocess.TimeoutExpired:
@@ -153,6 +159,17 @@ class Case:
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def children(pid):
+    found = []
+    for task in glob.glob("/proc/%d/task/*/children" % pid):
+        try:
+            with open(task) as file:
+                found += [int(word) for word in file.read().split()]
+        except OSError:
+            pass
+    return found
 
 
 def outcome(binary, folder):
@@ -257,7 +274,7 @@ class Torture:
                     cases.append((shape, name, "throw", passage))
                 cases.append((shape, name, "stall", (count + 1) // 2))
         for number in range(random_kills):
-            cases.append((sorted(SHAPES)[number % 2], "random", "kill", number + 1))
+            cases.append((sorted(SHAPES)[number % 2], "engine" if number % 5 == 4 else "random", "kill", number + 1))
         return cases
 
     def play(self, what):
@@ -266,7 +283,9 @@ class Torture:
         dice = random.Random("%s %s" % (self.seed, what))
         case = Case(self, shape)
         crashes = 1
-        if name == "random":
+        if name == "engine":
+            case.run("run", kill_after=dice.random() * self.seconds[shape], engine=True)
+        elif name == "random":
             case.run("run", kill_after=dice.random() * self.seconds[shape])
         elif action == "stall":
             case.run("run", "%s=stall@%d" % (name, passage), kill_after=2 * self.seconds[shape] + 0.5)

@@ -1,0 +1,114 @@
+"""Mutants of the supervision: each takes a mechanism out, and the test that shows the mechanism must fail. mutants.py ROOT [WORD...]"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+POOL = "Sources/Supervision/PoolState.swift"
+SHELL = "Sources/Supervision/WorkerPool.swift"
+POLICY = "Sources/Supervision/RestartPolicy.swift"
+PROGRAM = "Sources/Processes/Program.swift"
+PROGRAMS = "Sources/Engine/Programs.swift"
+
+# Test, what is taken out, file, text, what stands there instead.
+MUTANTS = [
+    ("kotlinSiblingsSurvive", "a failure stays with its worker", POLICY, "case .oneForOne: other == failed", "case .oneForOne: true",
+     POOL, "if strategy != .oneForOne {", "if true {"),
+    ("rustClosingTheChannelEndsTheWorkers", "the channel's end ends the pool", POOL, "    isClosed = true\n", "    isClosed = false\n"),
+    ("goEveryResultIsCollected", "the run waits for what is in work", POOL, "    if isAtWork { return nil }\n", "    _ = isAtWork\n"),
+    ("cIdleRunUsesNoCPU", "what waits sleeps", "Sources/Engine/RunEngine.swift", "Task.sleep(for: .milliseconds(500))",
+     "Task.sleep(for: .microseconds(50))"),
+    ("cppStopWakesAndJoinsAll", "a stop tells the workers", POOL, "return tellAll(but: nil) + schedule(now)", "return schedule(now)"),
+    ("csharpIntakeClosesWhileDraining", "a finished channel takes nothing in", "Sources/Supervision/Channel.swift", "{ throw Closed() }", "{}"),
+    ("typescriptIdleWorkerTakesTheNextUnit", "an idle worker is given work at once", POOL,
+     "    workers[worker] = .idle(since: now)\n    return schedule(now)\n  }\n\n  private mutating func newID",
+     "    workers[worker] = .resting(until: now + .seconds(1))\n    return schedule(now)\n  }\n\n  private mutating func newID"),
+    ("typescriptEventsAreTold", "a stall is told", POOL, "[.tell(worker: worker, .stalled(for: policy.watchdog)), .cancel(held)]", "[.cancel(held)]"),
+    ("typescriptEventsAreSeen", "events go to the ledger", "Sources/Engine/RunEngine.swift", "      journal.add(supervision)\n", ""),
+    ("javascriptErrorReachesItsItem", "an error keeps its stage", "Sources/Engine/SourceStages.swift",
+     'task.fail(.damaged(error.description, stage: "decompress"))', 'task.fail(.damaged(error.description, stage: "parse"))'),
+    ("pythonCrashedProcessTakesNothingWithIt", "a record that a process dies of is found", PROGRAMS,
+     "      answers.refuse(at,", "      throw ProgramBroken(command: \"\", last: failure)\n      answers.refuse(at,"),
+    ("javaBlockedWorkerIsInterrupted", "a worker that waits is interrupted", SHELL, "shell.withLock { $0.tasks[delivery.id] }?.cancel()",
+     "_ = shell.withLock { $0.tasks[delivery.id] }"),
+    ("javaBlockedInAProgram", "a stop reaches programs", "Sources/Engine/RunEngine.swift", "    programs.interrupt()\n", ""),
+    ("javaBlockedInARead", "a stop reaches transfers", "Sources/Engine/SourceStages.swift", "task.onFailure { work.cancel() }", "task.onFailure {}"),
+    ("kubernetesPoolComesBackToItsSize", "a worker that is lost is replaced", POOL,
+     "workerCount < size.min {\n      add(at: now, &actions)\n    }\n    return actions + schedule(now)\n  }\n\n  /// Time has come",
+     "workerCount < 0 {\n      add(at: now, &actions)\n    }\n    return actions + schedule(now)\n  }\n\n  /// Time has come"),
+    ("kubernetesBackoffResets", "a healthy period ends the backoff", POLICY, "now - last >= policy.within { streak = 0 }", "now - last >= policy.within {}"),
+    ("kubernetesFailureLimits", "failed items are limited", "Sources/Engine/RunEngine.swift", "if count > definition.failedItemLimit { stop() }",
+     "_ = count"),
+    ("celeryRecycling", "a worn process is replaced", PROGRAM, "batches.withLock({ $0 }) >= units { return true }", "batches.withLock({ $0 }) >= units {}"),
+    ("celeryTimeLimits", "the soft limit tells the process", PROGRAM, "      progress.wasTold = true\n      process.signal(SIGTERM)\n",
+     "      progress.wasTold = true\n"),
+    ("systemdIsNotified", "the service manager is told", "Sources/Engine/EngineProcess.swift", "{ sluice_notify(socket, text) }", "{}"),
+    ("erlangStrategiesOfWorkers", "rest_for_one takes the rest", POLICY, "case .restForOne: other >= failed", "case .restForOne: other == failed"),
+    ("erlangStrategiesOfStages", "one_for_all takes all", POLICY, "case .oneForAll: true", "case .oneForAll: other == failed"),
+    ("erlangEscalation", "too many failures go up", POLICY, "if failures.count > policy.maxRestarts { return .giveUp }", ""),
+    ("poison", "what killed the engine is tried alone", "Sources/Engine/Suspicion.swift",
+     "      return suspect.crashes >= poisonAfter && unit.item", "      return suspect.crashes >= .max && unit.item"),
+    ("parentKilled", "an engine dies with its parent", "Sources/CProcess/CProcess.c", "  prctl(PR_SET_PDEATHSIG, SIGKILL);\n", ""),
+    ("histories", "a unit goes back when its worker is told to end", POOL, "      again.insert(delivery, at: 0)\n      return schedule(now)\n",
+     "      return schedule(now)\n"),
+    ("histories", "a worker that does not end keeps its unit", POOL,
+     "    var actions: [Action] = [.tell(worker: worker, .stuck), .exhausted(delivery, error)]",
+     "    again.append(delivery)\n    var actions: [Action] = [.tell(worker: worker, .stuck)]\n    _ = error"),
+]
+
+
+def call(command, folder, limit, **more):
+    try:
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, **more)
+        return done.returncode, done.stdout + done.stderr
+    except subprocess.TimeoutExpired as late:
+        subprocess.run(["pkill", "-9", "-f", folder])
+        return "hung", str(late.stdout or "")
+
+
+def main():
+    root, words = sys.argv[1], sys.argv[2:]
+    folder = os.environ.get("MUTANTS_FOLDER") or root.rstrip("/") + "/.build-mutants"
+    shutil.rmtree(folder + "/Sources", ignore_errors=True)
+    os.makedirs(folder, exist_ok=True)
+    for name in ["Sources", "Tests", "Package.swift", "pipelines", "sample-data"]:
+        if os.path.isdir(root + "/" + name):
+            shutil.copytree(root + "/" + name, folder + "/" + name, dirs_exist_ok=True)
+        else:
+            shutil.copy(root + "/" + name, folder + "/" + name)
+    environment = dict(os.environ, SLUICE_BINARY=folder + "/.build/debug/sluice")
+    survived = 0
+    for test, what, *edits in MUTANTS:
+        if words and not any(word in test for word in words):
+            continue
+        kept = {}
+        for file, old, new in zip(edits[0::3], edits[1::3], edits[2::3]):
+            with open(folder + "/" + file) as source:
+                text = source.read()
+            kept.setdefault(file, text)
+            if text.count(old) < 1:
+                sys.exit("%s: the text to take out is not in %s: %s" % (test, file, old))
+            with open(folder + "/" + file, "w") as source:
+                source.write(text.replace(old, new, 1))
+        begun = time.monotonic()
+        status, said = call(["swift", "build", "--build-tests"], folder, 1200)
+        if status != 0:
+            print(said[-3000:])
+            sys.exit("%s: the mutant does not build" % test)
+        status, said = call(["swift", "test", "--skip-build", "--filter", "/%s\\(" % test], folder, 200, env=environment)
+        ran = "Test run with 1 test" in said or status == "hung"
+        fails = status != 0 and ran
+        survived += not fails
+        why = next((line.strip() for line in said.split("\n") if "recorded an issue" in line), "it did not end") if fails else ""
+        why = why[why.find("recorded an issue") + 18:][:140] if "recorded" in why else why
+        print("%s %s: without “%s” %s (%d s)" % (
+            "ok  " if fails else "BAD ", test, what, "it fails: " + why if fails else "it passes", time.monotonic() - begun), flush=True)
+        for file, text in kept.items():
+            with open(folder + "/" + file, "w") as source:
+                source.write(text)
+    print("mutants that survived: %d" % survived)
+    sys.exit(1 if survived else 0)
+
+
+main()
