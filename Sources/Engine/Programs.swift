@@ -60,7 +60,6 @@ final class Programs: Sendable {
   private let links: [TransformChain.Link]
   private let setting: Setting
   private let state = Mutex(State())
-  private let threads = BlockingThreads(width: 256)
 
   init(_ chain: TransformChain, _ setting: Setting) {
     links = chain.links
@@ -163,7 +162,7 @@ final class Programs: Sendable {
     let program = try await program(place)
     let result = try await withTaskCancellationHandler {
       try await heartbeat.waiting {
-        try await threads.run { program.exchange(lines.bytes(part), count: part.count) }
+        try await BlockingThreads.programs.run { program.exchange(lines.bytes(part), count: part.count) }
       }
     } onCancel: {
       program.interrupt()

@@ -134,7 +134,8 @@ struct ChangedWorldTests {
     let run = try Interrupted()
     try run.sql(
       """
-      DROP INDEX items_open; DROP TABLE placements; DROP TABLE dead_letter_attempts; DROP TABLE replays; DROP TABLE replay_outputs;
+      DROP TABLE events; DROP INDEX items_open; DROP TABLE placements; DROP TABLE dead_letter_attempts;
+      DROP TABLE replays; DROP TABLE replay_outputs;
       ALTER TABLE checkpoints DROP COLUMN part_checksum; ALTER TABLE checkpoints DROP COLUMN continuation;
       ALTER TABLE items DROP COLUMN header; ALTER TABLE dead_letters DROP COLUMN previous; ALTER TABLE dead_letters DROP COLUMN next;
       DELETE FROM grdb_migrations WHERE identifier <> '1';
