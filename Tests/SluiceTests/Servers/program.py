@@ -21,7 +21,7 @@ def answer(record):
             sys.stderr.write("dying at %d\n" % n)
             sys.stderr.flush()
             os._exit(3)
-        if behaviour in ("hangs", "deaf"):
+        if behaviour in ("hangs", "deaf", "sleeps"):
             time.sleep(3600)
         if behaviour == "garbage":
             return "\x00 what is this"
@@ -45,8 +45,6 @@ def answer(record):
 for line in sys.stdin:
     record = json.loads(line)
     if isinstance(record, dict) and "@batch" in record:
-        if behaviour == "slow":
-            time.sleep(0.2)
         print(line, end="", flush=True)
     else:
         text = answer(record)
