@@ -51,6 +51,9 @@ public final class EngineProcess: Sendable {
     if state.withLock({ $0.isStopping }) { pause?.cancel() }
   }
 
+  /// What is to be said to the C library before work begins.
+  public static func prepare() { sluice_keep_memory() }
+
   /// Tells a service manager something: sd_notify(3).
   public static func notify(_ socket: String, _ text: String) { sluice_notify(socket, text) }
 

@@ -29,19 +29,19 @@ extension FieldViews {
         let (v, plain) = numbers(rowCount, missing, 0 as Int64, NumberText.integer, refuse)
         return (.integers(v), plain)
       }
-      return (nil, check(rowCount, missing, NumberText.isInteger, NumberText.isJSONSpelling, refuse))
+      return (nil, checkNumbers(rowCount, missing, decimals: false, NumberText.isInteger, refuse))
     case .double:
       if decoding {
         let (v, plain) = numbers(rowCount, missing, 0 as Double, Self.finite, refuse)
         return (.doubles(v), plain)
       }
-      return (nil, check(rowCount, missing, { Self.finite($0, $1) != nil }, NumberText.isJSONSpelling, refuse))
+      return (nil, checkNumbers(rowCount, missing, decimals: true, { Self.finite($0, $1) != nil }, refuse))
     case .timestamp:
       if decoding {
         let (v, plain) = times(rowCount, missing, TimeText.timestamp, refuse)
         return (.integers(v), plain)
       }
-      return (nil, check(rowCount, missing, { TimeText.timestamp($0, $1) != nil }, { _, _ in true }, refuse))
+      return (nil, checkTimestamps(rowCount, missing, refuse))
     case .date:
       if decoding {
         let (v, plain) = times(rowCount, missing, TimeText.date, refuse)
@@ -66,28 +66,58 @@ extension FieldViews {
     return value
   }
 
-  /// Whether quotes around a value of a type other than text are no fault: always in CSV, for times in JSON.
+  /// Numbers that are spelled as JSON spells them are passed over by blocks; what is left is looked at one by one.
+  @inline(__always)
+  private func checkNumbers(
+    _ rowCount: Int, _ missing: RecordFault.Code?, decimals: Bool, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
+    _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> Bool {
+    check(rowCount, missing, fits, NumberText.isJSONSpelling, refuse) {
+      sluice_skip_plain_numbers($0, $1, rowCount, decimals ? 1 : 0, missing == nil ? 1 : 0)
+    }
+  }
+
+  private func checkTimestamps(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) -> Bool {
+    check(rowCount, missing, { TimeText.timestamp($0, $1) != nil }, { _, _ in true }, refuse) {
+      sluice_skip_plain_timestamps($0, $1, rowCount, missing == nil ? 1 : 0)
+    }
+  }
+
+  /// - Parameter skip: the first row from the given one on that is to be looked at by itself.
   @inline(__always)
   private func check(
     _ rowCount: Int, _ missing: RecordFault.Code?, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
-    _ isPlain: (UnsafePointer<UInt8>, Int) -> Bool, _ refuse: (Int, RecordFault.Code) -> Void
+    _ isPlain: (UnsafePointer<UInt8>, Int) -> Bool, _ refuse: (Int, RecordFault.Code) -> Void,
+    skip: (sluice_views, Int) -> Int = { $1 }
   ) -> Bool {
     var plain = true
     let places = places
-    let isJSON = encoding == .json
-    for r in 0..<rowCount {
-      let (p, n) = places.view(r)
-      if n == 0 || (isJSON && n == 4 && p[0] == 0x6E) {
-        if let missing { refuse(r, missing) }
-      } else if fits(p, n) {
-        plain = plain && isPlain(p, n)
-      } else {
-        plain = false
-        let (inner, count, quoted) = scalar(p, n)
-        if !(quoted && mayUnquote(fits, inner, count)) { refuse(r, .invalidValue) }
-      }
+    let views = sluice_views(base: places.base, positions: places.positions, stride: places.stride, gap: places.gap)
+    var row = 0
+    while true {
+      if !trimsReturn { row = skip(views, row) }
+      guard row < rowCount else { return plain }
+      checkRow(row, places, missing, fits, isPlain, &plain, refuse)
+      row += 1
     }
-    return plain
+  }
+
+  /// Quotes around a value of a type other than text are no fault in CSV, and for times in JSON.
+  @inline(__always)
+  private func checkRow(
+    _ row: Int, _ places: ViewPlaces, _ missing: RecordFault.Code?, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
+    _ isPlain: (UnsafePointer<UInt8>, Int) -> Bool, _ plain: inout Bool, _ refuse: (Int, RecordFault.Code) -> Void
+  ) {
+    let (p, n) = places.view(row)
+    if isNull(p, n) {
+      if let missing { refuse(row, missing) }
+    } else if fits(p, n) {
+      plain = plain && isPlain(p, n)
+    } else {
+      plain = false
+      let (inner, count, quoted) = scalar(p, n)
+      if !(quoted && mayUnquote(fits, inner, count)) { refuse(row, .invalidValue) }
+    }
   }
 
   private func mayUnquote(_ fits: (UnsafePointer<UInt8>, Int) -> Bool, _ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 
 @main
@@ -14,6 +15,7 @@ struct Sluice: AsyncParsableCommand {
   static func main() async {
     // A reader of stdout that went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    EngineProcess.prepare()
     await main(nil)
   }
 }

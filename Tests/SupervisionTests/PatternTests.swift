@@ -120,7 +120,8 @@ struct PatternTests {
     let channel = try await filled(0..<50)
     let simulation = Simulation(seed: 3)
     let log = Log(simulation)
-    let result = simulation.run { [pool = pool(simulation, channel, policy: policy())] in
+    let result = simulation.run {
+      [pool = pool(simulation, channel, policy: policy { $0.backoff = Backoff(first: .milliseconds(1), longest: .milliseconds(2)) })] in
       try await pool.run(
         .init { unit, _ in
           if unit % 7 == 3 { throw Broken() }

@@ -87,17 +87,77 @@ SLUICE_INLINE size_t sluice_json_plain_prefix(const uint8_t *p, size_t n) {
   return n;
 }
 
-/// Whether the n bytes at p (n >= 1) are all ASCII digits.
-SLUICE_INLINE int sluice_all_digits(const uint8_t *p, size_t n) {
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t v;
-    __builtin_memcpy(&v, p + i, 8);
-    if (((v & 0xF0F0F0F0F0F0F0F0ull) | (((v + 0x0606060606060606ull) & 0xF0F0F0F0F0F0F0F0ull) >> 4)) != 0x3333333333333333ull) return 0;
+/// A column of views: that of row r is from positions[r * stride] + gap up to positions[r * stride + 1].
+struct sluice_views {
+  const uint8_t *base;
+  const uint32_t *positions;
+  size_t stride;
+  uint32_t gap;
+};
+
+#if defined(__SSE2__)
+/// A bit for each of the 16 bytes at p that is a digit, and one for each that is a point.
+SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p, uint32_t *points) {
+  const __m128i v = _mm_loadu_si128((const __m128i *)p);
+  const __m128i d = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+  *points = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+  return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8(9)), d));
+}
+#else
+SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p, uint32_t *points) {
+  uint32_t digits = 0, found = 0;
+  for (int i = 0; i < 16; i++) {
+    digits |= (uint32_t)((uint8_t)(p[i] - '0') <= 9) << i;
+    found |= (uint32_t)(p[i] == '.') << i;
   }
-  unsigned bad = 0;
-  for (; i < n; i++) bad |= (uint8_t)(p[i] - '0') > 9;
-  return !bad;
+  *points = found;
+  return digits;
+}
+#endif
+
+/// The first of the rows from `from` up to `rows` whose view is not a number of at most 16 bytes as JSON spells it: a
+/// minus or none, digits without a leading zero and, with `decimals`, a point between two digits; with `nulls` also
+/// nothing at all. What comes back may be a number all the same, spelled otherwise. `rows` where there is none.
+SLUICE_INLINE size_t sluice_skip_plain_numbers(struct sluice_views views, size_t from, size_t rows, int decimals, int nulls) {
+  for (size_t r = from; r < rows; r++) {
+    const uint32_t *at = views.positions + r * views.stride;
+    const uint32_t start = at[0] + views.gap;
+    const uint32_t n = at[1] - start;
+    if (n == 0 && nulls) continue;
+    if (n - 1 >= 16) return r;
+    const uint8_t *p = views.base + start;
+    uint32_t points;
+    const uint32_t digits = sluice_digit_mask(p, &points);
+    const uint32_t wanted = (1u << n) - 1;
+    const uint32_t minus = p[0] == '-';
+    points &= wanted;
+    // A single point, with a digit on either side.
+    if (points && (!decimals || (points & (points - 1)) || !(digits & (points >> 1)) || !(digits & (points << 1) & wanted))) return r;
+    if (((digits | points | minus) & wanted) != wanted || n == minus) return r;
+    // A zero leads no other digit.
+    if (p[minus] == '0' && n > minus + 1 && !(points & (2u << minus))) return r;
+  }
+  return rows;
+}
+
+/// The same for `YYYY-MM-DD HH:MM:SS`, on the first 28 days of a month or the first 30 where it has them.
+SLUICE_INLINE size_t sluice_skip_plain_timestamps(struct sluice_views views, size_t from, size_t rows, int nulls) {
+  for (size_t r = from; r < rows; r++) {
+    const uint32_t *at = views.positions + r * views.stride;
+    const uint32_t start = at[0] + views.gap;
+    const uint32_t n = at[1] - start;
+    if (n == 0 && nulls) continue;
+    if (n != 19) return r;
+    const uint8_t *p = views.base + start;
+    uint32_t points;
+    // 0123-56-89 12:45 and :78 behind it.
+    if (sluice_digit_mask(p, &points) != 0xdb6f || (sluice_digit_mask(p + 3, &points) & 0xe000) != 0xc000) return r;
+    if (p[4] != '-' || p[7] != '-' || (p[10] != ' ' && p[10] != 'T') || p[13] != ':' || p[16] != ':') return r;
+    const unsigned month = (p[5] - '0') * 10u + (p[6] - '0'), day = (p[8] - '0') * 10u + (p[9] - '0');
+    const unsigned hour = (p[11] - '0') * 10u + (p[12] - '0');
+    if (month - 1 > 11 || day - 1 > (month == 2 ? 27 : 29) || hour > 23 || p[14] > '5' || p[17] > '5') return r;
+  }
+  return rows;
 }
 
 /// Copies n bytes 16 at a time: reads and writes up to 15 bytes more than n, which both sides own.

@@ -43,6 +43,10 @@ void sluice_set_place(int64_t place);
 /// where they are still 0, and a backtrace to the descriptor. Then the process ends by that signal as it would have.
 void sluice_note_crashes(int64_t *signal_word, int64_t *place_word, int backtrace);
 
+/// Lets the allocator keep what is freed for what comes next: buffers of a megabyte come and go, and each time they were
+/// given back to the system and taken anew their pages would be cleared again. Two arenas do for all threads.
+void sluice_keep_memory(void);
+
 /// Sends a datagram to a socket of the file system, or to an abstract one where the name begins with @.
 void sluice_notify(const char *socket_name, const char *text);
 
