@@ -20,6 +20,6 @@ extern "C" int sluice_read_double(const char *text, size_t n, double *value) {
   const char *end = text + n;
   if (n > 1 && *text == '+' && text[1] != '-') text++;
   const auto result = std::from_chars(text, end, *value);
-  if (result.ec == std::errc::result_out_of_range) return 2;
-  return result.ec == std::errc() && result.ptr == end ? 0 : 1;
+  if (result.ptr != end || result.ec == std::errc::invalid_argument) return 1;
+  return result.ec == std::errc::result_out_of_range ? 2 : 0;
 }

@@ -51,9 +51,9 @@ struct ProgramTests {
     arguments: ["dies", "garbage", "few", "many", "hangs", "refuses", "mistypes", "eats"])
   func pythonCrashedProcessTakesNothingWithIt(_ behaviour: String) throws {
     // One that hangs is waited for each time.
-    let records = behaviour == "hangs" ? 4_000 : 10_000
+    let records = behaviour == "hangs" ? 2_000 : 10_000
     let shop = try workshop(
-      behaviour, options: "      timeout: {hard: 500ms}\n      memory: 1GB", records: records)
+      behaviour, options: "      timeout: {hard: 3s}\n      memory: 1GB", records: records)
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none", "--quiet"])
     let engine = try process.engine()
     var descriptors = 0
@@ -106,7 +106,7 @@ struct ProgramTests {
 
   @Test("Celery time limits: soft tells a process to end, hard kills one that does not", arguments: ["hangs", "deaf"])
   func celeryTimeLimits(_ behaviour: String) throws {
-    let shop = try workshop(behaviour, options: "      timeout: {soft: 300ms, hard: 1s}", records: 1_500)
+    let shop = try workshop(behaviour, options: "      timeout: {soft: 2s, hard: 4s}", records: 1_500)
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 65)
     #expect(outcome.records["written"] == 1_499)
