@@ -237,21 +237,16 @@ extension RecordPlaces {
   mutating func countLines(_ p: UnsafePointer<UInt8>, _ n: Int, _ terminator: UInt8) {
     var found: [UInt32] = []
     found.reserveCapacity(starts.count)
-    var line: UInt32 = 0
+    var line = 0
     var at = 0
     for start in starts {
-      while at < Int(start) {
-        if p[at] == terminator { line += 1 }
-        at += 1
-      }
-      found.append(line)
+      line += sluice_count(p + at, Int(start) - at, terminator)
+      at = Int(start)
+      found.append(UInt32(line))
     }
-    while at < n {
-      if p[at] == terminator { line += 1 }
-      at += 1
-    }
+    line += sluice_count(p + at, n - at, terminator)
     lines = found
-    lineCount = Int(line) + (n > 0 && p[n - 1] != terminator ? 1 : 0)
+    lineCount = line + (n > 0 && p[n - 1] != terminator ? 1 : 0)
   }
 }
 

@@ -1,4 +1,5 @@
 import CByteScan
+import Foundation
 
 /// Checks and decodes columns of views: each call works on a whole column of one type, with no dispatch per record.
 extension FieldViews {
@@ -264,16 +265,20 @@ extension FieldViews {
 public enum TextEscapes {
   /// The text between the quotes of a CSV cell, its doubled quotes made single.
   public static func unquoteCSV(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
-    guard let _ = firstIndex(of: 0x22, p, n) else { return TextSlice(start: p, count: n) }
+    guard var quote = firstIndex(of: 0x22, p, n) else { return TextSlice(start: p, count: n) }
     let out = arena.allocate(n)
     var written = 0
-    var i = 0
-    while i < n {
-      out[written] = p[i]
-      written += 1
-      i += p[i] == 0x22 ? 2 : 1
+    var at = 0
+    while true {
+      // Up to and with the first of two quotes; the other is passed over.
+      (out + written).update(from: p + at, count: quote + 1 - at)
+      written += quote + 1 - at
+      at = min(quote + 2, n)
+      guard let next = firstIndex(of: 0x22, p + at, n - at) else { break }
+      quote = at + next
     }
-    return TextSlice(start: out, count: written)
+    (out + written).update(from: p + at, count: n - at)
+    return TextSlice(start: out, count: written + n - at)
   }
 
   /// The text between the quotes of a JSON string that ``JSONGrammar`` has accepted (RFC 8259 §7).
@@ -338,8 +343,8 @@ public enum TextEscapes {
   /// The position of the first `byte` among `n` bytes at `p`.
   @inline(__always)
   public static func firstIndex(of byte: UInt8, _ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
-    for i in 0..<n where p[i] == byte { return i }
-    return nil
+    guard n > 0, let found = memchr(p, Int32(byte), n) else { return nil }
+    return UnsafeRawPointer(found) - UnsafeRawPointer(p)
   }
 }
 

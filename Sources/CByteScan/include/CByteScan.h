@@ -87,6 +87,13 @@ SLUICE_INLINE size_t sluice_json_plain_prefix(const uint8_t *p, size_t n) {
   return n;
 }
 
+/// How many of the n bytes at p are c. What is read past them is not counted.
+SLUICE_INLINE size_t sluice_count(const uint8_t *p, size_t n, uint8_t c) {
+  size_t count = 0;
+  for (; n >= 64; p += 64, n -= 64) count += (size_t)__builtin_popcountll(sluice_equal_mask(p, c));
+  return n == 0 ? count : count + (size_t)__builtin_popcountll(sluice_equal_mask(p, c) & ((1ull << n) - 1));
+}
+
 /// A column of views: that of row r is from positions[r * stride] + gap up to positions[r * stride + 1].
 struct sluice_views {
   const uint8_t *base;
