@@ -81,10 +81,10 @@ def jobs(root, home, size, items, served):
         folder = data.many(root, home, 64, size // 64)
         urls = "%s/%s/part-{00000..00063}.csv.gz" % (served, folder.split("/")[-1])
         each = ["%s/%s/part-%05d.csv.gz" % (served, folder.split("/")[-1], i) for i in range(64)]
-        polars = POLARS + "for i, url in enumerate(%r):\n    steps(pl.read_csv(url, schema=types).lazy()).sink_ndjson(%%r %%%% i)\n" % each
+        loop = "for i, url in enumerate(%r):\n    steps(pl.read_csv(url, schema=types).lazy()).sink_ndjson(%r %% i)\n"
         return Job(
             "J3", "64 csv.gz over HTTP to JSON Lines, a file each", urls, "jsonl", SUMS,
-            lambda out: definition(urls, out + "-{item.stem}.jsonl", STEPS), lambda out: polars % (out + "-%05d.jsonl"),
+            lambda out: definition(urls, out + "-{item.stem}.jsonl", STEPS), lambda out: POLARS + loop % (each, out + "-%05d.jsonl"),
             lambda out: "import duckdb\nduckdb.sql('SET enable_progress_bar = false')\nfor i, url in enumerate(%r):\n    duckdb.sql(%r %% (url, i))\n" % (
                 each, "copy (%s) to '%s' (format json)" % (SQL_STEPS % read_csv("%s"), out + "-%05d.jsonl")))
 

@@ -120,7 +120,7 @@ class Scene:
                 LD_PRELOAD=self.recorder, RECORDER_LOG=self.home + "/log", RECORDER_ROOT=self.folder,
                 SLUICE_FAILPOINTS_LOG=self.folder + "/passages")
         return subprocess.run(
-            [self.binary, *arguments, "--no-supervisor", "--state", self.folder + "/.sluice"], cwd=self.home, env=environment, stdin=subprocess.DEVNULL,
+            [self.binary, *arguments, *["--no-supervisor"] * (arguments[0] in ("run", "resume")), "--state", self.folder + "/.sluice"], cwd=self.home, env=environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=120)
 
     def outcome(self):
