@@ -58,6 +58,7 @@ final class RunEngine: Sendable {
   let suspicion: Suspicion
   let solitude = Solitude()
   let programs: Programs
+  private let whole = Mutex<Commits?>(nil)
 
   private let fetchItems: Channel<ItemTask>
   private let decompressItems: Channel<ItemTask>
@@ -146,6 +147,16 @@ final class RunEngine: Sendable {
   }
 
   func forget(_ task: ItemTask) { control.withLock { $0.active[ObjectIdentifier(task)] = nil } }
+
+  /// Where items that are written to their end are handed to.
+  var commits: Commits {
+    whole.withLock { commits in
+      if let commits { return commits }
+      let made = Commits { [weak self] in await self?.commit($0) }
+      commits = made
+      return made
+    }
+  }
 
   // MARK: Stopping
 
@@ -249,6 +260,7 @@ final class RunEngine: Sendable {
         chunks.finish()
         batches.finish()
         await programs.finish()
+        await commits.drain()
       }
     }
   }

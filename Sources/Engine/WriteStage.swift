@@ -36,10 +36,11 @@ extension RunEngine {
     var planned = first.planned
     // In a shared part an item that begins now begins where the one before it ended.
     if sharedPart != nil, first.start.offset == 0 { planned.base = part.written }
-    try await attempt(first, part)
+    var isWhole = try await attempt(first, part)
     forget(first)
     var task = first
-    while let failure = task.failure, mayTryAgain(failure, task) {
+    // What is whole has been handed on: nothing that comes later of its workers matters.
+    while !isWhole, let failure = task.failure, mayTryAgain(failure, task) {
       let wait = definition.fetchRetry.backoff.wait(after: task.attempt, random: .random(in: 0..<1))
       progress.update { $0.retries += 1 }
       event(.retry(item: planned.item.key, attempt: task.attempt, reason: definition.redactor.redact(failure.reason), wait: wait))
@@ -50,10 +51,10 @@ extension RunEngine {
       try await BlockingThreads.files.run { [base = planned.base] in try part.cut(to: base) }
       task = self.task(planned, start: Checkpoint(), attempt: task.attempt + 1)
       let again = task
-      try await serveAgain(again) { try await attempt(again, part) }
+      try await serveAgain(again) { isWhole = try await attempt(again, part) }
       forget(again)
     }
-    if let failure = task.failure { try await end(task, part, planned, failure) }
+    if !isWhole, let failure = task.failure { try await end(task, part, planned, failure) }
   }
 
   /// Waits, but not past the run's being stopped.
@@ -103,21 +104,23 @@ extension RunEngine {
     }
   }
 
-  /// Takes an attempt's chunks as they come, in any order, and writes them in the item's.
-  private func attempt(_ task: ItemTask, _ part: PartFile) async throws {
+  /// Takes an attempt's chunks as they come, in any order, and writes them in the item's; true where it came to the item's
+  /// end and handed it on.
+  private func attempt(_ task: ItemTask, _ part: PartFile) async throws -> Bool {
     var position = Position(task)
     do {
-      try await take(task, part, &position)
+      return try await take(task, part, &position)
     } catch {
       try? await position.underWay?.end()
       switch error {
       case is WriteError, is LedgerError, is CancellationError: throw error
       default: task.fail(.worker("\(error)", stage: "write"))
       }
+      return false
     }
   }
 
-  private func take(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+  private func take(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws -> Bool {
     try await writeHeader(part)
     var waiting: [Int: EncodedChunk] = [:]
     var chunkCount: Int?
@@ -132,11 +135,15 @@ extension RunEngine {
       }
       if position.next == chunkCount { break }
     }
-    if task.failure == nil { return try await finish(task, part, &position) }
+    if task.failure == nil {
+      try await finish(task, part, &position)
+      return true
+    }
     if case .stopped? = task.failure, position.next > 0 || task.start.offset > 0 {
       try await beginCheckpoint(task, part, &position)
     }
     try await position.underWay?.end()
+    return false
   }
 
   private func writeHeader(_ part: PartFile) async throws {
@@ -186,6 +193,8 @@ extension RunEngine {
   /// meanwhile, past what the checkpoint speaks of.
   private func beginCheckpoint(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
     try await position.underWay?.end()
+    // In one output the items before this one come first.
+    if sharedPart != nil { await commits.drain() }
     let advance = advance(task, &position)
     let id = task.planned.id
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
@@ -221,19 +230,11 @@ extension RunEngine {
           offset: position.point.offset, code: "damaged_item", reason: damage))
       countDeadLetters(1)
     }
-    try await BlockingThreads.files.run { try part.sync(isFinal: true) }
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
     let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
-    try await ledger.finish(planned.id, version: task.version, advance, placement: placement, placed: takePlaced())
-    if let placement {
-      try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
-      notePlaced(placement.part)
-    }
-    removeSpool(planned)
-    let counts = position.point.counts
-    progress.update { $0.itemsDone += 1 }
-    event(.itemDone(item: planned.item.key, counts: counts))
+    try await commits.add(
+      Commits.Whole(planned: planned, part: part, version: task.version, advance: advance, placement: placement))
   }
 
   /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does

@@ -66,8 +66,11 @@ extension Ledger {
     public var startsOver: Bool
     /// Its place among all the run's items, those that are done already included.
     public var ordinal: Int
-    public init(key: String, ordinal: Int, startsOver: Bool) {
+    /// The version that it will be read at, where that is known by now.
+    public var version: String?
+    public init(key: String, ordinal: Int, startsOver: Bool, version: String?) {
       self.key = key
+      self.version = version
       self.ordinal = ordinal
       self.startsOver = startsOver
     }
@@ -85,7 +88,10 @@ extension Ledger {
     return try items.map { item in
       let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash])
       let id = ItemID(row?[0] ?? 0)
-      if item.startsOver { try startOver(db, id) }
+      if item.startsOver {
+        try startOver(db, id)
+        try db.cachedStatement(sql: "UPDATE items SET version = ? WHERE id = ?").execute(arguments: [item.version, id.value])
+      }
       return id
     }
   }
@@ -102,8 +108,8 @@ extension Ledger {
   /// The version that the item is being read at.
   public func begin(_ id: ItemID, version: String?) async throws {
     try await write(.ledgerBeginItem) {
-      try $0.execute(
-        sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?", arguments: [version, id.value])
+      try $0.cachedStatement(sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?")
+        .execute(arguments: [version, id.value])
     }
   }
 
@@ -138,7 +144,10 @@ extension Ledger {
 
   /// Writes a checkpoint together with the dead letters up to it.
   public func checkpoint(_ id: ItemID, _ advance: Advance) async throws {
-    try await write(.ledgerCheckpoint) { try Self.save($0, id, advance) }
+    try await write(.ledgerCheckpoint) { db in
+      try Self.save(db, id, advance)
+      try db.cachedStatement(sql: "UPDATE items SET status = 'working' WHERE id = ?").execute(arguments: [id.value])
+    }
   }
 
   /// What goes on where the item's last checkpoint was, as ``Checkpoint/continuation``.
@@ -148,27 +157,41 @@ extension Ledger {
     }
   }
 
-  /// The item is done: this is what its output's commit is. What is left, to put the part in its place, is in `placement`
-  /// and done again by whoever finds it there.
+  /// An item that is whole on the disk.
+  public struct Finished: Sendable {
+    public var id: ItemID
+    public var version: String
+    public var advance: Advance
+    /// Where its output is to be put; nil where the run has one for all.
+    public var placement: Placement?
+
+    public init(id: ItemID, version: String, advance: Advance, placement: Placement?) {
+      self.id = id
+      self.version = version
+      self.advance = advance
+      self.placement = placement
+      // The last checkpoint stays: it says how long the item's share of the output is.
+      self.advance.checkpoint.continuation = nil
+    }
+  }
+
+  /// The items are done: this is what their outputs' commit is. What is left, to put the parts in their places, is in the
+  /// placements and done again by whoever finds it there.
   ///
   /// - Parameter placed: parts that are in their places by now.
-  public func finish(
-    _ id: ItemID, version: String, _ advance: Advance, placement: Placement?, placed: [String]
-  ) async throws {
-    var advance = advance
-    // The last checkpoint stays: it says how long the item's share of the output is.
-    advance.checkpoint.continuation = nil
-    let last = advance
+  public func finish(_ items: [Finished], placed: [String]) async throws {
     try await write(.ledgerFinishItem) { db in
-      try Self.save(db, id, last)
-      let counts = last.checkpoint.counts
-      try db.cachedStatement(
+      let update = try db.cachedStatement(
         sql: """
           UPDATE items SET status = 'done', version = ?, error = NULL, read = ?, written = ?, filtered = ?, dead_lettered = ?
           WHERE id = ?
-          """
-      ).execute(arguments: [version, counts.read, counts.written, counts.filtered, counts.deadLettered, id.value])
-      if let placement { try Self.insert(db, placement) }
+          """)
+      for item in items {
+        try Self.save(db, item.id, item.advance)
+        let counts = item.advance.checkpoint.counts
+        try update.execute(arguments: [item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.id.value])
+        if let placement = item.placement { try Self.insert(db, placement) }
+      }
       try Self.forget(db, placed)
     }
   }

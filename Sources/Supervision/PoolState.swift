@@ -1,14 +1,16 @@
 /// A pool's workers and units: who does what, and who waits. Pure: each event returns what the shell around it must do
 /// (see ``WorkerPool``).
 ///
+/// Units are numbers here, which the shell knows: so this is compiled once, and not for each kind of unit.
+///
 /// A unit is in one place at a time: in the channel, in `again`, or with one worker. It leaves by being done or
 /// exhausted, and in no other way.
-struct PoolState<Unit: Sendable> {
+struct PoolState {
   /// A unit on its way to a worker.
   struct Delivery: Sendable {
     /// Another for each attempt.
     let id: UInt64
-    let unit: Unit
+    let unit: UInt64
     /// From 1.
     let attempt: Int
     /// The worker that is there for this unit alone.
@@ -39,6 +41,8 @@ struct PoolState<Unit: Sendable> {
     /// Take the next unit from the channel.
     case take
     case exhausted(Delivery, any Error)
+    /// The unit is done.
+    case done(Delivery)
     /// The delivery's own worker has done it, or can't.
     case served(owner: Int, Result<Void, any Error>)
     case wake(at: Duration)
@@ -87,7 +91,7 @@ struct PoolState<Unit: Sendable> {
   }
 
   /// The channel gave a unit. `isPressed` says that more wait there, and that what comes behind the pool has room.
-  mutating func arrived(_ unit: Unit, isPressed: Bool, at now: Duration) -> [Action] {
+  mutating func arrived(_ unit: UInt64, isPressed: Bool, at now: Duration) -> [Action] {
     isTaking = false
     again.append(delivery(of: unit))
     var actions: [Action] = []
@@ -105,7 +109,7 @@ struct PoolState<Unit: Sendable> {
   }
 
   /// A unit that must not wait behind others gets a worker of its own.
-  mutating func serve(_ unit: Unit, at now: Duration) -> (owner: Int, [Action]) {
+  mutating func serve(_ unit: UInt64, at now: Duration) -> (owner: Int, [Action]) {
     var delivery = delivery(of: unit)
     let owner = place(.idle(since: now))
     delivery.owner = owner
@@ -295,15 +299,18 @@ struct PoolState<Unit: Sendable> {
   }
 
   private func nextWake(after now: Duration) -> Duration? {
-    var times: [Duration] = again.map(\.readyAt)
+    var next: Duration?
+    func consider(_ time: Duration) { if time > now, time < next ?? .seconds(Int64.max) { next = time } }
+    for delivery in again { consider(delivery.readyAt) }
+    let mayShrink = isRunning && workerCount > size.min
     for worker in workers {
       switch worker {
-      case .resting(let until)?: times.append(until)
-      case .idle(let since)? where isRunning && workerCount > size.min: times.append(since + PoolSize.idleTime)
+      case .resting(let until)?: consider(until)
+      case .idle(let since)? where mayShrink: consider(since + PoolSize.idleTime)
       default: continue
       }
     }
-    return times.filter { $0 > now }.min()
+    return next
   }
 
   // MARK: Places
@@ -311,10 +318,10 @@ struct PoolState<Unit: Sendable> {
   private mutating func done(_ delivery: Delivery, _ worker: Int, at now: Duration) -> [Action] {
     if delivery.owner != nil {
       workers[worker] = nil
-      return [.served(owner: worker, .success(()))] + schedule(now)
+      return [.done(delivery), .served(owner: worker, .success(()))] + schedule(now)
     }
     workers[worker] = .idle(since: now)
-    return schedule(now)
+    return [.done(delivery)] + schedule(now)
   }
 
   private mutating func newID() -> UInt64 {
@@ -322,7 +329,7 @@ struct PoolState<Unit: Sendable> {
     return nextID
   }
 
-  private mutating func delivery(of unit: Unit) -> Delivery { Delivery(id: newID(), unit: unit, attempt: 1) }
+  private mutating func delivery(of unit: UInt64) -> Delivery { Delivery(id: newID(), unit: unit, attempt: 1) }
 
   private mutating func place(_ worker: Worker) -> Int {
     if let free = workers.firstIndex(where: { $0 == nil }) {

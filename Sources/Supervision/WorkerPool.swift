@@ -31,10 +31,19 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     }
   }
 
-  private typealias Delivery = PoolState<Unit>.Delivery
+  private typealias Delivery = PoolState.Delivery
   private typealias Waiter = CheckedContinuation<Void, any Error>
   private struct Shell {
-    var state: PoolState<Unit>
+    var state: PoolState
+    /// By the numbers that the state has for them.
+    var units: [UInt64: Unit] = [:]
+    var nextUnit: UInt64 = 0
+
+    mutating func enter(_ unit: Unit) -> UInt64 {
+      nextUnit += 1
+      units[nextUnit] = unit
+      return nextUnit
+    }
     var tasks: [UInt64: Task<Void, Never>] = [:]
     var timer: Task<Void, Never>?
     var run: Waiter?
@@ -93,7 +102,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
       try await withCheckedThrowingContinuation { (continuation: Waiter) in
         let now = conditions.now()
         let actions = shell.withLock { shell in
-          let (worker, actions) = shell.state.serve(unit, at: now)
+          let (worker, actions) = shell.state.serve(shell.enter(unit), at: now)
           shell.served[worker] = continuation
           owner.withLock { $0 = worker }
           return actions
@@ -113,12 +122,12 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   // MARK: Doing what the state says
 
-  private func handle(_ service: Service, _ transition: (inout PoolState<Unit>, Duration) -> [PoolState<Unit>.Action]) {
+  private func handle(_ service: Service, _ transition: (inout PoolState, Duration) -> [PoolState.Action]) {
     let now = conditions.now()
     perform(shell.withLock { transition(&$0.state, now) }, service)
   }
 
-  private func perform(_ actions: [PoolState<Unit>.Action], _ service: Service) {
+  private func perform(_ actions: [PoolState.Action], _ service: Service) {
     for action in actions {
       switch action {
       case .start(let worker, let delivery): start(worker, delivery, service)
@@ -126,7 +135,9 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
         watchdog.told(delivery.id)
         shell.withLock { $0.tasks[delivery.id] }?.cancel()
       case .take: take(service)
-      case .exhausted(let delivery, let error): service.exhausted(delivery.unit, error)
+      case .exhausted(let delivery, let error):
+        if let unit = shell.withLock({ $0.units.removeValue(forKey: delivery.unit) }) { service.exhausted(unit, error) }
+      case .done(let delivery): shell.withLock { _ = $0.units.removeValue(forKey: delivery.unit) }
       case .served(let owner, let result): shell.withLock { $0.served.removeValue(forKey: owner) }?.resume(with: result)
       case .wake(let time): wake(at: time, service)
       case .over(let result): end(result)
@@ -145,10 +156,11 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     }
     // Entered before it can end, since that needs the lock too.
     shell.withLock { shell in
+      guard let unit = shell.units[delivery.unit] else { return }
       shell.tasks[delivery.id] = conditions.task { [self] in
         let result: Result<Void, any Error>
         do {
-          try await service.work(delivery.unit, assignment)
+          try await service.work(unit, assignment)
           result = .success(())
         } catch {
           result = .failure(error)
@@ -167,7 +179,8 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
       var iterator = channel.makeAsyncIterator()
       if let unit = await iterator.next() {
         let isPressed = channel.isFull && hasRoom()
-        handle(service) { $0.arrived(unit, isPressed: isPressed, at: $1) }
+        let number = shell.withLock { $0.enter(unit) }
+        handle(service) { $0.arrived(number, isPressed: isPressed, at: $1) }
       } else {
         handle(service) { $0.closed(at: $1) }
       }

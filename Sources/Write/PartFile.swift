@@ -93,13 +93,34 @@ public final class PartFile: @unchecked Sendable {
 
   /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
   public func sync(isFinal: Bool) throws {
+    try syncContent(isFinal ? .partFinalSync : .partSync)
+    if !isNameSynced { try Self.syncNames([self]) }
+  }
+
+  /// The same for parts that are whole, with one sync of each folder.
+  public static func sync(_ parts: [PartFile]) throws {
+    for part in parts { try part.syncContent(.partFinalSync) }
+    try syncNames(parts.filter { !$0.isNameSynced })
+  }
+
+  private var isNameSynced: Bool { syncs.withLock { $0.isNameSynced } }
+
+  private func syncContent(_ point: FailPoint) throws {
     if let failed = syncs.withLock({ $0.failed }) { throw failed }
+    try noting { try WriteError.wrap("sync", path) { try SystemCall.sync(descriptor, point) } }
+  }
+
+  private static func syncNames(_ parts: [PartFile]) throws {
+    for (_, parts) in Dictionary(grouping: parts, by: { ($0.path as NSString).deletingLastPathComponent }) {
+      let path = parts[0].path
+      try parts[0].noting { try WriteError.wrap("sync the folder of", path) { try SystemCall.syncFolder(of: path, .partNameSync) } }
+      for part in parts { part.syncs.withLock { $0.isNameSynced = true } }
+    }
+  }
+
+  private func noting(_ body: () throws -> Void) throws {
     do {
-      try WriteError.wrap("sync", path) { try SystemCall.sync(descriptor, isFinal ? .partFinalSync : .partSync) }
-      if !syncs.withLock({ $0.isNameSynced }) {
-        try WriteError.wrap("sync the folder of", path) { try SystemCall.syncFolder(of: path, .partNameSync) }
-        syncs.withLock { $0.isNameSynced = true }
-      }
+      try body()
     } catch let error as WriteError {
       syncs.withLock { $0.failed = error }
       throw error
@@ -115,6 +136,16 @@ public final class PartFile: @unchecked Sendable {
   public static func place(_ path: String, at target: String) throws {
     try WriteError.wrap("rename to", target) { try SystemCall.rename(path, to: target, .partRename) }
     try syncPlace(of: target)
+  }
+
+  /// The same for many, with one sync of each folder.
+  public static func place(_ parts: [(path: String, target: String)]) throws {
+    for part in parts {
+      try WriteError.wrap("rename to", part.target) { try SystemCall.rename(part.path, to: part.target, .partRename) }
+    }
+    for (_, parts) in Dictionary(grouping: parts, by: { ($0.target as NSString).deletingLastPathComponent }) {
+      try syncPlace(of: parts[0].target)
+    }
   }
 
   /// Puts a target's name on the disk, where there still is a folder that has it.

@@ -29,7 +29,7 @@ MUTANTS = [
     ("javascriptErrorReachesItsItem", "an error keeps its stage", "Sources/Engine/SourceStages.swift",
      'task.fail(.damaged(error.description, stage: "decompress"))', 'task.fail(.damaged(error.description, stage: "parse"))'),
     ("pythonCrashedProcessTakesNothingWithIt", "a record that a process dies of is found", PROGRAMS,
-     "      answers.refuse(at,", "      throw ProgramBroken(command: \"\", last: failure)\n      answers.refuse(at,"),
+     "      answers.refuse(at,", "      if at >= 0 { throw ProgramBroken(command: \"\", last: failure) }\n      answers.refuse(at,"),
     ("javaBlockedWorkerIsInterrupted", "a worker that waits is interrupted", SHELL, "shell.withLock { $0.tasks[delivery.id] }?.cancel()",
      "_ = shell.withLock { $0.tasks[delivery.id] }"),
     ("javaBlockedInAProgram", "a stop reaches programs", "Sources/Engine/RunEngine.swift", "    programs.interrupt()\n", ""),

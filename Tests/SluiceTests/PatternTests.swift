@@ -63,9 +63,11 @@ struct PatternTests {
   func typescriptEventsAreSeen() throws {
     let shop = try Workshop()
     try shop.write("a.csv", "n\n1\n2\n")
+    let server = try Nginx(shop, serving: shop.folder)
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\nsupervise: {backoff: 1ms..2ms}\n")
+      "pipeline: p\nfetch: {from: '\(server.url)/a.csv'}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\nsupervise: {backoff: 1ms..2ms}\n"
+    )
     let outcome = try shop.run(
       Workshop.failpointBinary, ["run", "pipeline.yaml", "--output", "json", "--progress", "none"],
       environment: ["SLUICE_FAILPOINTS": "ledger.begin_item=throw@1"])
