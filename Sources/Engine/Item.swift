@@ -45,8 +45,6 @@ struct PlannedItem: Sendable {
   var start: Checkpoint
   /// The version that `start` is of.
   var startVersion: String?
-  /// The version that the ledger has of it by now.
-  var enteredVersion: String?
   /// A version that need not be fetched again.
   var knownVersion: String?
 }

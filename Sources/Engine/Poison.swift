@@ -1,8 +1,9 @@
 import CProcess
 import Foundation
 import Parse
+import Synchronization
 
-/// Records that kill the engine, for tests: `SLUICE_POISON` names texts, as `trap=TEXT,memory=TEXT,hang=TEXT`, and what
+/// Records that kill the engine, for tests: `SLUICE_POISON` names texts, as `trap=TEXT,memory=TEXT,hang=TEXT,throw=TEXT`, and what
 /// happens to a process that parses a record with one. It is in builds with failpoints, and in no other.
 enum Poison {
   #if FAILPOINTS
@@ -14,7 +15,10 @@ enum Poison {
       }
     }()
 
-    static func strike(_ chunk: RecordChunk) {
+    private static let hasThrown = Mutex(false)
+    struct Thrown: Error {}
+
+    static func strike(_ chunk: RecordChunk) throws {
       for (action, text) in entries where sluice_contains(chunk.buffer.bytes, chunk.buffer.count, text, text.count) != 0 {
         switch action {
         case "trap":
@@ -27,12 +31,19 @@ enum Poison {
             memset(block, 1, 16 << 20)
             hoard.append(block)
           }
+        case "throw":
+          // Once: the next worker gets on.
+          let isFirst = hasThrown.withLock { hasThrown in
+            defer { hasThrown = true }
+            return !hasThrown
+          }
+          if isFirst { throw Thrown() }
         default: while true { sleep(3600) }
         }
       }
     }
   #else
     @inline(__always)
-    static func strike(_ chunk: RecordChunk) {}
+    static func strike(_ chunk: RecordChunk) throws {}
   #endif
 }

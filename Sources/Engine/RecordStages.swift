@@ -17,9 +17,9 @@ extension RunEngine {
       if suspicion.concerns(unit.task.planned.id, unit.task.versionMark, unit.bytes) {
         return try await handOn(unit, assignment) { try await carefully(unit, assignment, mark) }
       }
-      let batch = await besideOthers(assignment.heartbeat) {
-        mark.inside {
-          Poison.strike(unit.chunk)
+      let batch = try await besideOthers(assignment.heartbeat) {
+        try mark.inside {
+          try Poison.strike(unit.chunk)
           return unit.format.parse(unit.chunk, unit.layout)
         }
       }
@@ -95,11 +95,13 @@ extension RunEngine {
       } else {
         mark.alone(record.offset..<record.offset + record.buffer.count)
         await assignment.heartbeat.waiting { await solitude.enter(alone: true) }
-        batch = mark.inside {
-          Poison.strike(record)
-          return unit.format.parse(record, unit.layout)
+        do {
+          defer { solitude.leave(alone: true) }
+          batch = try mark.inside {
+            try Poison.strike(record)
+            return unit.format.parse(record, unit.layout)
+          }
         }
-        solitude.leave(alone: true)
         batch = try await transformed(batch, assignment, mark, parser: Board.workersPerStage)
       }
       try add(batch, of: record, unit, to: &made)

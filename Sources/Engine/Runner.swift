@@ -145,10 +145,7 @@ public final class Runner: Sendable {
       schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
     let (run, ids) = try await ledger.begin(
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
-      plan.work.map {
-        Ledger.PlannedItem(
-          key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume, version: $0.item.isHTTP ? nil : $0.state.version)
-      })
+      plan.work.map { Ledger.PlannedItem(key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume) })
     let targets = naming(run.description)
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
@@ -185,7 +182,6 @@ public final class Runner: Sendable {
         PlannedItem(
           item: decision.item, id: id, target: naming.target(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil,
-          enteredVersion: isResumed ? decision.record?.version : decision.item.isHTTP ? nil : decision.state.version,
           knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil))
     }
     return planned

@@ -82,7 +82,6 @@ extension RunEngine {
       if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }
       if let version { task.version = version }
       if let verdict = suspicion.verdict(planned.id, task.versionMark) { throw ItemFailure.damaged(verdict.reason, stage: "decompress") }
-      if version == nil || version != planned.enteredVersion || task.attempt > 1 { try await ledger.begin(planned.id, version: version) }
     }
     let outcome: Fetcher.Outcome
     switch planned.item.source {

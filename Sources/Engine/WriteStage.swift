@@ -197,11 +197,12 @@ extension RunEngine {
     if sharedPart != nil { await commits.drain() }
     let advance = advance(task, &position)
     let id = task.planned.id
+    let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
       try await BlockingThreads.files.run { try part.sync(isFinal: false) }
       var advance = advance
       advance.checkpoint.continuation = continuation?.bytes()
-      try await ledger.checkpoint(id, advance)
+      try await ledger.checkpoint(id, version: version, advance)
     }
   }
 

@@ -19,7 +19,6 @@ public enum FailPoint: String, Sendable, CaseIterable {
   case targetNameSync = "target.name_sync"
 
   case ledgerBeginRun = "ledger.begin_run"
-  case ledgerBeginItem = "ledger.begin_item"
   case ledgerCheckpoint = "ledger.checkpoint"
   /// Inside a transaction, between its dead letters and the rest.
   case ledgerDeadLetters = "ledger.dead_letters"

@@ -66,11 +66,8 @@ extension Ledger {
     public var startsOver: Bool
     /// Its place among all the run's items, those that are done already included.
     public var ordinal: Int
-    /// The version that it will be read at, where that is known by now.
-    public var version: String?
-    public init(key: String, ordinal: Int, startsOver: Bool, version: String?) {
+    public init(key: String, ordinal: Int, startsOver: Bool) {
       self.key = key
-      self.version = version
       self.ordinal = ordinal
       self.startsOver = startsOver
     }
@@ -88,10 +85,7 @@ extension Ledger {
     return try items.map { item in
       let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash])
       let id = ItemID(row?[0] ?? 0)
-      if item.startsOver {
-        try startOver(db, id)
-        try db.cachedStatement(sql: "UPDATE items SET version = ? WHERE id = ?").execute(arguments: [item.version, id.value])
-      }
+      if item.startsOver { try startOver(db, id) }
       return id
     }
   }
@@ -104,14 +98,6 @@ extension Ledger {
 
   /// The item begins from its start: what an earlier try left of it is forgotten.
   public func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
-
-  /// The version that the item is being read at.
-  public func begin(_ id: ItemID, version: String?) async throws {
-    try await write(.ledgerBeginItem) {
-      try $0.cachedStatement(sql: "UPDATE items SET status = 'working', version = ?, attempts = attempts + 1 WHERE id = ?")
-        .execute(arguments: [version, id.value])
-    }
-  }
 
   /// What is new of an item since its last checkpoint.
   public struct Advance: Sendable {
@@ -142,11 +128,11 @@ extension Ledger {
     }
   }
 
-  /// Writes a checkpoint together with the dead letters up to it.
-  public func checkpoint(_ id: ItemID, _ advance: Advance) async throws {
+  /// Writes a checkpoint together with the dead letters up to it, and the version of the item that they are of.
+  public func checkpoint(_ id: ItemID, version: String, _ advance: Advance) async throws {
     try await write(.ledgerCheckpoint) { db in
       try Self.save(db, id, advance)
-      try db.cachedStatement(sql: "UPDATE items SET status = 'working' WHERE id = ?").execute(arguments: [id.value])
+      try db.cachedStatement(sql: "UPDATE items SET status = 'working', version = ? WHERE id = ?").execute(arguments: [version, id.value])
     }
   }
 
