@@ -30,6 +30,8 @@ final class Programs: Sendable {
     let attempts: Int
     let said: @Sendable (_ command: String, _ line: String) -> Void
     let restarted: @Sendable (_ command: String, _ why: String) -> Void
+    /// What a program says may hold what only it was to know.
+    let redact: @Sendable (String) -> String
 
     init(
       _ definition: PipelineDefinition, said: @escaping @Sendable (String, String) -> Void = { _, _ in },
@@ -40,7 +42,8 @@ final class Programs: Sendable {
       policy = stage.policy
       attempts = definition.poisonAfter
       self.said = { said($0, definition.redactor.redact($1)) }
-      self.restarted = { restarted($0, definition.redactor.redact($1)) }
+      self.restarted = restarted
+      redact = { definition.redactor.redact($0) }
     }
   }
   /// Records that are acknowledged together.
@@ -125,7 +128,7 @@ final class Programs: Sendable {
         state.withLock { _ = $0.hasAnswered.insert(link) }
         continue
       case .interrupted: throw Closed()
-      case .failed(let reason): failure = "\(reason)"
+      case .failed(let reason): failure = setting.redact("\(reason)")
       }
       setting.restarted(links[link].program.shown, failure)
       let isTrusted = state.withLock { $0.hasAnswered.contains(link) }

@@ -97,6 +97,7 @@ final class RunEngine: Sendable {
         event(.programSaid(command: $0, line: $1))
       } restarted: { [journal] command, why in
         progress.update { $0.restarts += 1 }
+        // What it said is told without secrets already.
         journal.add("transform", nil, "program_restarted", "\(command): \(why)")
         event(.programRestarted(command: command, reason: why))
       })
@@ -105,7 +106,8 @@ final class RunEngine: Sendable {
     writeItems = Channel(messages: 1)
     chunks = Channel(messages: definition.stage(.parse).buffer)
     batches = Channel(messages: definition.stage(.transform).buffer)
-    let tell: @Sendable (SupervisionEvent) -> Void = { [marks, journal] supervision in
+    let tell: @Sendable (SupervisionEvent) -> Void = { [marks, journal] happened in
+      let supervision = happened.telling(definition.redactor.redact)
       if case .restarted = supervision.kind { progress.update { $0.restarts += 1 } }
       event(.supervision(supervision))
       journal.add(supervision)

@@ -21,6 +21,16 @@ public struct SupervisionEvent: Sendable {
   /// From 0; of the run's supervisor the stage's place.
   public let worker: Int
   public let kind: Kind
+
+  /// The same with its cause told otherwise: what it holds may not be for everybody.
+  public func telling(_ words: (String) -> String) -> SupervisionEvent {
+    switch kind {
+    case .failed(let cause, let attempt):
+      SupervisionEvent(pool: pool, worker: worker, kind: .failed(cause: words(cause), attempt: attempt))
+    case .gaveUp(let cause): SupervisionEvent(pool: pool, worker: worker, kind: .gaveUp(cause: words(cause)))
+    default: self
+    }
+  }
 }
 
 /// A supervisor's children failed more often than its policy allows.
