@@ -13,6 +13,14 @@ public final class EngineProcess: Sendable {
   /// Whether this process is an engine under such a parent.
   public static let isEngine = restart != nil
 
+  private static let sinceName = "SLUICE_ENGINE_SINCE"
+
+  /// When the command was started, however often its engine was since.
+  static let started: ContinuousClock.Instant = {
+    let since = isEngine ? ProcessInfo.processInfo.environment[sinceName].flatMap { Int64($0) } : nil
+    return .now - .milliseconds(since.map { max(0, Board.milliseconds() - $0) } ?? 0)
+  }()
+
   /// Whether it goes on with what an engine before it had begun.
   public static let isStartedAgain = restart.map { $0 > 0 } ?? false
 
@@ -32,6 +40,7 @@ public final class EngineProcess: Sendable {
     var pause: Task<Void, Never>?
   }
   private let state = Mutex(State())
+  private let since = Board.milliseconds()
   private let tell: @Sendable (Message) -> Void
   private let watch: @Sendable (EngineLink?) -> Void
 
@@ -102,6 +111,7 @@ public final class EngineProcess: Sendable {
     // This very program, even where its file was replaced meanwhile.
     options.executable = "/proc/self/exe"
     options.environment[Self.environmentName] = "\(restart)"
+    options.environment[Self.sinceName] = "\(since)"
     // The service manager hears of this process alone.
     options.environment["NOTIFY_SOCKET"] = nil
     options.link = writing

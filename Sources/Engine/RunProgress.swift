@@ -20,7 +20,7 @@ public struct ProgressSnapshot: Sendable {
 /// Counts what happens in a run.
 public final class RunProgress: Sendable {
   private let state = Mutex(ProgressSnapshot())
-  public let started = ContinuousClock.now
+  public let started = EngineProcess.started
 
   public init() {}
 
