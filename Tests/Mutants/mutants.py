@@ -50,9 +50,9 @@ MUTANTS = [
     ("poison", "what killed the engine is tried alone", "Sources/Engine/Suspicion.swift",
      "      return suspect.crashes >= poisonAfter && unit.item", "      return suspect.crashes >= .max && unit.item"),
     ("parentKilled", "an engine dies with its parent", "Sources/CProcess/CProcess.c", "  prctl(PR_SET_PDEATHSIG, SIGKILL);\n", ""),
-    ("histories", "a unit goes back when its worker is told to end", POOL, "      again.insert(delivery, at: 0)\n      return schedule(now)\n",
+    ("supervisorHistories", "a unit goes back when its worker is told to end", POOL, "      again.insert(delivery, at: 0)\n      return schedule(now)\n",
      "      return schedule(now)\n"),
-    ("histories", "a worker that does not end keeps its unit", POOL,
+    ("supervisorHistories", "a worker that does not end keeps its unit", POOL,
      "    var actions: [Action] = [.tell(worker: worker, .stuck), .exhausted(delivery, error)]",
      "    again.append(delivery)\n    var actions: [Action] = [.tell(worker: worker, .stuck)]\n    _ = error"),
 ]

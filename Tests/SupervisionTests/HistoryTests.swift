@@ -21,7 +21,7 @@ struct HistoryTests {
   private struct Broken: Error {}
 
   @Test("no unit is lost, none is with two workers, restart limits are kept")
-  func histories() {
+  func supervisorHistories() {
     let first = UInt64.random(in: 0..<1 << 40)
     print("supervisor histories from seed \(first)")
     for seed in first..<first + 10_000 {
