@@ -13,9 +13,9 @@ import Foundation
 /// instructions. Nothing follows from the order in which they are seen.
 public final class Board: @unchecked Sendable {
   public enum Header: Int {
-    case magic, version, pid, startedAt, beat, crashSignal, crashPlace, hungPlace, run, itemsTotal, itemsDone, itemsFailed, read, written
+    case magic, pid, startedAt, beat, crashSignal, crashPlace, hungPlace, run, itemsTotal, itemsDone, itemsFailed, read, written
   }
-  public enum StageWord: Int { case workers, least, most, fill, capacity, units, restarts, busy }
+  public enum StageWord: Int { case least, most, fill, capacity, units, restarts }
   public enum WorkerWord: Int { case state, item, version, start, end, since, attempt, restarts, isInside, isAlone }
   public enum WorkerState: Int64, Sendable { case none, idle, working, resting, stuck }
 

@@ -15,10 +15,7 @@ final class Commits: Sendable {
   struct Whole: Sendable {
     let planned: PlannedItem
     let part: PartFile
-    let version: String
-    let advance: Ledger.Advance
-    /// Nil where the run has one output.
-    let placement: Placement?
+    let finished: Ledger.Finished
   }
 
   private struct State {
@@ -29,23 +26,21 @@ final class Commits: Sendable {
   /// Items that may wait; what each holds is small.
   private let credits = Credits(messages: 256)
   private let state = Mutex(State())
-  private let commit: @Sendable ([Whole]) async -> Void
-
-  /// - Parameter commit: does it, and deals with what goes wrong.
-  init(_ commit: @escaping @Sendable ([Whole]) async -> Void) { self.commit = commit }
 
   /// Hands an item over, after waiting for room.
-  func add(_ whole: Whole) async throws {
+  ///
+  /// - Parameter commit: does it for as many as wait, and deals with what goes wrong.
+  func add(_ whole: Whole, commit: @escaping @Sendable ([Whole]) async -> Void) async throws {
     try await credits.take()
     let isFirst = state.withLock { state in
       state.waiting.append(whole)
       defer { state.isAtWork = true }
       return !state.isAtWork
     }
-    if isFirst { Task { await work() } }
+    if isFirst { Task { await work(commit) } }
   }
 
-  private func work() async {
+  private func work(_ commit: @Sendable ([Whole]) async -> Void) async {
     while let group = next() {
       await commit(group)
       for _ in group { credits.give() }
@@ -85,14 +80,10 @@ extension RunEngine {
     do {
       let parts = Dictionary(grouping: group, by: { ObjectIdentifier($0.part) }).values.compactMap { $0.first?.part }
       try await BlockingThreads.files.run { try PartFile.sync(parts) }
-      let finished = group.map { Ledger.Finished(id: $0.planned.id, version: $0.version, advance: $0.advance, placement: $0.placement) }
-      try await ledger.finish(finished, placed: takePlaced())
-      let placements = group.compactMap { whole in whole.placement.map { (part: whole.part, name: $0.part) } }
-      if !placements.isEmpty {
-        let placed = placements.map(\.part)
-        try await BlockingThreads.files.run { try PartFile.place(placed.map { ($0.path, $0.target) }) }
-        for placement in placements { notePlaced(placement.name) }
-      }
+      try await ledger.finish(group.map(\.finished), placed: takePlaced())
+      let placed = group.filter { $0.finished.placement != nil }.map(\.part)
+      try await BlockingThreads.files.run { try PartFile.place(placed.map { ($0.path, $0.target) }) }
+      for whole in group { if let placement = whole.finished.placement { notePlaced(placement.part) } }
     } catch let error as WriteError {
       return abort(.write(error))
     } catch let error as LedgerError {
@@ -103,7 +94,7 @@ extension RunEngine {
     for whole in group {
       removeSpool(whole.planned)
       progress.update { $0.itemsDone += 1 }
-      event(.itemDone(item: whole.planned.item.key, counts: whole.advance.checkpoint.counts))
+      event(.itemDone(item: whole.planned.item.key, counts: whole.finished.advance.checkpoint.counts))
     }
   }
 }

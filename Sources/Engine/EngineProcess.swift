@@ -42,10 +42,10 @@ public final class EngineProcess: Sendable {
   private let state = Mutex(State())
   private let since = Board.milliseconds()
   private let tell: @Sendable (Message) -> Void
-  private let watch: @Sendable (EngineLink?) -> Void
+  private let watch: (@Sendable (EngineLink) -> Void)?
 
-  /// - Parameter watch: called now and then, with where the engine is to be seen, once that is known.
-  public init(tell: @escaping @Sendable (Message) -> Void, watch: @escaping @Sendable (EngineLink?) -> Void = { _ in }) {
+  /// - Parameter watch: called every second, once it is known where the engine is to be seen; nil where nobody looks.
+  public init(watch: (@Sendable (EngineLink) -> Void)?, tell: @escaping @Sendable (Message) -> Void) {
     self.tell = tell
     self.watch = watch
   }
@@ -53,7 +53,7 @@ public final class EngineProcess: Sendable {
   /// Passes a signal on to the engine.
   public func signal(_ number: Int32) {
     let (child, pause) = state.withLock { state in
-      if [SIGTERM, SIGINT, SIGHUP].contains(number) { state.isStopping = true }
+      if [SIGTERM, SIGINT].contains(number) { state.isStopping = true }
       return (state.child, state.pause)
     }
     child?.signal(number)
@@ -78,11 +78,11 @@ public final class EngineProcess: Sendable {
       case .exited(let code):
         if let link { unlink(link.crashes) }
         return code
-      case .killed(let signal):
+      case .killed:
         if isStopping { return 75 }
         count += 1
         var state = restarts ?? RestartState(link?.policy ?? RestartPolicy())
-        let how = took(link, signal, count) { state.settled() }
+        let how = took(link, ending, count) { state.settled() }
         let action = state.failed(at: Conditions.system.now(), random: .random(in: 0..<1))
         restarts = state
         guard case .restart(let wait) = action else {
@@ -130,16 +130,23 @@ public final class EngineProcess: Sendable {
     }
     if wasStopped { child.signal(SIGTERM) }
     let found = Mutex<EngineLink?>(nil)
-    let watcher = Task { [watch] in
-      while !Task.isCancelled {
-        if found.withLock({ $0 == nil }) { found.withLock { $0 = EngineLink.read(reading) } }
-        watch(found.withLock { $0 })
-        try? await Task.sleep(for: .seconds(1))
+    var watcher: Task<Void, Never>?
+    if let watch {
+      watcher = Task {
+        while !Task.isCancelled {
+          if let link = found.withLock({ found in
+            found = found ?? EngineLink.read(reading)
+            return found
+          }) {
+            watch(link)
+          }
+          try? await Task.sleep(for: .seconds(1))
+        }
       }
     }
     let ending = await child.ended()
-    watcher.cancel()
-    _ = await watcher.value
+    watcher?.cancel()
+    await watcher?.value
     let link = found.withLock { $0 ?? EngineLink.read(reading) }
     state.withLock { $0.child = nil }
     return (link, ending)
@@ -148,11 +155,10 @@ public final class EngineProcess: Sendable {
   /// Takes note of what was in work when the engine died, and says how it died.
   ///
   /// - Parameter settled: called where what killed it is known now, so that it will not do so again.
-  private func took(_ link: EngineLink?, _ signal: Int32, _ count: Int, settled: () -> Void) -> String {
-    let name = Ending.name(ofSignal: signal)
-    guard let link, let board = Board.open(link.board) else { return "was killed by \(name)" }
+  private func took(_ link: EngineLink?, _ ending: Ending, _ count: Int, settled: () -> Void) -> String {
+    var how = ending.description
+    guard let link, let board = Board.open(link.board) else { return how }
     let places = Self.suspects(board)
-    var how = "was killed by \(name)"
     if board[.hungPlace] != 0 {
       how = "stood still, and could not be stopped but by its end"
     } else if board[.crashSignal] != 0 {
@@ -197,31 +203,7 @@ public final class EngineProcess: Sendable {
 public struct EngineLink: Codable, Sendable {
   public let board: String
   let crashes: String
-  let maxRestarts: Int
-  let within: Double
-  let backoff: [Double]
-  let restart: String
-
-  init(board: String, crashes: String, _ definition: PipelineDefinition) {
-    func seconds(_ duration: Duration) -> Double {
-      Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
-    }
-    self.board = board
-    self.crashes = crashes
-    maxRestarts = definition.policy.maxRestarts
-    within = seconds(definition.policy.within)
-    backoff = [seconds(definition.policy.backoff.first), seconds(definition.policy.backoff.longest)]
-    restart = definition.policy.restart.rawValue
-  }
-
-  var policy: RestartPolicy {
-    var policy = RestartPolicy()
-    policy.maxRestarts = maxRestarts
-    policy.within = .seconds(within)
-    policy.backoff = Backoff(first: .seconds(backoff[0]), longest: .seconds(backoff[1]))
-    policy.restart = RestartPolicy.Restart(rawValue: restart) ?? .onFailure
-    return policy
-  }
+  let policy: RestartPolicy
 
   /// The descriptor that the parent gave.
   private static let descriptor: Int32 = 3

@@ -114,6 +114,7 @@ final class ItemTask: Sendable {
   private struct State {
     var failure: ItemFailure?
     var version = ""
+    var versionMark = ItemTask.mark("")
     var beginning: Beginning?
     var fetchedBytes = 0
     var decompressedBytes = 0
@@ -182,10 +183,18 @@ final class ItemTask: Sendable {
 
   var version: String {
     get { state.withLock { $0.version } }
-    set { state.withLock { $0.version = newValue } }
+    set {
+      state.withLock {
+        $0.version = newValue
+        $0.versionMark = Self.mark(newValue)
+      }
+    }
   }
-  /// The version as a number: FNV-1a (Fowler, Noll and Vo).
-  var versionMark: Int64 {
+  /// The version as a number, which every chunk of the item is marked with.
+  var versionMark: Int64 { state.withLock { $0.versionMark } }
+
+  /// FNV-1a (Fowler, Noll and Vo).
+  private static func mark(_ version: String) -> Int64 {
     let hash = version.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     return Int64(bitPattern: hash)
   }

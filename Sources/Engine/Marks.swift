@@ -15,7 +15,7 @@ final class Marks: Sendable {
   /// Without room for a board a run goes on all the same: then nobody can tell what it died of.
   init(_ state: StateFolder, _ definition: PipelineDefinition) {
     path = state.boardPath(pipeline: definition.name)
-    let crashesPath = "\(state.path)/\(definition.name).crashes"
+    let crashesPath = state.crashesPath(pipeline: definition.name)
     let restart = EngineProcess.restart
     // Another parent's are of another time.
     if restart == nil || restart == 0 { unlink(crashesPath) }
@@ -29,7 +29,7 @@ final class Marks: Sendable {
     if restart != nil {
       board.noteCrashes()
       sluice_limit_memory(Int64(definition.processMemory))
-      EngineLink(board: path, crashes: crashesPath, definition).send()
+      EngineLink(board: path, crashes: crashesPath, policy: definition.policy).send()
     }
   }
 
@@ -84,12 +84,9 @@ final class Marks: Sendable {
 
   func end(_ unit: Unit) {
     guard let board, let place = unit.place else { return }
-    let stage = place / Board.workersPerStage
-    let now = Board.milliseconds()
-    board.add(1, to: .units, of: stage)
-    board.add(now - board[place, .since], to: .busy, of: stage)
+    board.add(1, to: .units, of: place / Board.workersPerStage)
     board[place, .state] = Board.WorkerState.idle.rawValue
-    board[place, .since] = now
+    board[place, .since] = Board.milliseconds()
   }
 
   func note(_ event: SupervisionEvent) {
@@ -115,12 +112,11 @@ final class Marks: Sendable {
     }
   }
 
-  func report(_ run: RunID, _ progress: ProgressSnapshot, fills: [(messages: Int, of: Int)], workers: [Int]) {
+  func report(_ run: RunID, _ progress: ProgressSnapshot, fills: [(messages: Int, of: Int)]) {
     guard let board else { return }
     for (i, fill) in fills.enumerated() {
       board[i, .fill] = Int64(fill.messages)
       board[i, .capacity] = Int64(fill.of)
-      board[i, .workers] = Int64(workers[i])
     }
     board[.run] = run.value
     board[.itemsTotal] = Int64(progress.itemsTotal)

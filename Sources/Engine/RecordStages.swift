@@ -113,12 +113,12 @@ extension RunEngine {
 
   private func add(_ batch: RecordBatch, of record: RecordChunk, _ unit: Chunk, to made: inout EncodedChunk) throws {
     encoding.append(batch, to: made.output)
-    var (counts, letters) = try account(batch, record, unit)
+    let (counts, found) = try account(batch, record, unit)
+    var letters = found
     for i in letters.indices {
       letters[i].record = letters[i].record.map { $0 + made.counts.read }
       letters[i].line = letters[i].line.map { $0 + made.lines }
     }
-    counts.deadLettered = letters.count
     made.counts = made.counts + counts
     made.lines += batch.places.lineCount
     made.letters += letters

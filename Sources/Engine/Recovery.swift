@@ -21,7 +21,7 @@ struct Recovery {
         let (part, target) = (definition.absolute(placement.part), definition.absolute(placement.target))
         let finding = placement.prefix.find(at: part)
         switch finding {
-        case .whole: try PartFile.place(part, at: target)
+        case .whole: try PartFile.place([(part, target)])
         // Only a rename takes a part away. Whether its name is on the disk is not known.
         case .missing: try PartFile.syncPlace(of: target)
         case .short, .altered: break

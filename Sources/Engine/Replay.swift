@@ -99,7 +99,7 @@ private struct Replay {
     try await ledger.replayed(number, pipeline: definition.name, outcome, placements)
     let placed = placements
     try await BlockingThreads.files.run { [definition] in
-      for placement in placed { try PartFile.place(definition.absolute(placement.part), at: definition.absolute(placement.target)) }
+      try PartFile.place(placed.map { (definition.absolute($0.part), definition.absolute($0.target)) })
     }
     try await ledger.placed(placed.map(\.part))
     result.number = number

@@ -58,7 +58,8 @@ final class RunEngine: Sendable {
   let suspicion: Suspicion
   let solitude = Solitude()
   let programs: Programs
-  private let whole = Mutex<Commits?>(nil)
+  /// Where items that are written to their end are handed to.
+  let commits = Commits()
 
   private let fetchItems: Channel<ItemTask>
   private let decompressItems: Channel<ItemTask>
@@ -150,16 +151,6 @@ final class RunEngine: Sendable {
 
   func forget(_ task: ItemTask) { control.withLock { $0.active[ObjectIdentifier(task)] = nil } }
 
-  /// Where items that are written to their end are handed to.
-  var commits: Commits {
-    whole.withLock { commits in
-      if let commits { return commits }
-      let made = Commits { [weak self] in await self?.commit($0) }
-      commits = made
-      return made
-    }
-  }
-
   // MARK: Stopping
 
   var isStopping: Bool { control.withLock { $0.isStopping } }
@@ -209,11 +200,8 @@ final class RunEngine: Sendable {
 
   /// One more item failed: more than `limits.failed_items` stop the run.
   func countFailedItem() {
-    let count = control.withLock { control in
-      control.failedItems += 1
-      return control.failedItems
-    }
-    if count > definition.failedItemLimit { stop() }
+    control.withLock { $0.failedItems += 1 }
+    if hasFailedTooOften { stop() }
   }
 
   var hasFailedTooOften: Bool { control.withLock { $0.failedItems } > definition.failedItemLimit }
@@ -290,10 +278,7 @@ final class RunEngine: Sendable {
   private func report() async {
     while !Task.isCancelled {
       let fills = [fetchItems.fill, decompressItems.fill, chunks.fill, batches.fill, writeItems.fill]
-      let workers = [
-        fetchPool.workerCount, decompressPool.workerCount, parsePool.workerCount, transformPool.workerCount, writePool.workerCount,
-      ]
-      marks.report(run, progress.snapshot, fills: fills, workers: workers)
+      marks.report(run, progress.snapshot, fills: fills)
       await journal.write(to: ledger, run)
       try? await Task.sleep(for: .milliseconds(500))
     }

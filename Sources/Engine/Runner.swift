@@ -214,7 +214,7 @@ public final class Runner: Sendable {
     try await ledger.endRun(run, ended(), placement: placement, placed: engine.takePlaced())
     if let placement, let part {
       do {
-        try await BlockingThreads.files.run { try PartFile.place(part.path, at: part.target) }
+        try await BlockingThreads.files.run { try PartFile.place([(part.path, part.target)]) }
         try await ledger.placed([placement.part])
       } catch let error as WriteError {
         engine.abort(.write(error))
@@ -261,12 +261,11 @@ public final class Runner: Sendable {
     _ run: RunID, _ status: RunStatus, _ exitCode: Int32, _ items: (Int, Int, Int, Int), _ counts: RecordCounts, _ bytes: ByteCounts,
     _ problem: String?
   ) -> RunResult {
-    let seconds = progress.started.duration(to: .now)
     let snapshot = progress.snapshot
     return RunResult(
       run: run, pipeline: definition.name, status: status, exitCode: exitCode,
       items: (total: items.0, done: items.1, skipped: items.2, failed: items.3), counts: counts, bytes: bytes,
-      seconds: Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18, restarts: snapshot.restarts,
+      seconds: progress.started.duration(to: .now) / .seconds(1), restarts: snapshot.restarts,
       retries: snapshot.retries, problem: problem)
   }
 }

@@ -20,6 +20,9 @@ public struct StateFolder: Sendable {
   /// Where a running engine shows what it is at.
   public func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }
 
+  /// Where an engine's parent keeps what engines died of.
+  func crashesPath(pipeline: String) -> String { "\(path)/\(pipeline).crashes" }
+
   /// - Throws: ``LedgerError``.
   func makeSpoolFolder(pipeline: String) throws {
     let folder = "\(path)/spool/\(pipeline)"
@@ -42,12 +45,13 @@ final class RunLock: Sendable {
     guard descriptor >= 0 else {
       throw .ledger(LedgerError(path, SystemFailure(code: errno)))
     }
+    let deadline = ContinuousClock.now + .seconds(10)
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       var bytes = [UInt8](repeating: 0, count: 200)
       let count = pread(descriptor, &bytes, bytes.count, 0)
       let words = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(String.init)
-      // An engine whose parent was killed is about to die of that.
-      if words.count > 2, let parent = Int32(words[2]), Self.isGone(parent) {
+      // An engine whose parent was killed is about to die of that. One in another container only looks so, and stays.
+      if let holder = words.first.flatMap({ Int32($0) }), Self.isGone(holder), ContinuousClock.now < deadline {
         usleep(10_000)
         continue
       }
@@ -55,8 +59,7 @@ final class RunLock: Sendable {
       throw .locked(pid: words.first ?? "unknown", since: words.dropFirst().first ?? "unknown")
     }
     // The process that somebody started is named, and for an engine that is its parent.
-    var text = "\(EngineProcess.isEngine ? getppid() : getpid())\n\(Date().ISO8601Format())\n"
-    if EngineProcess.isEngine { text += "\(getppid())\n" }
+    let text = "\(EngineProcess.isEngine ? getppid() : getpid())\n\(Date().ISO8601Format())\n"
     ftruncate(descriptor, 0)
     _ = Array(text.utf8).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
   }

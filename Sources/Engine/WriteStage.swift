@@ -234,8 +234,8 @@ extension RunEngine {
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
     let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
-    try await commits.add(
-      Commits.Whole(planned: planned, part: part, version: task.version, advance: advance, placement: placement))
+    let finished = Ledger.Finished(id: planned.id, version: task.version, advance: advance, placement: placement)
+    try await commits.add(Commits.Whole(planned: planned, part: part, finished: finished)) { [self] in await commit($0) }
   }
 
   /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does

@@ -15,7 +15,6 @@ public final class Program: Sendable {
     case tooMany(of: Int)
     case tooLong(bytes: Int)
     case wrongMark(String)
-    case softLimit(Duration)
     case hardLimit(Duration)
     case stalled(Duration)
 
@@ -28,7 +27,6 @@ public final class Program: Sendable {
         "the program printed more than \(wanted) line\(wanted == 1 ? "" : "s") for \(wanted) record\(wanted == 1 ? "" : "s")"
       case .tooLong(let bytes): "the program printed more than \(bytes) bytes for one batch"
       case .wrongMark(let line): "the program printed \(line), which ends no batch that it was sent"
-      case .softLimit(let limit): "the program took longer than the soft limit of \(limit) and ended"
       case .hardLimit(let limit): "the program took longer than the hard limit of \(limit) and was killed"
       case .stalled(let limit): "the program made no progress for \(limit) and was killed"
       }
@@ -219,8 +217,7 @@ public final class Program: Sendable {
     var left = progress.moved + watchdog - now
     if let soft = options.softLimit, !progress.wasTold { left = min(left, progress.begun + soft - now) }
     if let hard = options.hardLimit { left = min(left, progress.begun + hard - now) }
-    let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
-    return Int32(clamping: max(0, milliseconds + 1))
+    return Int32(clamping: max(0, Int64(left / .milliseconds(1)) + 1))
   }
 
   private func overdue(_ progress: inout Progress) -> Failure? {

@@ -34,7 +34,7 @@ public struct Conditions: Sendable {
     every: { interval, body in
       // A dispatch source may be used from any thread; it is not marked so on this platform.
       nonisolated(unsafe) let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "sluice.watchdog"))
-      let seconds = Double(interval.components.seconds) + Double(interval.components.attoseconds) / 1e18
+      let seconds = interval / .seconds(1)
       timer.schedule(deadline: .now() + seconds, repeating: seconds, leeway: .milliseconds(Int(seconds * 100)))
       timer.setEventHandler(handler: body)
       timer.resume()

@@ -41,8 +41,8 @@ struct PoolState {
     /// Take the next unit from the channel.
     case take
     case exhausted(Delivery, any Error)
-    /// The unit is done.
-    case done(Delivery)
+    /// Nobody will ask for the unit any more.
+    case forget(Delivery)
     /// The delivery's own worker has done it, or can't.
     case served(owner: Int, Result<Void, any Error>)
     case wake(at: Duration)
@@ -75,6 +75,9 @@ struct PoolState {
     restarts = RestartState(policy)
   }
 
+  /// Whether units of the channel are worked on.
+  private var isServing: Bool { isRunning && ending == nil }
+
   /// Workers that the pool has: those that rest after a failure included.
   var workerCount: Int { workers.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
 
@@ -95,7 +98,7 @@ struct PoolState {
     isTaking = false
     again.append(delivery(of: unit))
     var actions: [Action] = []
-    if isPressed, isRunning, ending == nil, workerCount < size.max, idleCount <= 1 {
+    if isPressed, isServing, workerCount < size.max, idleCount <= 1 {
       add(at: now, &actions)
     }
     return actions + schedule(now)
@@ -134,13 +137,13 @@ struct PoolState {
       delivery.readyAt = now
       if ending != nil, delivery.owner != nil {
         workers[worker] = nil
-        return [.served(owner: worker, .failure(CancellationError()))] + schedule(now)
+        return [.forget(delivery), .served(owner: worker, .failure(CancellationError()))] + schedule(now)
       }
       again.insert(delivery, at: 0)
       return schedule(now)
     case (.failure(let error), .dropped?):
       workers[worker] = nil
-      return [.served(owner: worker, .failure(error))] + schedule(now)
+      return [.forget(delivery), .served(owner: worker, .failure(error))] + schedule(now)
     case (.failure, .failed(let error)?): return failed(delivery, worker, error, at: now, random)
     case (.failure(let error), nil): return failed(delivery, worker, error, at: now, random)
     }
@@ -162,7 +165,7 @@ struct PoolState {
     var actions: [Action] = [.tell(worker: worker, .stuck), .exhausted(delivery, error)]
     if delivery.owner != nil {
       actions.append(.served(owner: worker, .success(())))
-    } else if isRunning, ending == nil, workerCount < size.min {
+    } else if isServing, workerCount < size.min {
       add(at: now, &actions)
     }
     return actions + schedule(now)
@@ -176,7 +179,7 @@ struct PoolState {
 
   /// The pool is to end: workers are told so, and what they had begun may be delivered again if it starts anew.
   mutating func stop(_ reason: any Error, at now: Duration) -> [Action] {
-    guard isRunning, ending == nil else { return [] }
+    guard isServing else { return [] }
     ending = reason
     return tellAll(but: nil) + schedule(now)
   }
@@ -197,7 +200,7 @@ struct PoolState {
       } else if !isLast {
         again.insert(next, at: 0)
       }
-      if isRunning, ending == nil {
+      if isServing {
         ending = reason
         actions += tellAll(but: nil)
       }
@@ -235,15 +238,13 @@ struct PoolState {
     for (worker, state) in workers.enumerated() {
       if case .resting(let until)? = state, until <= now { workers[worker] = .idle(since: now) }
     }
-    if isRunning, ending == nil {
-      deliver(now, &actions)
+    deliver(now, &actions)
+    if isServing {
       shrink(now, &actions)
       if idleCount > 0, !isTaking, !isClosed, !again.contains(where: { $0.readyAt <= now && $0.owner == nil }) {
         isTaking = true
         actions.append(.take)
       }
-    } else {
-      deliver(now, &actions)
     }
     if let over = overResult() {
       isRunning = false
@@ -265,7 +266,7 @@ struct PoolState {
         at += 1
         continue
       }
-      let worker = delivery.owner ?? (isRunning && ending == nil ? firstIdle : nil)
+      let worker = delivery.owner ?? (isServing ? firstIdle : nil)
       guard let worker, case .idle? = workers[worker] else {
         at += 1
         continue
@@ -318,10 +319,10 @@ struct PoolState {
   private mutating func done(_ delivery: Delivery, _ worker: Int, at now: Duration) -> [Action] {
     if delivery.owner != nil {
       workers[worker] = nil
-      return [.done(delivery), .served(owner: worker, .success(()))] + schedule(now)
+      return [.forget(delivery), .served(owner: worker, .success(()))] + schedule(now)
     }
     workers[worker] = .idle(since: now)
-    return [.done(delivery)] + schedule(now)
+    return [.forget(delivery)] + schedule(now)
   }
 
   private mutating func newID() -> UInt64 {

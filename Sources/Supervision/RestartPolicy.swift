@@ -1,14 +1,14 @@
 /// How a supervisor treats failures of its workers: OTP's strategies and intensity, systemd's restart, with backoff.
-public struct RestartPolicy: Sendable, Hashable {
+public struct RestartPolicy: Sendable, Hashable, Codable {
   /// systemd's words. A stage's workers end only with their stage, so that `always` is `onFailure` for them; a child
   /// process that leaves of its own accord is replaced under both.
-  public enum Restart: String, Sendable, Hashable, CaseIterable {
+  public enum Restart: String, Sendable, Hashable, Codable, CaseIterable {
     case onFailure = "on_failure"
     case always, never
   }
 
   /// Which of a supervisor's children are restarted with one that failed: OTP's words.
-  public enum Strategy: String, Sendable, Hashable, CaseIterable {
+  public enum Strategy: String, Sendable, Hashable, Codable, CaseIterable {
     case oneForOne = "one_for_one"
     case restForOne = "rest_for_one"
     case oneForAll = "one_for_all"
@@ -38,7 +38,7 @@ public struct RestartPolicy: Sendable, Hashable {
 }
 
 /// Waits that double from `first` to `longest`.
-public struct Backoff: Sendable, Hashable {
+public struct Backoff: Sendable, Hashable, Codable {
   public var first: Duration
   public var longest: Duration
 

@@ -137,7 +137,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
       case .take: take(service)
       case .exhausted(let delivery, let error):
         if let unit = shell.withLock({ $0.units.removeValue(forKey: delivery.unit) }) { service.exhausted(unit, error) }
-      case .done(let delivery): shell.withLock { _ = $0.units.removeValue(forKey: delivery.unit) }
+      case .forget(let delivery): shell.withLock { _ = $0.units.removeValue(forKey: delivery.unit) }
       case .served(let owner, let result): shell.withLock { $0.served.removeValue(forKey: owner) }?.resume(with: result)
       case .wake(let time): wake(at: time, service)
       case .over(let result): end(result)

@@ -130,15 +130,10 @@ public final class PartFile: @unchecked Sendable {
   /// Takes the part off the disk.
   public func remove() throws { try WriteError.wrap("remove", path) { try SystemCall.remove(path, .partRemove) } }
 
-  /// Puts a part, which is whole and on the disk, in its target's place: the name (rename), then the name on the disk.
+  /// Puts parts, which are whole and on the disk, in their targets' places: the names (rename), then the names on the disk,
+  /// with one sync of each folder.
   ///
   /// - Throws: ``WriteError``.
-  public static func place(_ path: String, at target: String) throws {
-    try WriteError.wrap("rename to", target) { try SystemCall.rename(path, to: target, .partRename) }
-    try syncPlace(of: target)
-  }
-
-  /// The same for many, with one sync of each folder.
   public static func place(_ parts: [(path: String, target: String)]) throws {
     for part in parts {
       try WriteError.wrap("rename to", part.target) { try SystemCall.rename(part.path, to: part.target, .partRename) }

@@ -104,6 +104,9 @@ enum Human {
     return unit == 0 ? "\(n) B" : String(format: "%.1f %@", value, units[unit] as NSString)
   }
 
+  /// How long until something happens, to the millisecond.
+  static func wait(_ duration: Duration) -> String { duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)) }
+
   static func seconds(_ n: Double) -> String {
     if n < 60 { return String(format: "%.1f s", n) }
     let whole = Int(n)

@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import Ledger
 import Supervision
+import Synchronization
 
 /// A run as the command line does it: signals, progress, messages, the result.
 struct RunSession {
@@ -19,7 +20,7 @@ struct RunSession {
     case .retry(let item, let attempt, let reason, let wait):
       console.log(
         .warning,
-        "\(item): attempt \(attempt) failed: \(reason); trying again in \(Self.short(wait))"
+        "\(item): attempt \(attempt) failed: \(reason); trying again in \(Human.wait(wait))"
       )
     case .itemDone(let item, let counts):
       console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
@@ -44,21 +45,22 @@ struct RunSession {
     case .left: console.log(.debug, "\(who) had nothing to do and was let go")
     case .failed(let cause, let attempt): console.log(.warning, "\(who) failed at attempt \(attempt): \(cause)")
     case .restarted(let wait, let attempt):
-      console.log(.warning, "\(who) is restarted after \(Self.short(wait)), for attempt \(attempt)")
-    case .stalled(let limit): console.log(.warning, "\(who) made no progress for \(Self.short(limit)); its unit is taken from it")
+      console.log(.warning, "\(who) is restarted after \(Human.wait(wait)), for attempt \(attempt)")
+    case .stalled(let limit): console.log(.warning, "\(who) made no progress for \(Human.wait(limit)); its unit is taken from it")
     case .stuck: console.log(.error, "\(who) does not end although it was told to")
     case .gaveUp(let cause): console.log(.error, "\(event.pool == "run" ? "the run" : "stage \(event.pool)") gave up: \(cause)")
     }
   }
 
-  private static func short(_ duration: Duration) -> String {
-    duration.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow))
-  }
-
   /// Carries a run out and prints what it came to.
   func perform(_ runner: Runner, _ work: @escaping @Sendable (Runner) async throws(RunFailure) -> RunResult) async throws {
-    let signals = Signals { first in
-      if !first { _exit(75) }
+    let isStopping = Mutex(false)
+    let signals = Signals([SIGINT, SIGTERM]) { _ in
+      let isFirst = isStopping.withLock { isStopping in
+        defer { isStopping = true }
+        return !isStopping
+      }
+      if !isFirst { _exit(75) }
       console.log(.warning, "stopping: items under way are checkpointed; press again to leave at once")
       runner.stop()
       DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Self.grace)) { _exit(75) }
@@ -121,7 +123,7 @@ struct RunSession {
   }
 
   static func line(_ p: ProgressSnapshot, _ elapsed: Duration) -> String {
-    let seconds = max(0.001, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
+    let seconds = max(0.001, elapsed / .seconds(1))
     var parts = ["items \(p.itemsDone + p.itemsSkipped + p.itemsFailed)/\(p.itemsTotal)"]
     if p.bytesTotal > 0 {
       let share = min(1, Double(p.bytes.fetched) / Double(p.bytesTotal))
@@ -137,41 +139,6 @@ struct RunSession {
     if p.counts.deadLettered > 0 { parts.append("\(Human.count(p.counts.deadLettered)) dead letters") }
     if p.retries > 0 { parts.append("\(p.retries) retries") }
     return parts.joined(separator: " · ")
-  }
-}
-
-/// SIGINT and SIGTERM, as calls.
-final class Signals {
-  private let sources: [any DispatchSourceSignal]
-
-  /// - Parameter handle: told whether it is the first.
-  init(_ handle: @escaping @Sendable (Bool) -> Void) {
-    // A parent may have blocked them for its children.
-    var wanted = sigset_t()
-    sigemptyset(&wanted)
-    sigaddset(&wanted, SIGINT)
-    sigaddset(&wanted, SIGTERM)
-    pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
-    let queue = DispatchQueue(label: "sluice.signals")
-    let seen = Counter()
-    sources = [SIGINT, SIGTERM].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      source.setEventHandler { handle(seen.next() == 1) }
-      source.resume()
-      return source
-    }
-  }
-
-  func cancel() { for source in sources { source.cancel() } }
-
-  /// Counts on the one queue that the sources share.
-  private final class Counter: @unchecked Sendable {
-    private var count = 0
-    func next() -> Int {
-      count += 1
-      return count
-    }
   }
 }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Engine
 import Foundation
 import Synchronization
@@ -14,56 +13,33 @@ struct SupervisionOptions: ParsableArguments {
   func supervised(_ console: Console) async -> ExitCode? {
     if noSupervisor || EngineProcess.isEngine { return nil }
     let service = ServiceManager()
-    let engine = EngineProcess { message in
+    var watch: (@Sendable (EngineLink) -> Void)?
+    if let service { watch = { service.tell($0) } }
+    let engine = EngineProcess(watch: watch) { message in
       switch message {
       case .died(let how, let wait):
-        console.log(
-          .warning,
-          "the engine \(how); it is started again from the ledger after \(wait.formatted(.units(allowed: [.seconds, .milliseconds], width: .narrow)))"
-        )
+        console.log(.warning, "the engine \(how); it is started again from the ledger after \(Human.wait(wait))")
       case .found(let words): console.log(.warning, words)
       case .gaveUp(let how):
         console.log(.error, "the engine died too often, the last time it \(how); resume goes on from the last checkpoints")
       case .cantStart(let why): console.log(.error, "can't start the engine: \(why); --no-supervisor does without")
       }
-    } watch: { link in
-      service?.tell(link)
     }
-    let signals = ForwardedSignals { number in
-      if number != SIGCONT { service?.stopping() }
-      engine.signal(number)
+    // Whoever started this process means the engine too, which has a process group of its own.
+    let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT]) { number in
+      switch number {
+      case SIGTSTP:
+        engine.signal(SIGSTOP)
+        kill(getpid(), SIGSTOP)
+      case SIGCONT: engine.signal(SIGCONT)
+      default:
+        service?.stopping()
+        engine.signal(number == SIGHUP ? SIGTERM : number)
+      }
     }
     defer { signals.cancel() }
     return ExitCode(await engine.run(Array(CommandLine.arguments.dropFirst())))
   }
-}
-
-/// Signals that whoever started the parent means for the engine too: that has a process group of its own.
-private final class ForwardedSignals {
-  private let sources: [any DispatchSourceSignal]
-
-  init(_ forward: @escaping @Sendable (Int32) -> Void) {
-    let queue = DispatchQueue(label: "sluice.signals")
-    sources = [SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT].compactMap { number in
-      let before = signal(number, SIG_IGN)
-      // nohup's children go on ignoring.
-      if number == SIGHUP, unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { return nil }
-      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      source.setEventHandler {
-        switch number {
-        case SIGTSTP:
-          forward(SIGSTOP)
-          kill(getpid(), SIGSTOP)
-        case SIGHUP: forward(SIGTERM)
-        default: forward(number)
-        }
-      }
-      source.resume()
-      return source
-    }
-  }
-
-  func cancel() { for source in sources { source.cancel() } }
 }
 
 /// systemd, or what stands in its place, where this runs as a unit of `Type=notify`: sd_notify(3).
@@ -86,8 +62,8 @@ final class ServiceManager: Sendable {
   }
 
   /// What is to be seen of the engine; called every second.
-  func tell(_ link: EngineLink?) {
-    guard let link, let board = Board.open(link.board) else { return }
+  func tell(_ link: EngineLink) {
+    guard let board = Board.open(link.board) else { return }
     let status =
       "items \(board[.itemsDone] + board[.itemsFailed])/\(board[.itemsTotal]), \(Human.count(Int(board[.read]))) records read, \(Human.count(Int(board[.written]))) written"
     let beat = board[.beat]
