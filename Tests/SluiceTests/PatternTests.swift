@@ -5,25 +5,21 @@ import Testing
 /// the whole program.
 @Suite("The pattern: the program")
 struct PatternTests {
-  /// A server from the Servers folder that prints its port.
-  private func serve(_ shop: Workshop, _ script: String, _ arguments: String...) throws -> (Child, Int) {
-    let log = try shop.write("\(script).log", "")
-    let process = try shop.start(
-      "/usr/bin/env", ["python3", Workshop.servers + "/\(script)"] + arguments, stdout: try #require(FileHandle(forWritingAtPath: log)))
-    try shop.await("\(script).log")
-    let object = try JSONSerialization.jsonObject(with: try #require(shop.data("\(script).log"))) as? [String: Int]
-    return (process, try #require(object?["port"]))
+  /// A pipeline of one item, which its server gives after so many seconds.
+  private func waiting(_ shop: Workshop, seconds: Int) throws -> ScriptServer {
+    let server = try ScriptServer(shop, "slow.py", "\(seconds)")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: '\(server.url)/a.csv', timeout: {idle: 900s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
+    )
+    return server
   }
 
   @Test("C condition variables: an idle run uses no CPU")
   func cIdleRunUsesNoCPU() throws {
     let shop = try Workshop()
-    let (server, port) = try serve(shop, "slow.py", "60")
-    defer { server.stop(SIGKILL) }
-    try shop.write(
-      "pipeline.yaml",
-      "pipeline: idle\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 90s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
-    )
+    let server = try waiting(shop, seconds: 60)
+    defer { withExtendedLifetime(server) {} }
     let measured = try shop.python(
       """
       import os, subprocess, sys, time
@@ -110,12 +106,8 @@ struct PatternTests {
   @Test("Java interrupt: a worker that is blocked in a read is stopped")
   func javaBlockedInARead() throws {
     let shop = try Workshop()
-    let (server, port) = try serve(shop, "slow.py", "600")
-    defer { server.stop(SIGKILL) }
-    try shop.write(
-      "pipeline.yaml",
-      "pipeline: p\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 900s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
-    )
+    let server = try waiting(shop, seconds: 600)
+    defer { withExtendedLifetime(server) {} }
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
     try shop.await(".sluice/p.board")
     usleep(300_000)
@@ -146,12 +138,8 @@ struct PatternTests {
   @Test("systemd: a unit of Type=notify tells that it is ready, where it is, that it lives and that it stops")
   func systemdIsNotified() throws {
     let shop = try Workshop()
-    let (server, port) = try serve(shop, "slow.py", "600")
-    defer { server.stop(SIGKILL) }
-    try shop.write(
-      "pipeline.yaml",
-      "pipeline: p\nfetch: {from: 'http://127.0.0.1:\(port)/a.csv', timeout: {idle: 900s}}\nparse: {fields: {n: bigint}}\nwrite: {path: o.csv}\n"
-    )
+    let server = try waiting(shop, seconds: 600)
+    defer { withExtendedLifetime(server) {} }
     let told = try shop.run("/usr/bin/env", ["python3", Workshop.servers + "/notified.py", "5", Workshop.binary, "run", "pipeline.yaml"])
       .stdout
     for line in ["READY=1", "STATUS=items 0/1", "STOPPING=1", "exit 75"] { #expect(told.contains(line), "\(line) is not in \(told)") }

@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-/// The server that misbehaves, stopped by its pid.
-final class MisbehavingServer {
+/// A server from the Servers folder, which prints its port first; stopped by its pid.
+final class ScriptServer {
   private let process: Child
   private let log: String
   let port: Int
 
-  init(_ workshop: Workshop, serving folder: String) throws {
-    log = try workshop.write("server.log", "")
+  init(_ workshop: Workshop, _ script: String, _ arguments: String...) throws {
+    log = try workshop.write("\(script).log", "")
     let handle = try #require(FileHandle(forWritingAtPath: log))
     process = try workshop.start(
-      "/usr/bin/env", ["python3", Workshop.servers + "/misbehaving.py", folder], stdout: handle, stderr: FileHandle.standardError)
+      "/usr/bin/env", ["python3", Workshop.servers + "/\(script)"] + arguments, stdout: handle, stderr: FileHandle.standardError)
     var port = 0
     for _ in 0..<200 where port == 0 {
       usleep(50_000)
@@ -29,13 +29,25 @@ final class MisbehavingServer {
 
   var url: String { "http://127.0.0.1:\(port)" }
 
-  /// The requests so far.
-  var requests: [[String: Any]] {
+  /// What it has printed since, a JSON object a line.
+  var printed: [[String: Any]] {
     let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").dropFirst().compactMap {
       try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
     }
   }
+}
+
+/// The server that misbehaves.
+final class MisbehavingServer {
+  private let server: ScriptServer
+
+  init(_ workshop: Workshop, serving folder: String) throws { server = try ScriptServer(workshop, "misbehaving.py", folder) }
+
+  var url: String { server.url }
+
+  /// The requests so far.
+  var requests: [[String: Any]] { server.printed }
 }
 
 /// A real nginx on loopback that serves a folder, stopped by its pid.
