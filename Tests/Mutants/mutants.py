@@ -22,8 +22,8 @@ MUTANTS = [
     ("cppStopWakesAndJoinsAll", "a stop tells the workers", POOL, "return tellAll(but: nil) + schedule(now)", "return schedule(now)"),
     ("csharpIntakeClosesWhileDraining", "a finished channel takes nothing in", "Sources/Supervision/Channel.swift", "{ throw Closed() }", "{}"),
     ("typescriptIdleWorkerTakesTheNextUnit", "an idle worker is given work at once", POOL,
-     "    workers[worker] = .idle(since: now)\n    return schedule(now)\n  }\n\n  private mutating func newID",
-     "    workers[worker] = .resting(until: now + .seconds(1))\n    return schedule(now)\n  }\n\n  private mutating func newID"),
+     "    workers[worker] = .idle(since: now)\n    return [.forget(delivery)]",
+     "    workers[worker] = .resting(until: now + .seconds(1))\n    return [.forget(delivery)]"),
     ("typescriptEventsAreTold", "a stall is told", POOL, "[.tell(worker: worker, .stalled(for: policy.watchdog)), .cancel(held)]", "[.cancel(held)]"),
     ("typescriptEventsAreSeen", "events go to the ledger", "Sources/Engine/RunEngine.swift", "      journal.add(supervision)\n", "      _ = journal\n"),
     ("javascriptErrorReachesItsItem", "an error keeps its stage", "Sources/Engine/SourceStages.swift",
@@ -35,11 +35,10 @@ MUTANTS = [
     ("javaBlockedInAProgram", "a stop reaches programs", "Sources/Engine/RunEngine.swift", "    programs.interrupt()\n", ""),
     ("javaBlockedInARead", "a stop reaches transfers", "Sources/Engine/SourceStages.swift", "task.onFailure { work.cancel() }", "task.onFailure {}"),
     ("kubernetesPoolComesBackToItsSize", "a worker that is lost is replaced", POOL,
-     "workerCount < size.min {\n      add(at: now, &actions)\n    }\n    return actions + schedule(now)\n  }\n\n  /// Time has come",
-     "workerCount < 0 {\n      add(at: now, &actions)\n    }\n    return actions + schedule(now)\n  }\n\n  /// Time has come"),
+     "isServing, workerCount < size.min {",
+     "isServing, workerCount < 0 {"),
     ("kubernetesBackoffResets", "a healthy period ends the backoff", POLICY, "now - last >= policy.within { streak = 0 }", "now - last >= policy.within {}"),
-    ("kubernetesFailureLimits", "failed items are limited", "Sources/Engine/RunEngine.swift", "if count > definition.failedItemLimit { stop() }",
-     "_ = count"),
+    ("kubernetesFailureLimits", "failed items are limited", "Sources/Engine/RunEngine.swift", "if hasFailedTooOften { stop() }", ""),
     ("celeryRecycling", "a worn process is replaced", PROGRAM, "batches.withLock({ $0 }) >= units { return true }", "batches.withLock({ $0 }) >= units {}"),
     ("celeryTimeLimits", "the soft limit tells the process", PROGRAM, "      progress.wasTold = true\n      process.signal(SIGTERM)\n",
      "      progress.wasTold = true\n"),
@@ -78,6 +77,12 @@ def main():
         else:
             shutil.copy(root + "/" + name, folder + "/" + name)
     environment = dict(os.environ, SLUICE_BINARY=folder + "/.build/debug/sluice")
+    # All are looked up before the first is tried: a text that has changed is to be seen at once.
+    for test, _, *edits in MUTANTS:
+        for file, old in zip(edits[0::3], edits[1::3]):
+            with open(folder + "/" + file) as source:
+                if source.read().count(old) != 1:
+                    sys.exit("%s: the text to take out is not once in %s: %s" % (test, file, old))
     survived = 0
     for test, what, *edits in MUTANTS:
         if words and not any(word in test for word in words):
@@ -87,8 +92,6 @@ def main():
             with open(folder + "/" + file) as source:
                 text = source.read()
             kept.setdefault(file, text)
-            if text.count(old) < 1:
-                sys.exit("%s: the text to take out is not in %s: %s" % (test, file, old))
             with open(folder + "/" + file, "w") as source:
                 source.write(text.replace(old, new, 1))
         begun = time.monotonic()
