@@ -8,7 +8,7 @@ final class ScriptServer {
   let port: Int
 
   init(_ workshop: Workshop, _ script: String, _ arguments: String...) throws {
-    log = try workshop.write("\(script).log", "")
+    log = try workshop.write("server.log", "")
     let handle = try #require(FileHandle(forWritingAtPath: log))
     process = try workshop.start(
       "/usr/bin/env", ["python3", Workshop.servers + "/\(script)"] + arguments, stdout: handle, stderr: FileHandle.standardError)
