@@ -26,6 +26,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CByteScan"),
+    .target(name: "CFiles"),
     .target(name: "CFloatText"),
     .target(name: "CProcess"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -42,7 +43,7 @@ let package = Package(
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Records", "CByteScan"]),
     module("Transform", ["Processes", "Records", "CRegex", "CFloatText"]),
-    module("Write", ["Files", "Records", "CByteScan", "CZlib"]),
+    module("Write", ["Files", "Records", "CByteScan", "CFiles", "CZlib"]),
     module(
       "Definition",
       [

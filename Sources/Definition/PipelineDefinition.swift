@@ -163,9 +163,8 @@ public struct PipelineDefinition: Sendable {
 
   /// The format of items' records; `name` is an item's, for where none is given.
   public func recordFormat(itemName: String) -> any RecordFormat {
-    let bare = itemName.lowercased()
-    let format = parseFormat ?? (bare.contains(".jsonl") || bare.contains(".ndjson") ? .jsonl : bare.contains(".tsv") ? .tsv : .csv)
-    switch format {
+    func isNamed(_ part: String) -> Bool { itemName.range(of: part, options: .caseInsensitive) != nil }
+    switch parseFormat ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv) {
     case .jsonl: return JSONLines()
     case .exec: return Lines()
     case .csv: return CSV(dialect, recordLimit: recordLimit)

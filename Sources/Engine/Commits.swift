@@ -21,11 +21,21 @@ final class Commits: Sendable {
   private struct State {
     var waiting: [Whole] = []
     var isAtWork = false
+    var rest: Task<Void, Never>?
     var drains: [CheckedContinuation<Void, Never>] = []
   }
-  /// Items that may wait; what each holds is small.
-  private let credits = Credits(messages: 256)
+  /// From one commit's begin to the next one's, unless somebody waits for it: what small items lose by a kill at most, and
+  /// what makes them go together.
+  private static let pause = Duration.milliseconds(50)
+  /// How many items may wait.
+  private let limit: Int
+  private let credits: Credits
   private let state = Mutex(State())
+
+  init(limit: Int) {
+    self.limit = limit
+    credits = Credits(messages: limit)
+  }
 
   /// Hands an item over, after waiting for room.
   ///
@@ -34,6 +44,7 @@ final class Commits: Sendable {
     try await credits.take()
     let isFirst = state.withLock { state in
       state.waiting.append(whole)
+      if state.waiting.count >= limit / 2 { state.rest?.cancel() }
       defer { state.isAtWork = true }
       return !state.isAtWork
     }
@@ -42,9 +53,21 @@ final class Commits: Sendable {
 
   private func work(_ commit: @Sendable ([Whole]) async -> Void) async {
     while let group = next() {
+      let next = ContinuousClock.now + Self.pause
       await commit(group)
       for _ in group { credits.give() }
+      await rest(until: next)
     }
+  }
+
+  private func rest(until next: ContinuousClock.Instant) async {
+    let rest = state.withLock { state -> Task<Void, Never>? in
+      guard state.drains.isEmpty, state.waiting.count < limit / 2 else { return nil }
+      state.rest = Task { try? await Task.sleep(until: next) }
+      return state.rest
+    }
+    await rest?.value
+    state.withLock { $0.rest = nil }
   }
 
   private func next() -> [Whole]? {
@@ -65,6 +88,7 @@ final class Commits: Sendable {
     await withCheckedContinuation { continuation in
       let isIdle = state.withLock { state in
         if state.isAtWork { state.drains.append(continuation) }
+        state.rest?.cancel()
         return !state.isAtWork
       }
       if isIdle { continuation.resume() }

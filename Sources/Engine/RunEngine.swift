@@ -49,6 +49,7 @@ final class RunEngine: Sendable {
   let encoding: BatchEncoding
   /// The one part of a run that writes one file; nil where each item has its own.
   let sharedPart: PartFile?
+  private let chunksPerItem: Int
   private let control = Mutex(Control())
   let tell: @Sendable (SupervisionEvent) -> Void
   let http: HTTPClient
@@ -59,7 +60,7 @@ final class RunEngine: Sendable {
   let solitude = Solitude()
   let programs: Programs
   /// Where items that are written to their end are handed to.
-  let commits = Commits()
+  let commits: Commits
 
   private let fetchItems: Channel<ItemTask>
   private let decompressItems: Channel<ItemTask>
@@ -87,6 +88,9 @@ final class RunEngine: Sendable {
     self.progress = progress
     self.event = event
     encoding = BatchEncoding(definition)
+    chunksPerItem = Self.chunksPerItem(definition)
+    // An item with a part of its own holds it open until it is committed.
+    commits = Commits(limit: sharedPart == nil ? 256 : 4096)
     marks = Marks(state, definition)
     suspicion = Suspicion(marks.crashes, poisonAfter: definition.poisonAfter)
     let crashes = suspicion.restarts
@@ -116,24 +120,24 @@ final class RunEngine: Sendable {
     }
     self.tell = tell
     func pool<Unit>(
-      _ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: PoolSize? = nil,
+      _ stage: PipelineDefinition.StageName, _ channel: Channel<Unit>, size: PoolSize? = nil, conditions: Conditions = .system,
       hasRoom: @escaping @Sendable () -> Bool = { true }
     ) -> WorkerPool<Unit> {
       let options = definition.stage(stage)
       return WorkerPool(
         stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts,
-        hasRoom: hasRoom, event: tell)
+        conditions: conditions, hasRoom: hasRoom, event: tell)
     }
-    fetchPool = pool(.fetch, fetchItems)
+    fetchPool = pool(.fetch, fetchItems, conditions: .blocking)
     decompressPool = pool(.decompress, decompressItems) { [chunks] in !chunks.isFull }
     parsePool = pool(.parse, chunks) { [batches] in !batches.isFull }
     transformPool = pool(.transform, batches)
     // One file is written by one worker, item after item.
-    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1))
+    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
   }
 
   /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
-  private var chunksPerItem: Int {
+  private static func chunksPerItem(_ definition: PipelineDefinition) -> Int {
     let items = definition.stage(.fetch).workers.max
     let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
     return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordCutter.chunkBytes)))

@@ -174,13 +174,14 @@ public final class Runner: Sendable {
   private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
+    let shared = definition.writesPerItem ? nil : naming.target(nil)
     for (decision, id) in zip(plan.work, ids) {
       let isResumed = decision.action == .resume
       var start = isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint()
       if isResumed { start.continuation = try await ledger.continuation(id) }
       planned.append(
         PlannedItem(
-          item: decision.item, id: id, target: naming.target(decision.item), base: plan.base, start: start,
+          item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil,
           knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil))
     }
@@ -197,7 +198,10 @@ public final class Runner: Sendable {
     var placement: Placement?
     if isWhole, let part {
       do {
-        try await BlockingThreads.files.run { try part.sync(isFinal: true) }
+        try await BlockingThreads.files.run {
+          try part.flush()
+          try part.sync(isFinal: true)
+        }
         placement = Placement(part, definition, run: run, item: nil)
       } catch let error as WriteError {
         engine.abort(.write(error))

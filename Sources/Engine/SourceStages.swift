@@ -16,13 +16,9 @@ extension RunEngine {
       let mark = marks.begin(.fetch, assignment, task)
       defer { marks.end(mark) }
       do {
-        let work = Task { try await fetchSource(task, heartbeat) }
-        task.onFailure { work.cancel() }
-        let outcome = try await withTaskCancellationHandler {
-          try await work.value
-        } onCancel: {
-          work.cancel()
-        }
+        let outcome =
+          task.planned.item.isHTTP
+          ? try await untilFailure(task) { [self] in try await fetchSource(task, heartbeat) } : try await fetchSource(task, heartbeat)
         switch outcome {
         case .notModified: task.fail(.unchanged)
         case .delivered(let version):
@@ -63,6 +59,17 @@ extension RunEngine {
 
   private func spoolPath(_ planned: PlannedItem) -> String { state.spoolPath(pipeline: definition.name, key: planned.item.key) }
 
+  /// Runs `body` until it ends or the item fails: what waits for a server is to stop waiting then.
+  private func untilFailure<T: Sendable>(_ task: ItemTask, _ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    let work = Task(executorPreference: BlockingThreads.files, operation: body)
+    task.onFailure { work.cancel() }
+    return try await withTaskCancellationHandler {
+      try await work.value
+    } onCancel: {
+      work.cancel()
+    }
+  }
+
   private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
     let key = planned.item.key
@@ -86,8 +93,7 @@ extension RunEngine {
     let outcome: Fetcher.Outcome
     switch planned.item.source {
     case .file(let path):
-      try await begin(try Fetcher.state(ofFile: path).version)
-      outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, deliver: deliver)
+      outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, began: begin, deliver: deliver)
     case .http(let url, let headers):
       guard let spool = try spool(planned) else { throw FetchError.address(url) }
       outcome = try await heartbeat.waiting {

@@ -10,7 +10,7 @@ import Synchronization
 import Write
 
 /// The write stage: an item's chunks in order into its part, checkpoints, and what becomes of an item at its end.
-/// What is done in which order, and why, is in `Sources/Ledger/README.md`.
+/// What is done in which order, and why, is in `Sources/Ledger/README.md`. Write workers run on threads that may block.
 extension RunEngine {
   var write: @Sendable (ItemTask, Assignment) async throws -> Void {
     { [self] task, assignment in
@@ -32,7 +32,7 @@ extension RunEngine {
 
   /// Writes an item, trying again what another attempt may mend.
   private func writeItem(_ first: ItemTask) async throws {
-    let part = try await open(first)
+    let part = try open(first)
     var planned = first.planned
     // In a shared part an item that begins now begins where the one before it ended.
     if sharedPart != nil, first.start.offset == 0 { planned.base = part.written }
@@ -48,7 +48,7 @@ extension RunEngine {
       if isStopping { return }
       try spool(planned)?.reset()
       try await ledger.startOver(planned.id)
-      try await BlockingThreads.files.run { [base = planned.base] in try part.cut(to: base) }
+      try part.cut(to: planned.base)
       task = self.task(planned, start: Checkpoint(), attempt: task.attempt + 1)
       let again = task
       try await serveAgain(again) { isWhole = try await attempt(again, part) }
@@ -78,9 +78,9 @@ extension RunEngine {
     }
   }
 
-  private func open(_ task: ItemTask) async throws -> PartFile {
+  private func open(_ task: ItemTask) throws -> PartFile {
     if let sharedPart { return sharedPart }
-    return try await PartFile.open(task.planned.target, keeping: task.start.part)
+    return try PartFile(target: task.planned.target, path: OutputNaming.part(of: task.planned.target), keeping: task.start.part)
   }
 
   /// Where an attempt is.
@@ -121,7 +121,7 @@ extension RunEngine {
   }
 
   private func take(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws -> Bool {
-    try await writeHeader(part)
+    try writeHeader(part)
     var waiting: [Int: EncodedChunk] = [:]
     var chunkCount: Int?
     for await encoded in task.encoded {
@@ -146,17 +146,17 @@ extension RunEngine {
     return false
   }
 
-  private func writeHeader(_ part: PartFile) async throws {
+  private func writeHeader(_ part: PartFile) throws {
     guard part.length == 0 else { return }
     let header = try encoding.header(chain.output)
     guard header.count > 0 else { return }
-    try await BlockingThreads.files.run { try part.append(header) }
+    try part.append(header)
   }
 
   private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
     if position.next == 0, task.start.offset == 0 { position.point.lines = task.beginning?.lines ?? 0 }
     if chunk.output.count > 0 {
-      try await BlockingThreads.files.run { try part.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum) }
+      try part.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum)
     }
     for var letter in chunk.letters {
       letter.record = letter.record.map { $0 + position.point.counts.read }
@@ -195,7 +195,7 @@ extension RunEngine {
     try await position.underWay?.end()
     // In one output the items before this one come first.
     if sharedPart != nil { await commits.drain() }
-    let advance = advance(task, &position)
+    let advance = try advance(task, part, &position)
     let id = task.planned.id
     let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
@@ -207,7 +207,8 @@ extension RunEngine {
   }
 
   /// What the ledger is to hear, which then is no longer new.
-  private func advance(_ task: ItemTask, _ position: inout Position) -> Ledger.Advance {
+  private func advance(_ task: ItemTask, _ part: PartFile, _ position: inout Position) throws -> Ledger.Advance {
+    try part.flush()
     position.point.bytes.fetched = task.fetchedBytes
     position.point.bytes.decompressed = position.point.offset
     var advance = Ledger.Advance(position.point)
@@ -231,7 +232,7 @@ extension RunEngine {
           offset: position.point.offset, code: "damaged_item", reason: damage))
       countDeadLetters(1)
     }
-    var advance = advance(task, &position)
+    var advance = try advance(task, part, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
     let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
     let finished = Ledger.Finished(id: planned.id, version: task.version, advance: advance, placement: placement)
@@ -246,7 +247,7 @@ extension RunEngine {
     case .unchanged:
       try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
       removeSpool(planned)
-      try await discard(part, planned)
+      try discard(part, planned)
       progress.update { $0.itemsSkipped += 1 }
     default:
       let reason = definition.redactor.redact(failure.reason)
@@ -255,7 +256,7 @@ extension RunEngine {
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
           code: failure.code, reason: reason, attempts: max(task.attempt, failure.stage == "fetch" ? definition.fetchRetry.attempts : 1)))
-      try await discard(part, planned)
+      try discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason))
       countFailedItem()
@@ -263,11 +264,8 @@ extension RunEngine {
   }
 
   /// Takes away what an item that is not done has written.
-  private func discard(_ part: PartFile, _ planned: PlannedItem) async throws {
-    let isShared = sharedPart != nil
-    try await BlockingThreads.files.run {
-      if isShared { try part.cut(to: planned.base) } else { try part.remove() }
-    }
+  private func discard(_ part: PartFile, _ planned: PlannedItem) throws {
+    if sharedPart != nil { try part.cut(to: planned.base) } else { try part.remove() }
   }
 }
 

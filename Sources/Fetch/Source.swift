@@ -70,6 +70,16 @@ public struct Fetcher: Sendable {
   public static func state(ofFile path: String) throws(FetchError) -> SourceState {
     var status = stat()
     guard stat(path, &status) == 0 else { throw .file(path, code: errno) }
+    return try state(path, status)
+  }
+
+  private static func state(ofOpen descriptor: Int32, _ path: String) throws(FetchError) -> SourceState {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .file(path, code: errno) }
+    return try state(path, status)
+  }
+
+  private static func state(_ path: String, _ status: stat) throws(FetchError) -> SourceState {
     guard status.st_mode & S_IFMT != S_IFDIR else { throw .file(path, code: EISDIR) }
     return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
   }
@@ -115,31 +125,39 @@ public struct Fetcher: Sendable {
 
   // MARK: Fetching
 
-  /// Delivers a file's bytes in order, from byte `start` on; `digest` is told those before it too.
+  /// Delivers a file's bytes in order, from byte `start` on; `digest` is told those before it too. It blocks as it reads: it
+  /// is for a thread that may.
+  ///
+  /// A file that is replaced meanwhile is read on as it was when it was opened.
+  ///
+  /// - Parameter began: told the version that is read.
+  /// - Throws: ``FetchError``: ``FetchError/changed`` where the file itself was written to meanwhile. Whatever `deliver` and
+  ///   `began` throw.
   public func fetchFile(
-    _ path: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat, deliver: (ByteBuffer) async throws -> Void
+    _ path: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat, began: (String?) async throws -> Void,
+    deliver: (ByteBuffer) async throws -> Void
   ) async throws -> Outcome {
-    let before = try Self.state(ofFile: path)
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
     defer { close(descriptor) }
+    let state = try Self.state(ofOpen: descriptor, path)
+    try await began(state.version)
+    let size = state.size ?? 0
     var offset = digest == nil ? start : 0
-    while true {
-      let at = offset
-      let buffer = try await BlockingThreads.files.run {
-        let buffer = ByteBuffer(capacity: Self.pieceBytes)
-        let n = pread(descriptor, buffer.bytes, Self.pieceBytes, off_t(at))
-        guard n >= 0 else { throw FetchError.file(path, code: errno) }
-        buffer.count = n
-        return buffer
-      }
+    // Files of the system may have content and no size.
+    while offset < size || size == 0 {
+      let room = size == 0 ? Self.pieceBytes : min(Self.pieceBytes, size - offset)
+      let buffer = ByteBuffer(capacity: room)
+      let count = pread(descriptor, buffer.bytes, room, off_t(offset))
+      guard count >= 0 else { throw FetchError.file(path, code: errno) }
+      if count == 0 { break }
+      buffer.count = count
       heartbeat.beat()
-      if buffer.count == 0 { break }
-      offset += buffer.count
-      digest?.update(buffer.bytes, buffer.count)
-      if let new = Self.piece(buffer, at: at, from: start) { try await deliver(new) }
+      digest?.update(buffer.bytes, count)
+      if let new = Self.piece(buffer, at: offset, from: start) { try await deliver(new) }
+      offset += count
     }
-    guard let version = before.version, try Self.state(ofFile: path).version == version else { throw FetchError.changed }
+    guard let version = state.version, try Self.state(ofOpen: descriptor, path).version == version else { throw FetchError.changed }
     return .delivered(version: version)
   }
 

@@ -51,11 +51,14 @@ public enum SystemCall {
     _ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int, at offset: Int, _ point: FailPoint
   ) throws {
     var done = 0
-    while done < count {
-      done += try perform(point) { isShort in
-        pwrite(descriptor, start + done, isShort ? max(1, (count - done) / 2) : count - done, off_t(offset + done))
-      }
-    }
+    while done < count { done += try writeOnce(descriptor, start + done, count - done, at: offset + done, point) }
+  }
+
+  /// Writes some of it at `offset` (pwrite(2)), and returns how much.
+  public static func writeOnce(
+    _ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int, at offset: Int, _ point: FailPoint
+  ) throws -> Int {
+    try perform(point) { isShort in pwrite(descriptor, start, isShort ? max(1, count / 2) : count, off_t(offset)) }
   }
 
   /// Puts what is written on the disk (fsync(2)).

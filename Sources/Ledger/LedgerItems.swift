@@ -10,7 +10,8 @@ extension Ledger {
       let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
       var items: [String: ItemRecord] = [:]
       for key in keys {
-        if let row = try Row.fetchOne(statement, arguments: [pipeline, key]) { items[key] = ItemRecord(row) }
+        let rows = try Row.fetchCursor(statement, arguments: [pipeline, key])
+        if let row = try rows.next() { items[key] = ItemRecord(row) }
       }
       return items
     }
@@ -53,10 +54,12 @@ extension Ledger {
     }
   }
 
+  /// What ``ItemRecord`` reads, in its order.
   private static let itemQuery = """
-    SELECT items.*, c.offset, c.lines, c.read AS c_read, c.written AS c_written, c.filtered AS c_filtered,
-    c.dead_lettered AS c_dead_lettered, c.fetched AS c_fetched, c.decompressed AS c_decompressed,
-    c.bytes_written AS c_bytes_written, c.part_length, c.part_checksum FROM items LEFT JOIN checkpoints c ON c.item = items.id
+    SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
+    items.read, items.written, items.filtered, items.dead_lettered, items.error, items.attempts,
+    c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
+    c.part_length, c.part_checksum FROM items LEFT JOIN checkpoints c ON c.item = items.id
     """
 
   /// What a run will work on, in order.

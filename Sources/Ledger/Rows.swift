@@ -48,26 +48,68 @@ extension FilePrefix {
   }
 }
 
+/// A row's columns, one after another. Many rows are read so: by their names columns would have to be looked for.
+private struct Columns {
+  let row: Row
+  private var at = 0
+
+  init(_ row: Row) { self.row = row }
+
+  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>() -> T {
+    defer { at += 1 }
+    return row[at]
+  }
+
+  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>(orNil type: T.Type) -> T? {
+    defer { at += 1 }
+    return row[at]
+  }
+
+  mutating func counts() -> RecordCounts {
+    var counts = RecordCounts()
+    counts.read = next()
+    counts.written = next()
+    counts.filtered = next()
+    counts.deadLettered = next()
+    return counts
+  }
+
+  mutating func bytes() -> ByteCounts {
+    var bytes = ByteCounts()
+    bytes.fetched = next()
+    bytes.decompressed = next()
+    bytes.written = next()
+    return bytes
+  }
+
+  mutating func prefix() -> FilePrefix {
+    let length: Int = next()
+    let checksum = next(orNil: Int.self)
+    return FilePrefix(length: length, checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
+  }
+}
+
 extension ItemRecord {
   init(_ row: Row) {
-    id = ItemID(row["id"])
-    pipeline = row["pipeline"]
-    key = row["key"]
-    version = row["version"]
-    run = RunID(row["run"])
-    ordinal = row["ordinal"]
-    status = ItemStatus(rawValue: row["status"]) ?? .pending
-    definitionHash = row["definition_hash"]
-    counts = RecordCounts(row, prefix: "")
-    error = row["error"]
-    attempts = row["attempts"]
-    if let offset = row["offset"] as Int? {
+    var columns = Columns(row)
+    id = ItemID(columns.next())
+    pipeline = columns.next()
+    key = columns.next()
+    version = columns.next(orNil: String.self)
+    run = RunID(columns.next())
+    ordinal = columns.next()
+    status = ItemStatus(rawValue: columns.next()) ?? .pending
+    definitionHash = columns.next()
+    counts = columns.counts()
+    error = columns.next(orNil: String.self)
+    attempts = columns.next()
+    if let offset = columns.next(orNil: Int.self) {
       var point = Checkpoint()
       point.offset = offset
-      point.lines = row["lines"]
-      point.counts = RecordCounts(row, prefix: "c_")
-      point.bytes = ByteCounts(row, prefix: "c_")
-      point.part = FilePrefix(row, prefix: "part_")
+      point.lines = columns.next()
+      point.counts = columns.counts()
+      point.bytes = columns.bytes()
+      point.part = columns.prefix()
       checkpoint = point
     }
   }

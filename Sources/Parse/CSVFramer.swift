@@ -50,7 +50,10 @@ struct CSVFramer: RecordFramer {
   }
 
   private func name(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>) -> String {
-    String(decoding: scanner.content(cell, p), as: UTF8.self).trimmingCharacters(in: .whitespaces)
+    let bytes = scanner.content(cell, p)
+    let name = String(decoding: bytes, as: UTF8.self)
+    func isPlain(_ byte: UInt8?) -> Bool { byte.map { $0 > 0x20 && $0 < 0x80 } ?? true }
+    return isPlain(bytes.first) && isPlain(bytes.last) ? name : name.trimmingCharacters(in: .whitespaces)
   }
 
   /// A header whose quoting is broken still names its columns, quotes and all.
@@ -67,7 +70,10 @@ struct CSVFramer: RecordFramer {
     let count = lines.map(\.count).max() ?? 0
     var seen: [String: Int] = [:]
     return (0..<count).map { column in
-      var name = lines.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }.joined(separator: " ")
+      var name = lines[0].count > column ? lines[0][column] : ""
+      for line in lines.dropFirst() where column < line.count && !line[column].isEmpty {
+        name += name.isEmpty ? line[column] : " " + line[column]
+      }
       if name.isEmpty { name = "column_\(column + 1)" }
       seen[name, default: 0] += 1
       return seen[name] == 1 ? name : "\(name)_\(seen[name, default: 1])"

@@ -5,7 +5,8 @@ import Synchronization
 /// Threads for calls that block (files, fsync, programs), so that Swift's cooperative threads never do.
 ///
 /// They are its own: Dispatch has only so many for all, and calls that wait for a program could take those that files need.
-public final class BlockingThreads: Sendable {
+/// Tasks that do little but block can be run on them as a whole: then they need not go to and fro.
+public final class BlockingThreads: TaskExecutor, Sendable {
   /// For file reads and writes; at most `width` at once.
   public static let files = BlockingThreads(width: 8)
   /// For conversations with programs.
@@ -29,6 +30,11 @@ public final class BlockingThreads: Sendable {
     try await withCheckedThrowingContinuation { continuation in
       add { continuation.resume(with: Result { try body() }) }
     }
+  }
+
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    add { [self] in job.runSynchronously(on: asUnownedTaskExecutor()) }
   }
 
   private func add(_ job: @escaping @Sendable () -> Void) {

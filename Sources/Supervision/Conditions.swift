@@ -42,6 +42,13 @@ public struct Conditions: Sendable {
     },
     random: { .random(in: 0..<1) })
 
+  /// The machine's own, with tasks that may block: they run on threads for that.
+  public static let blocking: Conditions = {
+    var conditions = system
+    conditions.executor = BlockingThreads.files
+    return conditions
+  }()
+
   private static let processStart = ContinuousClock.now
 
   /// A task that runs where these conditions say.

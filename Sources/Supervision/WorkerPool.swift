@@ -33,18 +33,52 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   private typealias Delivery = PoolState.Delivery
   private typealias Waiter = CheckedContinuation<Void, any Error>
+  /// A task that does one chore after another: it waits for a unit and works on it, with no task made in between.
+  private final class Hand: Sendable {
+    private let state = Mutex<(task: Task<Void, Never>?, isTold: Bool)>((nil, false))
+
+    func start(_ task: Task<Void, Never>) {
+      let isTold = state.withLock { state in
+        state.task = task
+        return state.isTold
+      }
+      if isTold { task.cancel() }
+    }
+
+    /// Marks it as told to end; what is returned is to be cancelled.
+    func tell() -> Task<Void, Never>? {
+      state.withLock { state in
+        state.isTold = true
+        return state.task
+      }
+    }
+
+    /// Then it does its unit and no more: it may hear of it late.
+    var isTold: Bool { state.withLock { $0.isTold } }
+  }
+  private enum Chore {
+    case take
+    case serve(Delivery, worker: Int)
+  }
   private struct Shell {
     var state: PoolState
     /// By the numbers that the state has for them.
     var units: [UInt64: Unit] = [:]
     var nextUnit: UInt64 = 0
 
+    /// Whoever is given a unit by these actions can be told to end from here on.
+    mutating func entered(_ actions: [PoolState.Action]) -> [PoolState.Action] {
+      for case .start(_, let delivery) in actions { hands[delivery.id] = Hand() }
+      return actions
+    }
+
     mutating func enter(_ unit: Unit) -> UInt64 {
       nextUnit += 1
       units[nextUnit] = unit
       return nextUnit
     }
-    var tasks: [UInt64: Task<Void, Never>] = [:]
+    /// Who has which delivery in work.
+    var hands: [UInt64: Hand] = [:]
     var timer: Task<Void, Never>?
     var run: Waiter?
     var served: [Int: Waiter] = [:]
@@ -105,7 +139,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
           let (worker, actions) = shell.state.serve(shell.enter(unit), at: now)
           shell.served[worker] = continuation
           owner.withLock { $0 = worker }
-          return actions
+          return shell.entered(actions)
         }
         perform(actions, service)
         if Task.isCancelled { drop(owner, service) }
@@ -124,67 +158,104 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   private func handle(_ service: Service, _ transition: (inout PoolState, Duration) -> [PoolState.Action]) {
     let now = conditions.now()
-    perform(shell.withLock { transition(&$0.state, now) }, service)
+    perform(shell.withLock { $0.entered(transition(&$0.state, now)) }, service)
   }
 
   private func perform(_ actions: [PoolState.Action], _ service: Service) {
     for action in actions {
-      switch action {
-      case .start(let worker, let delivery): start(worker, delivery, service)
-      case .cancel(let delivery):
-        watchdog.told(delivery.id)
-        shell.withLock { $0.tasks[delivery.id] }?.cancel()
-      case .take: take(service)
-      case .exhausted(let delivery, let error):
-        if let unit = shell.withLock({ $0.units.removeValue(forKey: delivery.unit) }) { service.exhausted(unit, error) }
-      case .forget(let delivery): shell.withLock { _ = $0.units.removeValue(forKey: delivery.unit) }
-      case .served(let owner, let result): shell.withLock { $0.served.removeValue(forKey: owner) }?.resume(with: result)
-      case .wake(let time): wake(at: time, service)
-      case .over(let result): end(result)
-      case .tell(let worker, let kind): event(SupervisionEvent(pool: name, worker: worker, kind: kind))
-      }
+      if let chore = perform(action, service) { begin(chore, service) }
     }
   }
 
-  private func start(_ worker: Int, _ delivery: Delivery, _ service: Service) {
+  /// The same by a hand that has nothing to do: it goes on with the first chore that comes of it, unless it was told to end.
+  private func handle(
+    _ service: Service, by hand: Hand, _ transition: (inout PoolState, Duration) -> [PoolState.Action]
+  ) -> Chore? {
+    let now = conditions.now()
+    var next: Chore?
+    for action in shell.withLock({ $0.entered(transition(&$0.state, now)) }) {
+      guard let chore = perform(action, service) else { continue }
+      if next == nil, !hand.isTold, claim(chore, hand) { next = chore } else { begin(chore, service) }
+    }
+    return next
+  }
+
+  /// Does an action, or returns what takes a hand.
+  private func perform(_ action: PoolState.Action, _ service: Service) -> Chore? {
+    switch action {
+    case .start(let worker, let delivery): return .serve(delivery, worker: worker)
+    case .take: return .take
+    case .cancel(let delivery):
+      watchdog.told(delivery.id)
+      // Told under the lock: a hand that is done with the delivery has other work by now.
+      shell.withLock { $0.hands[delivery.id]?.tell() }?.cancel()
+    case .exhausted(let delivery, let error):
+      if let unit = shell.withLock({ $0.units.removeValue(forKey: delivery.unit) }) { service.exhausted(unit, error) }
+    case .forget(let delivery): shell.withLock { _ = $0.units.removeValue(forKey: delivery.unit) }
+    case .served(let owner, let result): shell.withLock { $0.served.removeValue(forKey: owner) }?.resume(with: result)
+    case .wake(let time): wake(at: time, service)
+    case .over(let result): end(result)
+    case .tell(let worker, let kind): event(SupervisionEvent(pool: name, worker: worker, kind: kind))
+    }
+    return nil
+  }
+
+  /// Gives a chore to the hand that was entered for it, or to a new one.
+  private func begin(_ chore: Chore, _ service: Service) {
+    var hand = Hand()
+    if case .serve(let delivery, _) = chore, let entered = shell.withLock({ $0.hands[delivery.id] }) { hand = entered }
+    let mine = hand
+    hand.start(
+      conditions.task { [self] in
+        var next: Chore? = chore
+        while let chore = next {
+          switch chore {
+          case .take: next = await take(mine, service)
+          case .serve(let delivery, let worker): next = await serve(delivery, worker, mine, service)
+          }
+        }
+      })
+  }
+
+  /// Puts a hand in the place of the one that was entered for a chore; false where that was told to end already.
+  private func claim(_ chore: Chore, _ hand: Hand) -> Bool {
+    guard case .serve(let delivery, _) = chore else { return true }
+    return shell.withLock { shell in
+      guard shell.hands[delivery.id]?.isTold == false else { return false }
+      shell.hands[delivery.id] = hand
+      return true
+    }
+  }
+
+  /// Waits for the channel's next unit. Nobody tells a hand to end meanwhile: an AsyncStream ends for all when one that
+  /// waits for it is cancelled.
+  private func take(_ hand: Hand, _ service: Service) async -> Chore? {
+    var iterator = channel.makeAsyncIterator()
+    guard let unit = await iterator.next() else { return handle(service, by: hand) { $0.closed(at: $1) } }
+    let isPressed = channel.isFull && hasRoom()
+    let number = shell.withLock { $0.enter(unit) }
+    return handle(service, by: hand) { $0.arrived(number, isPressed: isPressed, at: $1) }
+  }
+
+  private func serve(_ delivery: Delivery, _ worker: Int, _ hand: Hand, _ service: Service) async -> Chore? {
+    guard let unit = shell.withLock({ $0.units[delivery.unit] }) else { return nil }
     let heartbeat = Heartbeat(conditions)
-    let assignment = Assignment(worker: worker, attempt: delivery.attempt, heartbeat: heartbeat)
     watchdog.watch(delivery.id, heartbeat) { [self] in
       handle(service) { state, _ in state.stalled(delivery, worker: worker) }
     } stuck: { [self] in
       handle(service) { $0.stuck(delivery, worker: worker, at: $1) }
     }
-    // Entered before it can end, since that needs the lock too.
-    shell.withLock { shell in
-      guard let unit = shell.units[delivery.unit] else { return }
-      shell.tasks[delivery.id] = conditions.task { [self] in
-        let result: Result<Void, any Error>
-        do {
-          try await service.work(unit, assignment)
-          result = .success(())
-        } catch {
-          result = .failure(error)
-        }
-        watchdog.forget(delivery.id)
-        let random = conditions.random()
-        self.shell.withLock { $0.tasks[delivery.id] = nil }
-        handle(service) { $0.ended(delivery, worker: worker, result, at: $1, random: random) }
-      }
+    var result = Result<Void, any Error>.success(())
+    var random = 0.0
+    do {
+      try await service.work(unit, Assignment(worker: worker, attempt: delivery.attempt, heartbeat: heartbeat))
+    } catch {
+      result = .failure(error)
+      random = conditions.random()
     }
-  }
-
-  /// A task of its own, that nobody cancels: an AsyncStream ends for all when one that waits for it is cancelled.
-  private func take(_ service: Service) {
-    _ = conditions.task { [self] in
-      var iterator = channel.makeAsyncIterator()
-      if let unit = await iterator.next() {
-        let isPressed = channel.isFull && hasRoom()
-        let number = shell.withLock { $0.enter(unit) }
-        handle(service) { $0.arrived(number, isPressed: isPressed, at: $1) }
-      } else {
-        handle(service) { $0.closed(at: $1) }
-      }
-    }
+    watchdog.forget(delivery.id)
+    shell.withLock { _ = $0.hands.removeValue(forKey: delivery.id) }
+    return handle(service, by: hand) { [result, random] in $0.ended(delivery, worker: worker, result, at: $1, random: random) }
   }
 
   private func wake(at time: Duration, _ service: Service) {

@@ -38,14 +38,17 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
 ///
 /// Calls block: they are made on threads for that.
 ///
-/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. ``sync(isFinal:)``
-/// alone runs beside others: of what changes it reads only what its lock guards.
+/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. The syncs alone run
+/// beside others: of what changes they read only what the lock guards.
 public final class PartFile: @unchecked Sendable {
   public let target: String
   public let path: String
   private let descriptor: Int32
-  /// What is written so far.
+  /// What is written so far; of it, what came since the last ``flush()`` may not be in the file yet.
   public private(set) var written: FilePrefix
+  private var large: LargeFile?
+  /// Whether the file system writes large files as any other.
+  private var isPlain = false
   private let syncs = Mutex(Syncs())
 
   private struct Syncs {
@@ -67,7 +70,7 @@ public final class PartFile: @unchecked Sendable {
       let folder = (target as NSString).deletingLastPathComponent
       try WriteError.wrap("create folder", folder) { try SystemCall.createFolders(folder) }
     }
-    descriptor = try WriteError.wrap("open", path) { try SystemCall.open(path, O_WRONLY | (isNew ? O_CREAT : 0), .partOpen) }
+    descriptor = try WriteError.wrap("open", path) { try SystemCall.open(path, O_RDWR | (isNew ? O_CREAT : 0), .partOpen) }
     try cut(to: prefix)
   }
 
@@ -77,13 +80,24 @@ public final class PartFile: @unchecked Sendable {
 
   /// Drops what is past `prefix`.
   public func cut(to prefix: FilePrefix) throws {
+    large = nil
     try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
     written = prefix
   }
 
   /// - Parameter checksum: of the bytes.
   public func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
-    try WriteError.wrap("write", path) { try SystemCall.write(descriptor, start, count, at: written.length, .partWrite) }
+    if large == nil, !isPlain, length >= LargeFile.least {
+      large = LargeFile(path, descriptor, at: length)
+      isPlain = large == nil
+    }
+    try WriteError.wrap("write", path) {
+      if let large {
+        try large.append(start, count)
+      } else {
+        try SystemCall.write(descriptor, start, count, at: length, .partWrite)
+      }
+    }
     written = written.followed(by: checksum, count: count)
   }
 
@@ -91,7 +105,10 @@ public final class PartFile: @unchecked Sendable {
     try append(buffer.bytes, buffer.count, checksum: Checksum(buffer.bytes, buffer.count))
   }
 
-  /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
+  /// Puts all that is written into the file, so that ``sync(isFinal:)`` may put it on the disk.
+  public func flush() throws { try WriteError.wrap("write", path) { try large?.flush() } }
+
+  /// Puts what is in the file on the disk, and the part's name the first time: then the ledger may speak of it.
   public func sync(isFinal: Bool) throws {
     try syncContent(isFinal ? .partFinalSync : .partSync)
     if !isNameSynced { try Self.syncNames([self]) }

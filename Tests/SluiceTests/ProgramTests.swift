@@ -18,7 +18,7 @@ struct ProgramTests {
       parse: {fields: {n: bigint}}
       transform:
         - exec:
-            command: [python3, \(Workshop.servers)/program.py, \(behaviour)]
+            command: [python3, \(Workshop.servers)/program.py, \(behaviour), \(shop.folder)]
             fields: {n: bigint, square: bigint, pid: bigint}
       \(options)
         - derive: {half: square / 2}
@@ -28,10 +28,10 @@ struct ProgramTests {
     return shop
   }
 
-  /// Processes that were started with this program and are still there.
-  private func left(_ behaviour: String) throws -> [String] {
-    let listed = try Workshop().run("/bin/ps", ["-eo", "pid,stat,args"]).stdout
-    return listed.split(separator: "\n").map(String.init).filter { $0.contains("program.py \(behaviour)") }
+  /// The workshop's programs that are still there; other tests have their own meanwhile.
+  private func left(_ shop: Workshop) throws -> [String] {
+    let listed = try shop.run("/bin/ps", ["-eo", "pid,stat,args"]).stdout
+    return listed.split(separator: "\n").map(String.init).filter { $0.contains("program.py") && $0.contains(shop.folder) }
   }
 
   @Test("records go through a program and come back typed, in order")
@@ -43,7 +43,7 @@ struct ProgramTests {
     let records = shop.records("out.jsonl")
     #expect(records.map { $0["n"] as? Int } == Array(0..<100_000))
     #expect(records.allSatisfy { $0["half"] as? Int == ($0["square"] as? Int).map { $0 / 2 } })
-    #expect(try left("good").isEmpty)
+    #expect(try left(shop).isEmpty)
   }
 
   @Test(
@@ -74,7 +74,7 @@ struct ProgramTests {
     #expect(letters.map { $0["raw"] as? String } == (0..<records).filter { $0 % 1000 == 999 }.map { "\($0)" })
     #expect(letters.allSatisfy { $0["stage"] as? String == "transform" && ($0["reason"] as? String)?.isEmpty == false })
     if behaviour == "dies" { #expect((letters.first?["reason"] as? String)?.contains("exited with 3: dying at 999") == true) }
-    #expect(try left(behaviour).isEmpty)
+    #expect(try left(shop).isEmpty)
   }
 
   @Test("a program that floods standard error stops nobody, and the log is not flooded")
@@ -134,23 +134,23 @@ struct ProgramTests {
   func javaBlockedInAProgram() throws {
     let shop = try workshop("deaf")
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
-    for _ in 0..<400 where try left("deaf").isEmpty { usleep(50_000) }
+    for _ in 0..<400 where try left(shop).isEmpty { usleep(50_000) }
     usleep(500_000)
     let begun = ContinuousClock.now
     #expect(process.stop(SIGTERM) == 75)
     #expect(begun.duration(to: .now) < .seconds(9))
-    #expect(try left("deaf").isEmpty)
+    #expect(try left(shop).isEmpty)
   }
 
   @Test("a program does not outlive an engine that is killed")
   func orphans() throws {
     let shop = try workshop("sleeps", records: 2_000)
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none", "--no-supervisor"])
-    for _ in 0..<400 where try left("sleeps").isEmpty { usleep(50_000) }
-    #expect(try !left("sleeps").isEmpty)
+    for _ in 0..<400 where try left(shop).isEmpty { usleep(50_000) }
+    #expect(try !left(shop).isEmpty)
     process.stop(SIGKILL)
-    for _ in 0..<100 where try !left("sleeps").isEmpty { usleep(50_000) }
-    #expect(try left("sleeps").isEmpty)
+    for _ in 0..<100 where try !left(shop).isEmpty { usleep(50_000) }
+    #expect(try left(shop).isEmpty)
     try shop.write("pipeline.yaml", shop.read("pipeline.yaml").replacingOccurrences(of: "sleeps", with: "good"))
     #expect(try shop.runPipeline().status == 0)
     #expect(shop.records("out.jsonl").map { $0["n"] as? Int } == Array(0..<2_000))
