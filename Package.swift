@@ -61,9 +61,11 @@ let package = Package(
       dependencies: ["Engine", "Definition", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
 
+    .target(name: "Differential", dependencies: ["Parse", "Records"], path: "Tests/Differential", swiftSettings: swiftSettings),
+    .executableTarget(name: "fuzz", dependencies: ["Differential"], path: "Tests/Fuzz", swiftSettings: swiftSettings),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "RecordTests", dependencies: ["Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
+      name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
     .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
   cxxLanguageStandard: .cxx17

@@ -63,16 +63,18 @@ public struct CSV: RecordFormat {
 /// Reads a chunk in a plain dialect: the positions of all delimiters and line ends outside quotes are its fields' ends.
 struct CSVIndexer {
   private let dialect: CSVDialect
+  private let delimiter: CSVDialect.RecordDelimiter
   private let terminator: UInt8
   private let trimsReturn: Bool
 
   init(_ dialect: CSVDialect, delimiter: CSVDialect.RecordDelimiter) {
     self.dialect = dialect
+    self.delimiter = delimiter
     terminator = delimiter == .cr ? 0x0D : 0x0A
     trimsReturn = delimiter == .auto
   }
 
-  /// Nil where a quote stands where none may.
+  /// Nil where a quote stands where none may, or where quotes do not quote.
   func parse(_ chunk: RecordChunk, _ layout: Layout, kinds: UInt32) -> RecordBatch? {
     let width = layout.columnCount
     let index = PositionIndex(capacity: chunk.buffer.count / 3 + 128)
@@ -80,7 +82,7 @@ struct CSVIndexer {
     index.positions[0] = .max
     var rows = Rows()
     guard let count = fill(index, chunk.buffer, width, &rows) else { return nil }
-    let hasQuotes = dialect.quote != nil && count.quotes
+    let hasQuotes = count.quotes
     var batch = RecordBatch(
       columns: [], rowCount: rows.count, recordCount: rows.count - rows.blank.count, places: rows.places,
       raw: chunk.buffer)
@@ -127,14 +129,14 @@ struct CSVIndexer {
   ) -> (filled: Int, quotes: Bool)? {
     let p = UnsafePointer(buffer.bytes)
     let n = buffer.count
-    var blocks = QuoteBlocks(delimiter: dialect.delimiter[0], terminator: terminator)
+    var blocks = QuoteBlocks(dialect, delimiter: delimiter)
     var quotes = false
     var filled = 1
     var rowStart = 1
     var i = 0
     while i < n {
       index.reserve(filled + 64 + width, keeping: filled)
-      let block = dialect.quote == nil ? blocks.unquoted(p + i, valid: min(64, n - i)) : blocks.next(p + i, valid: min(64, n - i))
+      let block = dialect.quote == nil ? blocks.unquoted(p + i, left: n - i) : blocks.next(p + i, left: n - i)
       if block.isBroken { return nil }
       quotes = quotes || blocks.open != 0
       var separators = block.separators
@@ -161,7 +163,9 @@ struct CSVIndexer {
       i += 64
     }
     if blocks.open != 0 { return nil }
-    if dialect.quote != nil, !quotes { quotes = memchr(p, 0x22, n) != nil }
+    if !quotes { quotes = memchr(p, 0x22, n) != nil }
+    // Views take a quote for one that quotes: where it does not, cells are to be spelled anew.
+    if quotes, dialect.quote == nil { return nil }
     // The last record needs no line end.
     if n > 0, p[n - 1] != terminator {
       index.reserve(filled + 1 + width, keeping: filled)
@@ -253,8 +257,8 @@ extension RecordPlaces {
 extension QuoteBlocks {
   /// The same where nothing is quoted.
   @inline(__always)
-  func unquoted(_ p: UnsafePointer<UInt8>, valid: Int) -> Block {
-    let mask: UInt64 = valid >= 64 ? ~0 : (1 << UInt64(valid)) - 1
+  func unquoted(_ p: UnsafePointer<UInt8>, left: Int) -> Block {
+    let mask: UInt64 = left >= 64 ? ~0 : (1 << UInt64(left)) - 1
     let lines = sluice_equal_mask(p, terminator) & mask
     return Block(separators: (sluice_equal_mask(p, delimiter) & mask) | lines, lines: lines, isBroken: false)
   }

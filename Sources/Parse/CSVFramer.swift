@@ -145,11 +145,11 @@ struct CSVFramer: RecordFramer {
       while end > 0, p[end - 1] != terminator { end -= 1 }
       return end
     }
-    var blocks = QuoteBlocks(delimiter: dialect.delimiter[0], terminator: terminator)
+    var blocks = QuoteBlocks(dialect, delimiter: scanner.delimiter)
     var last = 0
     var i = 0
     while i < count {
-      let block = blocks.next(p + i, valid: min(64, count - i))
+      let block = blocks.next(p + i, left: count - i)
       if block.isBroken { return nil }
       if block.lines != 0 { last = i + 64 - block.lines.leadingZeroBitCount }
       i += 64
@@ -171,6 +171,8 @@ struct QuoteBlocks {
 
   let delimiter: UInt8
   let terminator: UInt8
+  /// Whether a return before a line feed is a part of the line end.
+  private let takesReturn: Bool
   /// All ones while a quote is open at the end of the block before.
   private(set) var open: UInt64 = 0
   /// Whether the byte before this block lets a quote open: a field began, or a quote closed.
@@ -178,14 +180,16 @@ struct QuoteBlocks {
   /// Whether the byte before this block closed a quote.
   private var closedBefore: UInt64 = 0
 
-  init(delimiter: UInt8, terminator: UInt8) {
-    self.delimiter = delimiter
-    self.terminator = terminator
+  init(_ dialect: CSVDialect, delimiter: CSVDialect.RecordDelimiter) {
+    self.delimiter = dialect.delimiter[0]
+    terminator = delimiter == .cr ? 0x0D : 0x0A
+    takesReturn = delimiter == .auto
   }
 
+  /// The next 64 bytes of `left` that are left.
   @inline(__always)
-  mutating func next(_ p: UnsafePointer<UInt8>, valid: Int) -> Block {
-    let mask: UInt64 = valid >= 64 ? ~0 : (1 << UInt64(valid)) - 1
+  mutating func next(_ p: UnsafePointer<UInt8>, left: Int) -> Block {
+    let mask: UInt64 = left >= 64 ? ~0 : (1 << UInt64(left)) - 1
     let quotes = sluice_equal_mask(p, 0x22) & mask
     let lines = sluice_equal_mask(p, terminator) & mask
     let all = (sluice_equal_mask(p, delimiter) & mask) | lines
@@ -193,11 +197,11 @@ struct QuoteBlocks {
       mayOpen = all >> 63
       return Block(separators: all, lines: lines, isBroken: false)
     }
-    return quoted(p, quotes: quotes, all: all, lines: lines, valid: valid)
+    return quoted(p, quotes: quotes, all: all, lines: lines, left: left)
   }
 
   private mutating func quoted(
-    _ p: UnsafePointer<UInt8>, quotes: UInt64, all: UInt64, lines: UInt64, valid: Int
+    _ p: UnsafePointer<UInt8>, quotes: UInt64, all: UInt64, lines: UInt64, left: Int
   ) -> Block {
     let inside = sluice_prefix_xor(quotes) ^ open
     let separators = all & ~inside
@@ -206,11 +210,11 @@ struct QuoteBlocks {
     let openers = separators | closing
     var broken = opening & ~(openers << 1 | mayOpen) != 0
     var after = (closing << 1 | closedBefore) & ~(separators | opening)
-    if valid < 64 { after &= (1 << UInt64(valid)) - 1 }
+    if left < 64 { after &= (1 << UInt64(left)) - 1 }
     while after != 0 {
-      // What follows a closing quote may only be the return of a CR LF.
+      // What follows a closing quote may only be the return of a CR LF, whose other half may be in the next block.
       let i = after.trailingZeroBitCount
-      if !(terminator == 0x0A && p[i] == 0x0D && (i + 1 >= valid || p[i + 1] == 0x0A)) { broken = true }
+      if !(takesReturn && p[i] == 0x0D && (i + 1 >= left || p[i + 1] == 0x0A)) { broken = true }
       after &= after - 1
     }
     open = UInt64(bitPattern: Int64(bitPattern: inside) >> 63)

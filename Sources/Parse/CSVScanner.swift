@@ -36,7 +36,7 @@ struct CSVScanner {
     escape = dialect.escape.map(Int.init) ?? -1
   }
 
-  /// How many bytes end a record at `i`, 0 for none.
+  /// How many bytes end a record at `i`, 0 for none. A return that ends the bytes is one: it is half of a CR LF.
   @inline(__always)
   private func lineEnd(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Int {
     let c = p[i]
@@ -44,9 +44,14 @@ struct CSVScanner {
     switch delimiter {
     case .lf: return c == 0x0A ? 1 : 0
     case .cr: return c == 0x0D ? 1 : 0
-    case .crlf: return c == 0x0D && i + 1 < n && p[i + 1] == 0x0A ? 2 : 0
-    case .auto: return c == 0x0A ? 1 : (i + 1 < n && p[i + 1] == 0x0A ? 2 : 0)
+    case .crlf: return c == 0x0D ? (i + 1 == n ? 1 : p[i + 1] == 0x0A ? 2 : 0) : 0
+    case .auto: return c == 0x0A || i + 1 == n ? 1 : p[i + 1] == 0x0A ? 2 : 0
     }
+  }
+
+  /// Whether the line end before `next` may be half of one.
+  private func mayGoOn(_ p: UnsafePointer<UInt8>, _ next: Int, _ n: Int, _ isFinal: Bool) -> Bool {
+    !isFinal && next == n && p[n - 1] == 0x0D && (delimiter == .auto || delimiter == .crlf)
   }
 
   @inline(__always)
@@ -70,7 +75,7 @@ struct CSVScanner {
     var i = start
     while i < n {
       let length = lineEnd(p, i, n)
-      if length > 0 { return .record(end: i, next: i + length, broken: false) }
+      if length > 0 { return mayGoOn(p, i + length, n, isFinal) ? .incomplete : .record(end: i, next: i + length, broken: false) }
       i += 1
     }
     return isFinal ? .record(end: n, next: n, broken: false) : .incomplete
@@ -95,6 +100,7 @@ struct CSVScanner {
         return finish(p, start, end: n, next: n, n, broken: broken, cells: &cells)
       }
       let length = lineEnd(p, next, n)
+      if length > 0, mayGoOn(p, next + length, n, isFinal) { return .incomplete }
       if length > 0 { return finish(p, start, end: next, next: next + length, n, broken: broken, cells: &cells) }
       i = next + dialect.delimiter.count
       if i > n { return isFinal ? .record(end: n, next: n, broken: broken) : .incomplete }
@@ -157,8 +163,6 @@ struct CSVScanner {
     var i = quoteAt + 1
     if dialect.trim { while i < n, isBlank(p, i, n) { i += 1 } }
     if i >= n || isDelimiter(p, i, n) || lineEnd(p, i, n) > 0 { return (cell, i, false) }
-    // A return that ends the bytes may be half of a CR LF.
-    if i + 1 == n, p[i] == 0x0D, delimiter == .auto || delimiter == .crlf { return (cell, n, false) }
     return (cell, plain(p, i, n).end, true)
   }
 

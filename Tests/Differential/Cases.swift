@@ -1,0 +1,214 @@
+import Parse
+import Records
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+public struct Dice: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+  public init(_ seed: UInt64) { state = seed }
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+  mutating func below(_ n: Int) -> Int { Int(truncatingIfNeeded: next() >> 33) % n }
+  mutating func pick<T>(_ from: [T]) -> T { from[below(from.count)] }
+}
+
+/// Random texts for the fast paths, and whether these say of them what the scalar implementations say.
+public struct Cases: Sendable {
+  private var dice: Dice
+
+  public init(seed: UInt64) { dice = Dice(seed) }
+
+  /// One text of each format; what differs, in words, or nil.
+  public mutating func next() -> String? {
+    csv() ?? json()
+  }
+
+  // MARK: CSV
+
+  private mutating func csv() -> String? {
+    let width = dice.below(4) + 1
+    let text = filler(width) + (dice.below(2) == 0 ? tidy(width) : wild())
+    var dialect = CSVDialect()
+    dialect.headerLines = 0
+    var ending: ScalarCSV.Ending?
+    if dice.below(3) == 0 {
+      (dialect.recordDelimiter, ending) = dice.below(2) == 0 ? (.lf, .lineFeed) : (.cr, .carriageReturn)
+    }
+    if dice.below(8) == 0 { (dialect.quote, dialect.escape) = (nil, nil) }
+    var scalar = ScalarCSV(text, ending: ending, isQuoting: dialect.quote != nil)
+    let expected = scalar.records(width: width)
+    let format = CSV(dialect, recordLimit: 1 << 20)
+    let schema = Schema((0..<width).map { Field(name: "c\($0)", type: .text, nullable: true) })
+    func layout(_ beginning: Beginning) -> Layout {
+      var layout = Layout(
+        schema: schema, columnCount: width, columns: Array(0..<width), decoded: Array(repeating: false, count: width))
+      layout.endsInReturn = beginning.endsInReturn
+      return layout
+    }
+    func told(_ what: String) -> String {
+      "CSV of \(width) columns, \(dialect): \(what)\ntext: \(text)\n\(String(decoding: text, as: UTF8.self).debugDescription)"
+    }
+    return Self.compare(
+      format, text, expected, layout, mayEnd: Set(scalar.ends + [0]), isWhole: !scalar.isBroken, at: dice.below(text.count + 1)
+    )
+    .map(told)
+  }
+
+  /// Records that shift what follows them against the blocks that the fast paths read.
+  private mutating func filler(_ width: Int) -> [UInt8] {
+    let line = Array(repeating: Array("abcdefgh".utf8.prefix(dice.below(9))), count: width).joined(separator: [0x2C]) + [0x0A]
+    return Array(repeatElement(line, count: dice.below(8)).joined())
+  }
+
+  private mutating func tidy(_ width: Int) -> [UInt8] {
+    let ending: [UInt8] = dice.pick([[0x0A], [0x0A], [0x0D, 0x0A], [0x0D]])
+    var text: [UInt8] = []
+    for _ in 0..<dice.below(6) {
+      for column in 0..<(dice.below(12) == 0 ? dice.below(5) : width) {
+        if column > 0 { text.append(0x2C) }
+        text += dice.below(3) == 0 ? quoted() : plain()
+      }
+      text += ending
+    }
+    if dice.below(3) == 0, !text.isEmpty { text.removeLast() }
+    return text
+  }
+
+  private mutating func plain() -> [UInt8] {
+    (0..<dice.below(9)).map { _ in dice.below(40) == 0 ? dice.pick([0x22, 0x0D, 0x80, 0xC3, 0xA9]) : dice.pick(Array("abc 01".utf8)) }
+  }
+
+  private mutating func quoted() -> [UInt8] {
+    var text: [UInt8] = [0x22]
+    for _ in 0..<dice.below(12) {
+      switch dice.below(8) {
+      case 0: text += [0x22, 0x22]
+      case 1: text.append(dice.pick([0x0A, 0x0D, 0x2C]))
+      case 2: text += Array("é".utf8)
+      default: text.append(dice.pick(Array("xyz ".utf8)))
+      }
+    }
+    return text + [0x22]
+  }
+
+  private mutating func wild() -> [UInt8] {
+    (0..<dice.below(40)).map { _ in dice.pick([0x2C, 0x22, 0x22, 0x0A, 0x0D, 0x61, 0x62, 0x20, 0xC3, 0xA9]) }
+  }
+
+  // MARK: JSON
+
+  private mutating func json() -> String? {
+    let names = ["a", "bc", "é"]
+    var text: [UInt8] = []
+    for _ in 0..<dice.below(4) + 1 {
+      var line = object(names)
+      while dice.below(3) == 0, !line.isEmpty { spoil(&line) }
+      text += line + dice.pick([[0x0A], [0x0D, 0x0A], [0x0A, 0x0A]])
+    }
+    if dice.below(3) == 0 { text.removeLast() }
+    var scalar = ScalarJSON(text)
+    let expected = scalar.records(names)
+    let schema = Schema(names.map { Field(name: $0, type: .text, nullable: true) })
+    let layout = Layout(schema: schema, columnCount: 3, columns: [0, 1, 2], decoded: [false, false, false])
+    let ends = text.indices.filter { text[$0] == 0x0A }.map { $0 + 1 } + [0]
+    return Self.compare(JSONLines(), text, expected, { _ in layout }, mayEnd: Set(ends), isWhole: true, at: dice.below(text.count + 1))
+      .map { "JSON: \($0)\ntext: \(text)\n\(String(decoding: text, as: UTF8.self).debugDescription)" }
+  }
+
+  private mutating func object(_ names: [String]) -> [UInt8] {
+    var text = "{"
+    for i in 0..<dice.below(5) {
+      if i > 0 { text += "," + space() }
+      let key = dice.pick(names + ["\\u0061", "b\\u0063", "other", ""])
+      text += "\"" + key + "\"" + space() + ":" + space() + value(0) + space()
+    }
+    return Array((text + "}").utf8)
+  }
+
+  private mutating func space() -> String { dice.below(4) == 0 ? dice.pick([" ", "\t", "\r", "  "]) : "" }
+
+  private mutating func value(_ depth: Int) -> String {
+    switch dice.below(depth > 2 ? 6 : 8) {
+    case 0: return dice.pick(["null", "true", "false"])
+    case 1, 2: return dice.pick(["0", "-0", "12", "-3.50", "1e5", "2E-07", "123456789012345678901", "0.1"])
+    case 3...5:
+      return "\""
+        + (0..<dice.below(30)).map { _ in
+          dice.below(6) == 0
+            ? dice.pick(["\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d\\ude00", "\\ud83d", "\\udE00", "é", "😀"])
+            : dice.pick(["a", "b", " ", "1"])
+        }.joined() + "\""
+    case 6: return "[" + (0..<dice.below(3)).map { _ in value(depth + 1) }.joined(separator: ",") + "]"
+    default: return "{" + (0..<dice.below(3)).map { _ in "\"a\":" + value(depth + 1) }.joined(separator: space() + ",") + "}"
+    }
+  }
+
+  private mutating func spoil(_ line: inout [UInt8]) {
+    let at = dice.below(line.count)
+    let byte: UInt8 = dice.pick(Array("\"\\{}[]:,0-.eux \t".utf8) + [0x01, 0x80, 0xC3, 0x0D])
+    switch dice.below(3) {
+    case 0: line.remove(at: at)
+    case 1: line.insert(byte, at: at)
+    default: line[at] = byte
+    }
+  }
+
+  // MARK: Comparing
+
+  /// - Parameters:
+  ///   - mayEnd: where a record may end.
+  ///   - isWhole: whether all quoting holds: then what ends for certain must be seen to.
+  ///   - at: where the text is cut in two to be read as two chunks, as far as records let it.
+  private static func compare(
+    _ format: any RecordFormat, _ text: [UInt8], _ expected: [ScalarRecord], _ layout: (Beginning) -> Layout,
+    mayEnd: Set<Int>, isWhole: Bool, at: Int
+  ) -> String? {
+    let buffer = ByteBuffer(capacity: text.count)
+    buffer.append(text)
+    var framer = format.makeFramer()
+    guard let beginning = try? framer.begin(buffer.bytes, text.count, isFinal: true) else { return "it does not begin" }
+    let found = records(format, text[...], layout(beginning))
+    if found != expected { return "as a whole: \(found)\nwhere there are \(expected)" }
+    var cut = 0
+    for count in 0...text.count {
+      var framer = format.makeFramer()
+      guard let early = try? framer.begin(buffer.bytes, count, isFinal: false) else { continue }
+      if early.endsInReturn != beginning.endsInReturn { return "cut at \(count) its records end otherwise" }
+      let end = framer.boundary(buffer.bytes, count, isFinal: false)
+      if end > count || !mayEnd.contains(end) { return "cut at \(count) a record is said to end at \(end)" }
+      // Whether a quote or a return is the last of a record may take the two bytes after it.
+      if isWhole, let certain = mayEnd.filter({ $0 + 2 <= count }).max(), end < certain {
+        return "cut at \(count) no record is said to end after \(end)"
+      }
+      if count <= at { cut = end }
+    }
+    let first = records(format, text[..<cut], layout(beginning))
+    let second = records(format, text[cut...], layout(beginning))
+    return first + second == expected
+      ? nil : "in chunks of \(cut) and \(text.count - cut) bytes: \(first) \(second)\nwhere there are \(expected)"
+  }
+
+  private static func records(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ layout: Layout) -> [ScalarRecord] {
+    if text.isEmpty { return [] }
+    let buffer = ByteBuffer(capacity: text.count)
+    buffer.append(text)
+    let batch = format.parse(RecordChunk(buffer: buffer, offset: text.startIndex, sequence: 0), layout)
+    var contents: [ScalarRecord.Content?] = Array(repeating: nil, count: batch.recordCount)
+    for fault in batch.faults { contents[fault.record] = .fault(fault.code.rawValue) }
+    var arena = TextArena()
+    for row in batch.selected {
+      let fields = batch.columns.map { column -> [UInt8]? in
+        guard let slice = column.views?.text(Int(row), &arena), slice.start != nil else { return nil }
+        return Array(slice.bytes)
+      }
+      contents[batch.record(ofRow: Int(row))] = .fields(fields)
+    }
+    return contents.enumerated().map { record, content in
+      ScalarRecord(start: text.startIndex + Int(batch.places.starts[record]), content: content ?? .fault("nothing"))
+    }
+  }
+}
