@@ -352,39 +352,7 @@ public enum TextEscapes {
 public enum UTF8Text {
   /// The position of the first byte that is not part of well-formed UTF-8, or nil.
   public static func firstInvalid(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
-    var i = 0
-    while i < n {
-      if n - i >= 8 {
-        let eight = UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self)
-        if eight & 0x8080_8080_8080_8080 == 0 {
-          i += 8
-          continue
-        }
-      }
-      let length = sequenceLength(p + i, n - i)
-      if length == 0 { return i }
-      i += length
-    }
-    return nil
-  }
-
-  /// How many bytes the well-formed sequence at `p` has, or 0.
-  private static func sequenceLength(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
-    func follows(_ i: Int) -> Bool { i < n && p[i] & 0xC0 == 0x80 }
-    switch p[0] {
-    case 0..<0x80: return 1
-    case 0xC2...0xDF: return follows(1) ? 2 : 0
-    case 0xE0...0xEF:
-      guard follows(1), follows(2) else { return 0 }
-      if p[0] == 0xE0, p[1] < 0xA0 { return 0 }
-      if p[0] == 0xED, p[1] >= 0xA0 { return 0 }
-      return 3
-    case 0xF0...0xF4:
-      guard follows(1), follows(2), follows(3) else { return 0 }
-      if p[0] == 0xF0, p[1] < 0x90 { return 0 }
-      if p[0] == 0xF4, p[1] >= 0x90 { return 0 }
-      return 4
-    default: return 0
-    }
+    let at = sluice_invalid_utf8(p, n)
+    return at == n ? nil : at
   }
 }

@@ -15,9 +15,7 @@ final class RegularExpression: @unchecked Sendable {
     var offset = 0
     let options = PCRE2_UTF | (ignoringCase ? PCRE2_CASELESS : 0)
     guard let code = pcre2_compile_8(pattern, pattern.count, UInt32(options), &error, &offset, nil) else {
-      var text = [UInt8](repeating: 0, count: 200)
-      pcre2_get_error_message_8(error, &text, text.count)
-      message = String(decoding: text.prefix { $0 != 0 }, as: UTF8.self) + " at position \(offset)"
+      message = Self.message(error) + " at position \(offset)"
       return nil
     }
     self.code = code
@@ -26,13 +24,48 @@ final class RegularExpression: @unchecked Sendable {
 
   deinit { pcre2_code_free_8(code) }
 
-  /// The ranges of the match and its groups at or after `from`; empty where there is none. A group without a match is nil.
-  func match(_ text: UnsafeBufferPointer<UInt8>, from: Int) -> [Range<Int>?] {
-    guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else { return [] }
-    defer { pcre2_match_data_free_8(data) }
-    let found = pcre2_match_8(code, text.baseAddress, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
-    guard found > 0, let pairs = pcre2_get_ovector_pointer_8(data) else { return [] }
-    return (0..<Int(found)).map { pairs[2 * $0] == .max || pairs[2 * $0] > pairs[2 * $0 + 1] ? nil : pairs[2 * $0]..<pairs[2 * $0 + 1] }
+  /// Matches with this pattern, by one task.
+  final class Matcher {
+    private let expression: RegularExpression
+    private let data: OpaquePointer
+
+    /// Nil where there is no memory.
+    init?(_ expression: RegularExpression) {
+      guard let data = pcre2_match_data_create_from_pattern_8(expression.code, nil) else { return nil }
+      self.expression = expression
+      self.data = data
+    }
+
+    deinit { pcre2_match_data_free_8(data) }
+
+    /// Looks for a match at or after `from`: how many groups it has, the whole being one; 0 where there is none.
+    ///
+    /// - Throws: ``GaveUp`` where the library's limits of work or memory are passed.
+    @inline(__always)
+    func find(_ text: UnsafeBufferPointer<UInt8>, from: Int = 0) throws(GaveUp) -> Int {
+      let found = pcre2_match_8(expression.code, text.baseAddress, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
+      if found >= 0 { return Int(found) }
+      guard found == PCRE2_ERROR_NOMATCH else { throw GaveUp(code: found) }
+      return 0
+    }
+
+    /// The range of a group of the match that was found; nil where it had no part in it.
+    func range(_ group: Int) -> Range<Int>? {
+      guard let pairs = pcre2_get_ovector_pointer_8(data) else { return nil }
+      let (start, end) = (pairs[2 * group], pairs[2 * group + 1])
+      return start == .max || start > end ? nil : start..<end
+    }
+  }
+
+  struct GaveUp: Error, CustomStringConvertible {
+    let code: Int32
+    var description: String { "the regular expression gave up: \(RegularExpression.message(code)); make it simpler" }
+  }
+
+  private static func message(_ code: Int32) -> String {
+    var text = [UInt8](repeating: 0, count: 200)
+    pcre2_get_error_message_8(code, &text, text.count)
+    return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
   }
 }
 
@@ -58,30 +91,31 @@ extension Functions {
     Function("regexp_like", [.text, .text, .text], required: 2, gives: .boolean, validate: validPattern) { arguments, count, fail in
       var patterns = PatternColumn(arguments, at: 1, flags: 2)
       return booleans(count) { i in
-        guard let text = arguments[0].slice(i), let pattern = patterns.pattern(i, fail) else { return nil }
-        return !pattern.match(text.bytes, from: 0).isEmpty
+        guard let text = arguments[0].slice(i) else { return nil }
+        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in try matcher.find(text.bytes) > 0 }
       }
     },
     Function("regexp_extract", [.text, .text, .bigint], required: 2, gives: .text, validate: validPattern) { arguments, count, fail in
       var patterns = PatternColumn(arguments, at: 1, flags: nil)
       return slices(arguments[0], count) { i, text in
-        guard let pattern = patterns.pattern(i, fail) else { return nil }
         let group = arguments.count == 3 ? Int(truncatingIfNeeded: arguments[2].integer(i) ?? 0) : 0
-        let match = pattern.match(text.bytes, from: 0)
-        guard group >= 0, group < match.count, let range = match[group] else { return TextSlice(start: text.start, count: 0) }
-        return TextSlice(start: text.start.map { $0 + range.lowerBound }, count: range.count)
+        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in
+          let groups = try matcher.find(text.bytes)
+          guard group >= 0, group < groups, let range = matcher.range(group) else { return TextSlice(start: text.start, count: 0) }
+          return TextSlice(start: text.start.map { $0 + range.lowerBound }, count: range.count)
+        }
       }
     },
     // As in PostgreSQL and DuckDB: the first match, or all with the flag g; \1 to \9 are groups.
     Function("regexp_replace", [.text, .text, .text, .text], required: 3, gives: .text, validate: validPattern) { arguments, count, fail in
       var patterns = PatternColumn(arguments, at: 1, flags: 3)
       return texts(count) { i, out in
-        guard let text = arguments[0].slice(i), let pattern = patterns.pattern(i, fail), let by = arguments[2].slice(i) else {
-          return false
-        }
+        guard let text = arguments[0].slice(i), let by = arguments[2].slice(i) else { return false }
         let all = arguments.count == 4 && (arguments[3].slice(i)?.bytes.contains(0x67) ?? false)
-        replace(pattern, text.bytes, by.bytes, all: all, &out)
-        return true
+        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in
+          try replace(matcher, text.bytes, by.bytes, all: all, &out)
+          return true
+        } ?? false
       }
     },
   ]
@@ -94,20 +128,21 @@ extension Functions {
   }
 
   private static func replace(
-    _ pattern: RegularExpression, _ text: UnsafeBufferPointer<UInt8>, _ by: UnsafeBufferPointer<UInt8>, all: Bool, _ out: inout [UInt8]
-  ) {
+    _ matcher: RegularExpression.Matcher, _ text: UnsafeBufferPointer<UInt8>, _ by: UnsafeBufferPointer<UInt8>, all: Bool,
+    _ out: inout TextWriter
+  ) throws(RegularExpression.GaveUp) {
     var at = 0
     while at <= text.count {
-      let match = pattern.match(text, from: at)
-      guard let whole = match.first ?? nil else { break }
-      out.append(contentsOf: text[at..<whole.lowerBound])
+      let groups = try matcher.find(text, from: at)
+      guard groups > 0, let whole = matcher.range(0) else { break }
+      out.append(text[at..<whole.lowerBound])
       var k = 0
       while k < by.count {
         if by[k] == 0x5C, k + 1 < by.count {
           k += 1
           if by[k] >= 0x30, by[k] <= 0x39 {
             let group = Int(by[k] - 0x30)
-            if group < match.count, let range = match[group] { out.append(contentsOf: text[range]) }
+            if group < groups, let range = matcher.range(group) { out.append(text[range]) }
           } else {
             out.append(by[k])
           }
@@ -121,37 +156,60 @@ extension Functions {
         // An empty match moves on by a character, or it would match for ever.
         var next = at + 1
         while next < text.count, text[next] & 0xC0 == 0x80 { next += 1 }
-        if at < text.count { out.append(contentsOf: text[at..<min(next, text.count)]) }
+        if at < text.count { out.append(text[at..<min(next, text.count)]) }
         at = next
       }
       if !all { break }
     }
-    if at < text.count { out.append(contentsOf: text[at...]) }
+    if at < text.count { out.append(text[at...]) }
   }
 }
 
-/// The patterns of a column, compiled anew only where the text changes.
+/// The patterns of a column.
 private struct PatternColumn {
   private let patterns: Vector
   private let flags: Vector?
-  private var last: (text: [UInt8], ignoringCase: Bool, pattern: RegularExpression)?
+  private var matchers = Memo<Result<RegularExpression.Matcher, WrongPattern>>()
+  private var matchersIgnoringCase = Memo<Result<RegularExpression.Matcher, WrongPattern>>()
+
+  private struct WrongPattern: Error { let message: String }
 
   init(_ arguments: [Vector], at position: Int, flags: Int?) {
     patterns = arguments[position]
     self.flags = flags.flatMap { $0 < arguments.count ? arguments[$0] : nil }
   }
 
-  mutating func pattern(_ i: Int, _ fail: (Int, String) -> Void) -> RegularExpression? {
-    guard let slice = patterns.slice(i) else { return nil }
+  /// Hands row `i`'s pattern to `body`; nil where it is NULL, and where it fails.
+  @inline(__always)
+  mutating func use<T>(
+    _ i: Int, _ fail: (Int, String) -> Void, _ body: (RegularExpression.Matcher) throws(RegularExpression.GaveUp) -> T
+  ) -> T? {
+    guard let pattern = patterns.slice(i) else { return nil }
     let ignoringCase = flags?.slice(i)?.bytes.contains(0x69) ?? false
-    if let last, last.ignoringCase == ignoringCase, last.text.elementsEqual(slice.bytes) { return last.pattern }
-    var message = ""
-    let text = Array(slice.bytes)
-    guard let made = PatternCache.shared.pattern(text, ignoringCase: ignoringCase, message: &message) else {
-      fail(i, "the regular expression is wrong: \(message)")
+    let matcher =
+      ignoringCase
+      ? matchersIgnoringCase.value(pattern) { Self.matcher($0, ignoringCase: true) }
+      : matchers.value(pattern) { Self.matcher($0, ignoringCase: false) }
+    switch matcher {
+    case .failure(let wrong):
+      fail(i, wrong.message)
       return nil
+    case .success(let matcher):
+      do throws(RegularExpression.GaveUp) {
+        return try body(matcher)
+      } catch {
+        fail(i, error.description)
+        return nil
+      }
     }
-    last = (text, ignoringCase, made)
-    return made
+  }
+
+  private static func matcher(_ pattern: TextSlice, ignoringCase: Bool) -> Result<RegularExpression.Matcher, WrongPattern> {
+    var message = ""
+    guard let made = PatternCache.shared.pattern(Array(pattern.bytes), ignoringCase: ignoringCase, message: &message) else {
+      return .failure(WrongPattern(message: "the regular expression is wrong: \(message)"))
+    }
+    return RegularExpression.Matcher(made).map { .success($0) }
+      ?? .failure(WrongPattern(message: "there is no memory for a regular expression"))
   }
 }

@@ -2,16 +2,8 @@ import Records
 
 extension Functions {
   static let text: [Function] = [
-    mapped("lower") {
-      $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0
-    } other: {
-      $0.lowercased()
-    },
-    mapped("upper") {
-      $0 >= 0x61 && $0 <= 0x7A ? $0 & 0xDF : $0
-    } other: {
-      $0.uppercased()
-    },
+    mapped("lower", from: 0x41) { $0.lowercased() },
+    mapped("upper", from: 0x61) { $0.uppercased() },
     Function("length", [.text], gives: .bigint) { arguments, count, _ in
       integers(count) { arguments[0].slice($0).map { Int64(characters($0.bytes)) } }
     },
@@ -47,18 +39,18 @@ extension Functions {
         guard let text = arguments[0].slice(i), let from = arguments[1].slice(i), let to = arguments[2].slice(i) else { return false }
         var at = 0
         while from.count > 0, let next = find(from.bytes, in: text.bytes, from: at) {
-          out.append(contentsOf: text.bytes[at..<next])
-          out.append(contentsOf: to.bytes)
+          out.append(text.bytes[at..<next])
+          out.append(to.bytes)
           at = next + from.count
         }
-        out.append(contentsOf: text.bytes[at...])
+        out.append(text.bytes[at...])
         return true
       }
     },
     // As in PostgreSQL, concat passes over NULLs.
     Function("concat", [.printable], isVariadic: true, gives: .text) { arguments, count, _ in
       texts(count) { i, out in
-        for argument in arguments { if let slice = argument.slice(i) { out.append(contentsOf: slice.bytes) } }
+        for argument in arguments { if let slice = argument.slice(i) { out.append(slice.bytes) } }
         return true
       }
     },
@@ -79,7 +71,7 @@ extension Functions {
         var at = 0
         while true {
           let next = by.count > 0 ? find(by.bytes, in: text.bytes, from: at) : nil
-          if part == wanted { out.append(contentsOf: text.bytes[at..<(next ?? text.count)]) }
+          if part == wanted { out.append(text.bytes[at..<(next ?? text.count)]) }
           guard let next, part < wanted else { return true }
           at = next + by.count
           part += 1
@@ -122,17 +114,19 @@ extension Functions {
     return nil
   }
 
-  private static func mapped(
-    _ name: String, _ ascii: @escaping @Sendable (UInt8) -> UInt8, other: @escaping @Sendable (String) -> String
-  ) -> Function {
+  /// A change of case: of ASCII's 26 letters from `first` on by a bit, of text that is more than ASCII by Unicode's rules.
+  private static func mapped(_ name: String, from first: UInt8, other: @escaping @Sendable (String) -> String) -> Function {
     Function(name, [.text], gives: .text) { arguments, count, _ in
       texts(count) { i, out in
         guard let text = arguments[0].slice(i) else { return false }
-        if text.bytes.allSatisfy({ $0 < 0x80 }) {
-          for byte in text.bytes { out.append(ascii(byte)) }
-        } else {
-          out.append(contentsOf: other(text.string).utf8)
+        var all: UInt8 = 0
+        for byte in text.bytes { all |= byte }
+        if all >= 0x80 {
+          out.append(other(text.string))
+          return true
         }
+        let room = out.room(text.count)
+        for (k, byte) in text.bytes.enumerated() { room[k] = byte &- first < 26 ? byte ^ 0x20 : byte }
         return true
       }
     }

@@ -1,27 +1,34 @@
 import Records
 
 extension Functions {
-  static let parts = ["year", "month", "day", "hour", "minute", "second", "dow", "doy", "quarter", "week", "epoch"]
+  /// What a timestamp has parts of.
+  enum TimePart: String, CaseIterable {
+    case year, month, day, hour, minute, second, dow, doy, quarter, week, epoch
+
+    /// Those that a timestamp can be cut down to.
+    static let truncating: [TimePart] = [.year, .quarter, .month, .week, .day, .hour, .minute, .second]
+
+    static func named(_ text: TextSlice) -> TimePart? { TimePart(rawValue: text.string.lowercased()) }
+  }
 
   static let times: [Function] =
-    ["year", "month", "day", "hour", "minute", "second", "quarter"].map { part in
-      Function(part, [.time], gives: .bigint) { arguments, count, _ in
-        integers(count) { i in arguments[0].integer(i).flatMap { Functions.part(part, $0) } }
+    [TimePart.year, .month, .day, .hour, .minute, .second, .quarter].map { wanted in
+      Function(wanted.rawValue, [.time], gives: .bigint) { arguments, count, _ in
+        integers(count) { i in arguments[0].integer(i).map { part(wanted, $0) } }
       }
     } + [
-      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(parts)) { arguments, count, _ in
-        integers(count) { i in
+      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(TimePart.allCases)) { arguments, count, _ in
+        var wanted = Memo<TimePart?>()
+        return integers(count) { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
-          return part(name.string.lowercased(), micros)
+          return wanted.value(name, TimePart.named).map { part($0, micros) }
         }
       },
-      Function(
-        "date_trunc", [.text, .time], gives: .timestamp,
-        validate: knownPart(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
-      ) { arguments, count, _ in
-        integers(count) { i in
+      Function("date_trunc", [.text, .time], gives: .timestamp, validate: knownPart(TimePart.truncating)) { arguments, count, _ in
+        var wanted = Memo<TimePart?>()
+        return integers(count) { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
-          return truncated(micros, to: name.string.lowercased())
+          return wanted.value(name, TimePart.named).flatMap { truncated(micros, to: $0) }
         }
       },
       Function("to_timestamp", [.double], gives: .timestamp) { arguments, count, fail in
@@ -36,8 +43,9 @@ extension Functions {
       },
     ]
 
-  private static func knownPart(_ known: [String]) -> @Sendable ([Node]) -> String? {
-    { nodes in
+  private static func knownPart(_ parts: [TimePart]) -> @Sendable ([Node]) -> String? {
+    let known = parts.map(\.rawValue)
+    return { nodes in
       guard case .literal(.text(let buffer), _) = nodes[0] else { return nil }
       let name = String(decoding: buffer.copy(0..<buffer.count), as: UTF8.self).lowercased()
       if known.contains(name) { return nil }
@@ -46,23 +54,22 @@ extension Functions {
     }
   }
 
-  static func part(_ name: String, _ micros: Int64) -> Int64? {
+  @inline(__always)
+  static func part(_ part: TimePart, _ micros: Int64) -> Int64 {
     let days = Casting.floorDivide(micros, TimeText.microsecondsPerDay)
     let seconds = (micros - days * TimeText.microsecondsPerDay) / 1_000_000
-    let (year, month, day) = TimeText.civil(days)
-    switch name {
-    case "year": return Int64(year)
-    case "month": return Int64(month)
-    case "day": return Int64(day)
-    case "quarter": return Int64((month + 2) / 3)
-    case "hour": return seconds / 3600
-    case "minute": return seconds / 60 % 60
-    case "second": return seconds % 60
-    case "dow": return weekday(days)
-    case "doy": return days - TimeText.daysSinceEpoch(year: year, month: 1, day: 1) + 1
-    case "week": return week(days)
-    case "epoch": return Casting.floorDivide(micros, 1_000_000)
-    default: return nil
+    switch part {
+    case .hour: return seconds / 3600
+    case .minute: return seconds / 60 % 60
+    case .second: return seconds % 60
+    case .dow: return weekday(days)
+    case .week: return week(days)
+    case .epoch: return Casting.floorDivide(micros, 1_000_000)
+    case .year: return Int64(TimeText.civil(days).year)
+    case .month: return Int64(TimeText.civil(days).month)
+    case .day: return Int64(TimeText.civil(days).day)
+    case .quarter: return Int64((TimeText.civil(days).month + 2) / 3)
+    case .doy: return days - TimeText.daysSinceEpoch(year: TimeText.civil(days).year, month: 1, day: 1) + 1
     }
   }
 
@@ -76,21 +83,21 @@ extension Functions {
     return (thursday - TimeText.daysSinceEpoch(year: year, month: 1, day: 1)) / 7 + 1
   }
 
-  static func truncated(_ micros: Int64, to part: String) -> Int64? {
+  static func truncated(_ micros: Int64, to part: TimePart) -> Int64? {
     let days = Casting.floorDivide(micros, TimeText.microsecondsPerDay)
     let (year, month, _) = TimeText.civil(days)
     func day(_ month: Int) -> Int64 { TimeText.daysSinceEpoch(year: year, month: month, day: 1) * TimeText.microsecondsPerDay }
     func floor(_ unit: Int64) -> Int64 { Casting.floorDivide(micros, unit) * unit }
     switch part {
-    case "year": return day(1)
-    case "quarter": return day((month - 1) / 3 * 3 + 1)
-    case "month": return day(month)
-    case "week": return (days - (weekday(days) + 6) % 7) * TimeText.microsecondsPerDay
-    case "day": return days * TimeText.microsecondsPerDay
-    case "hour": return floor(3_600_000_000)
-    case "minute": return floor(60_000_000)
-    case "second": return floor(1_000_000)
-    default: return nil
+    case .year: return day(1)
+    case .quarter: return day((month - 1) / 3 * 3 + 1)
+    case .month: return day(month)
+    case .week: return (days - (weekday(days) + 6) % 7) * TimeText.microsecondsPerDay
+    case .day: return days * TimeText.microsecondsPerDay
+    case .hour: return floor(3_600_000_000)
+    case .minute: return floor(60_000_000)
+    case .second: return floor(1_000_000)
+    case .dow, .doy, .epoch: return nil
     }
   }
 }

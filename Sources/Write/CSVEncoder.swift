@@ -27,7 +27,7 @@ public struct CSVEncoder: RecordEncoder {
       if let views = column.views {
         // What is plain holds no quote or line end; a delimiter could stand in it where the source has another.
         if column.isPlain, views.encoding == .csv, type != .text || views.delimiter == delimiter {
-          assembler.add(views, prefix: prefix, quoted: false)
+          assembler.add(views, prefix: prefix, .copied)
           continue
         }
         var arena = TextArena()
@@ -36,11 +36,7 @@ public struct CSVEncoder: RecordEncoder {
           if let start = value.start { cell(start, value.count, to: text) }
         }
       } else if let values = column.values {
-        assembler.render(prefix: prefix) { row, text in
-          if values.isNull(row) { return }
-          if case .text(let v) = values { return cell(v.slices[row].start, v.slices[row].count, to: text) }
-          ValueText.write(values, row, type, to: text)
-        }
+        assembler.render(values, type, prefix: prefix, text: { cell($0, $1, to: $2) })
       }
     }
     assembler.write(to: out)

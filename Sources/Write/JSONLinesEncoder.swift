@@ -15,7 +15,9 @@ public struct JSONLinesEncoder: RecordEncoder {
         add(column, views, key, to: &assembler)
       } else if let values = column.values {
         let type = column.field.type
-        assembler.render(prefix: key) { row, text in Self.write(values, row, type, to: text) }
+        assembler.render(values, type, prefix: key, quotesTimes: true) { p, n, out in
+          if type == .text { JSONText.quote(p, n, to: out) } else { out.append(p, n) }
+        }
       } else {
         assembler.render(prefix: key) { _, _ in }
       }
@@ -27,8 +29,9 @@ public struct JSONLinesEncoder: RecordEncoder {
     let key = ByteBuffer(capacity: name.utf8.count + 8)
     key.append(isFirst ? 0x7B : 0x2C)
     key.append(0x22)
-    var name = name
-    name.withUTF8 { JSONText.escape($0.baseAddress, $0.count, to: key) }
+    let text = ByteBuffer(capacity: name.utf8.count)
+    text.append(name)
+    JSONText.escape(text.bytes, text.count, to: key)
     key.append(0x22)
     key.append(0x3A)
     return key
@@ -44,9 +47,10 @@ public struct JSONLinesEncoder: RecordEncoder {
         if n == 0 || (n == 4 && p[0] == 0x6E) { return }
         if p[0] == 0x22 { text.append(p, n) } else { JSONText.quote(p, n, to: text) }
       }
-    case .json: assembler.add(views, prefix: key, quoted: false)
+    case .json: assembler.add(views, prefix: key, .copied)
     case .csv where column.isPlain && type != .json:
-      assembler.add(views, prefix: key, quoted: !(type == .bigint || type == .double || type == .boolean))
+      assembler.add(views, prefix: key, type == .bigint || type == .double || type == .boolean ? .copied : .quoted)
+    case .csv where type == .text: assembler.add(views, prefix: key, .escaped)
     case .csv:
       var arena = TextArena()
       assembler.render(prefix: key) { row, text in
@@ -72,54 +76,24 @@ public struct JSONLinesEncoder: RecordEncoder {
     default: JSONText.quote(p, n, to: out)
     }
   }
-
-  @inline(__always)
-  private static func write(_ vector: Vector, _ row: Int, _ type: ValueType, to out: ByteBuffer) {
-    if vector.isNull(row) { return }
-    switch (vector, type) {
-    case (.text(let v), .text): JSONText.quote(v.slices[row].start, v.slices[row].count, to: out)
-    case (_, .timestamp), (_, .date):
-      out.append(0x22)
-      ValueText.write(vector, row, type, to: out)
-      out.append(0x22)
-    default: ValueText.write(vector, row, type, to: out)
-    }
-  }
 }
 
 /// Text as a JSON string (RFC 8259 §7).
+///
+/// What is read must be in a ``ByteBuffer``: bytes past it are read too.
 public enum JSONText {
   /// Appends the text in quotes.
-  public static func quote(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
+  @inline(__always)
+  public static func quote(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
     out.append(0x22)
     escape(p, n, to: out)
     out.append(0x22)
   }
 
   /// Appends the text with what JSON does not take as it is escaped.
-  public static func escape(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
-    guard let p else { return }
-    var at = 0
-    while at < n {
-      let plain = sluice_json_plain_prefix(p + at, n - at)
-      out.append(p + at, plain)
-      at += plain
-      guard at < n else { return }
-      switch p[at] {
-      case 0x22: out.append("\\\"")
-      case 0x5C: out.append("\\\\")
-      case 0x0A: out.append("\\n")
-      case 0x0D: out.append("\\r")
-      case 0x09: out.append("\\t")
-      case 0x08: out.append("\\b")
-      case 0x0C: out.append("\\f")
-      default:
-        let digits = Array("0123456789abcdef".utf8)
-        out.append("\\u00")
-        out.append(digits[Int(p[at] >> 4)])
-        out.append(digits[Int(p[at] & 15)])
-      }
-      at += 1
-    }
+  @inline(__always)
+  public static func escape(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
+    out.reserve(6 * n + 16)
+    out.count += sluice_json_escape(out.bytes + out.count, p, n, 0)
   }
 }

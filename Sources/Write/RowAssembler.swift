@@ -13,7 +13,16 @@ struct RowAssembler {
     var prefixCount: Int
     /// Rendered cells are indexed by the place among the selected rows, views by the row.
     var isRendered: Bool
-    var isQuoted: Bool
+    var form: Form
+  }
+
+  /// What a view becomes.
+  enum Form {
+    case copied
+    /// Put between quotes.
+    case quoted
+    /// A CSV cell as a JSON string.
+    case escaped
   }
 
   private let rows: [UInt32]?
@@ -40,24 +49,60 @@ struct RowAssembler {
     return buffer
   }
 
-  /// Adds a column whose views are copied, with quotes around them where `quoted`; an empty view is NULL.
-  mutating func add(_ views: FieldViews, prefix: ByteBuffer, quoted: Bool) {
+  /// Adds a column of views; an empty view is NULL.
+  mutating func add(_ views: FieldViews, prefix: ByteBuffer, _ form: Form) {
     owners.append(prefix)
-    cells.append(Cells(places: views.places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: false, isQuoted: quoted))
+    cells.append(Cells(places: views.places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: false, form: form))
   }
 
   /// Adds a column whose value for each selected row `write` appends; nothing is NULL.
+  @inline(__always)
   mutating func render(prefix: ByteBuffer, _ write: (Int, ByteBuffer) -> Void) {
     let text = ByteBuffer(capacity: rowCount * 16)
     let index = PositionIndex(capacity: rowCount + 1)
     index.positions[0] = 0
-    for i in 0..<rowCount {
-      write(rows.map { Int($0[i]) } ?? i, text)
-      index.positions[i + 1] = UInt32(text.count)
+    let ends = index.positions + 1
+    if let rows {
+      for i in 0..<rowCount {
+        write(Int(rows[i]), text)
+        ends[i] = UInt32(text.count)
+      }
+    } else {
+      for i in 0..<rowCount {
+        write(i, text)
+        ends[i] = UInt32(text.count)
+      }
     }
     owners += [prefix, text, index]
     let places = ViewPlaces(base: text.bytes, positions: index.positions, stride: 1, gap: 0, trimsReturn: false)
-    cells.append(Cells(places: places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: true, isQuoted: false))
+    cells.append(Cells(places: places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: true, form: .copied))
+  }
+
+  /// Adds a column of decoded values.
+  ///
+  /// - Parameter text: appends a text that is not NULL.
+  @inline(__always)
+  mutating func render(
+    _ values: Vector, _ type: ValueType, prefix: ByteBuffer, quotesTimes: Bool = false,
+    text: (UnsafePointer<UInt8>, Int, ByteBuffer) -> Void
+  ) {
+    switch values {
+    case .integers(let v) where type == .timestamp || type == .date:
+      render(prefix: prefix) { row, out in
+        if v.isNull(row) { return }
+        if quotesTimes { out.append(0x22) }
+        if type == .date { TimeText.writeDate(v.values[row], to: out) } else { TimeText.writeTimestamp(v.values[row], to: out) }
+        if quotesTimes { out.append(0x22) }
+      }
+    case .integers(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
+    case .doubles(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
+    case .booleans(let v): render(prefix: prefix) { row, out in if v[row] != 2 { out.append(v[row] == 1 ? "true" : "false") } }
+    case .text(let v):
+      render(prefix: prefix) { row, out in
+        let slice = v.slices[row]
+        if let start = slice.start { text(start, slice.count, out) }
+      }
+    }
   }
 
   /// Appends all records.
@@ -91,21 +136,30 @@ struct RowAssembler {
       let r = row(ordinal)
       for i in 0..<cells.count {
         let (start, count) = cells[i].places.view(cells[i].isRendered ? ordinal : r)
-        let needed = count + cells[i].prefixCount + nullCount + 2
+        let needed = cells[i].prefixCount + nullCount + (cells[i].form == .escaped ? 6 * count : count) + 2
         if p + needed > limit { grow(needed) }
         sluice_copy_padded(p, cells[i].prefix, cells[i].prefixCount)
         p += cells[i].prefixCount
         if count == 0 {
           sluice_copy_padded(p, nullStart, nullCount)
           p += nullCount
-        } else if cells[i].isQuoted {
+          continue
+        }
+        switch cells[i].form {
+        case .copied:
+          sluice_copy_padded(p, start, count)
+          p += count
+        case .quoted:
           p[0] = 0x22
           sluice_copy_padded(p + 1, start, count)
           p[count + 1] = 0x22
           p += count + 2
-        } else {
-          sluice_copy_padded(p, start, count)
-          p += count
+        case .escaped:
+          let isQuoted = count >= 2 && start[0] == 0x22
+          p[0] = 0x22
+          let made = isQuoted ? sluice_json_escape(p + 1, start + 1, count - 2, 1) : sluice_json_escape(p + 1, start, count, 0)
+          p[made + 1] = 0x22
+          p += made + 2
         }
       }
       if p + endCount > limit { grow(endCount) }

@@ -87,6 +87,85 @@ SLUICE_INLINE size_t sluice_json_plain_prefix(const uint8_t *p, size_t n) {
   return n;
 }
 
+/// Writes the n bytes at p as they stand between the quotes of a JSON string (RFC 8259 section 7), and returns how many they
+/// became. With `doubled` two quotes in a row are one, as between the quotes of a CSV cell.
+///
+/// Callers own 16 readable bytes past p + n, and 6 * n + 16 writable ones at `out`.
+SLUICE_INLINE size_t sluice_json_escape(uint8_t *out, const uint8_t *p, size_t n, int doubled) {
+  uint8_t *o = out;
+  size_t i = 0;
+  while (i < n) {
+#if defined(__SSE2__)
+    const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+    _mm_storeu_si128((__m128i *)o, v);
+    const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
+                                     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+    const size_t plain = (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(bad) | 1u << 16);
+    if (plain >= n - i) return (size_t)(o - out) + (n - i);
+    o += plain;
+    i += plain;
+    if (plain == 16) continue;
+#endif
+    const uint8_t c = p[i++];
+    if (c >= 0x20 && c != '"' && c != '\\') {
+      *o++ = c;
+      continue;
+    }
+    *o++ = '\\';
+    switch (c) {
+    case '"':
+      *o++ = '"';
+      if (doubled && i < n && p[i] == '"') i++;
+      break;
+    case '\\': *o++ = '\\'; break;
+    case '\n': *o++ = 'n'; break;
+    case '\r': *o++ = 'r'; break;
+    case '\t': *o++ = 't'; break;
+    case '\b': *o++ = 'b'; break;
+    case '\f': *o++ = 'f'; break;
+    default:
+      __builtin_memcpy(o, "u00", 3);
+      o[3] = "0123456789abcdef"[c >> 4];
+      o[4] = "0123456789abcdef"[c & 15];
+      o += 5;
+    }
+  }
+  return (size_t)(o - out);
+}
+
+/// The position of the first of the n bytes at p that is no part of well-formed UTF-8 (RFC 3629), or n.
+SLUICE_INLINE size_t sluice_invalid_utf8(const uint8_t *p, size_t n) {
+  size_t i = 0;
+  while (i < n) {
+#if defined(__SSE2__)
+    if (n - i >= 16) {
+      const unsigned high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)));
+      if (high == 0) {
+        i += 16;
+        continue;
+      }
+      i += (size_t)__builtin_ctz(high);
+    }
+#endif
+    const uint8_t c = p[i];
+    const size_t left = n - i;
+    if (c < 0x80) {
+      i++;
+      continue;
+    }
+    const size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || left < length) return i;
+    for (size_t k = 1; k < length; k++)
+      if ((p[i + k] & 0xc0) != 0x80) return i;
+    // Overlong forms, surrogates, and what is past U+10FFFF.
+    if ((c == 0xe0 && p[i + 1] < 0xa0) || (c == 0xed && p[i + 1] >= 0xa0) || (c == 0xf0 && p[i + 1] < 0x90) ||
+        (c == 0xf4 && p[i + 1] >= 0x90))
+      return i;
+    i += length;
+  }
+  return n;
+}
+
 /// How many of the n bytes at p are c. What is read past them is not counted.
 SLUICE_INLINE size_t sluice_count(const uint8_t *p, size_t n, uint8_t c) {
   size_t count = 0;
