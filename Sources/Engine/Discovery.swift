@@ -110,7 +110,9 @@ struct Discovery {
 
   /// The last part of a path, as a name that stays in its folder whatever it is put into.
   static func name(_ path: String) -> String {
-    let last = path.split(separator: "/").last.map(String.init) ?? "item"
+    let last = path.utf8.split(separator: 0x2F).last.map { String($0) ?? "item" } ?? "item"
+    // Most names are as they should be, and looking at their characters takes time.
+    if last.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x80 }), !last.hasPrefix(".") { return last }
     let safe = String(last.map { $0 == "\0" || $0 == "/" || $0.isNewline ? "_" : $0 })
     return safe.hasPrefix(".") ? "_" + safe.dropFirst() : safe
   }

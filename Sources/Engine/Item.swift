@@ -141,7 +141,7 @@ final class ItemTask: Sendable {
     self.start = start
     continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
     self.attempt = attempt
-    fetched = Channel(messages: buffer)
+    fetched = Channel(messages: buffer, bytes: 1 << 20)
     credits = Credits(messages: chunks)
     encoded = Channel(messages: chunks + 1)
   }

@@ -177,10 +177,7 @@ private struct Replay {
       return nil
     }
     try await flush(&output)
-    try await BlockingThreads.files.run {
-      try part.flush()
-      try part.sync(isFinal: true)
-    }
+    try await BlockingThreads.files.run { try part.sync(isFinal: true) }
     return Placement(part, definition, run: nil, item: output.item)
   }
 }

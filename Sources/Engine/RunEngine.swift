@@ -62,6 +62,9 @@ final class RunEngine: Sendable {
   /// Where items that are written to their end are handed to.
   let commits: Commits
 
+  /// Items that may wait before a stage: many small ones flow without a stage waiting for the one before it, and what is
+  /// fetched of them ahead is bounded too.
+  private static let itemsAhead = 16
   private let fetchItems: Channel<ItemTask>
   private let decompressItems: Channel<ItemTask>
   private let writeItems: Channel<ItemTask>
@@ -106,9 +109,9 @@ final class RunEngine: Sendable {
         journal.add("transform", nil, "program_restarted", "\(command): \(why)")
         event(.programRestarted(command: command, reason: why))
       })
-    fetchItems = Channel(messages: 1)
-    decompressItems = Channel(messages: 1)
-    writeItems = Channel(messages: 1)
+    fetchItems = Channel(messages: Self.itemsAhead)
+    decompressItems = Channel(messages: Self.itemsAhead)
+    writeItems = Channel(messages: Self.itemsAhead)
     chunks = Channel(messages: definition.stage(.parse).buffer)
     batches = Channel(messages: definition.stage(.transform).buffer)
     let tell: @Sendable (SupervisionEvent) -> Void = { [marks, journal] happened in

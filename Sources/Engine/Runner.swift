@@ -198,10 +198,7 @@ public final class Runner: Sendable {
     var placement: Placement?
     if isWhole, let part {
       do {
-        try await BlockingThreads.files.run {
-          try part.flush()
-          try part.sync(isFinal: true)
-        }
+        try await BlockingThreads.files.run { try part.sync(isFinal: true) }
         placement = Placement(part, definition, run: run, item: nil)
       } catch let error as WriteError {
         engine.abort(.write(error))

@@ -83,7 +83,7 @@ extension RunEngine {
     let deliver: (ByteBuffer) async throws -> Void = { [self] piece in
       task.fetchedBytes += piece.count
       progress.update { $0.bytes.fetched += piece.count }
-      try await heartbeat.waiting { try await task.fetched.send(piece) }
+      try await heartbeat.waiting { try await task.fetched.send(piece, bytes: piece.count) }
     }
     func begin(_ version: String?) async throws {
       if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }

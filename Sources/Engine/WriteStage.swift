@@ -195,7 +195,7 @@ extension RunEngine {
     try await position.underWay?.end()
     // In one output the items before this one come first.
     if sharedPart != nil { await commits.drain() }
-    let advance = try advance(task, part, &position)
+    let advance = advance(task, &position)
     let id = task.planned.id
     let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
@@ -207,8 +207,7 @@ extension RunEngine {
   }
 
   /// What the ledger is to hear, which then is no longer new.
-  private func advance(_ task: ItemTask, _ part: PartFile, _ position: inout Position) throws -> Ledger.Advance {
-    try part.flush()
+  private func advance(_ task: ItemTask, _ position: inout Position) -> Ledger.Advance {
     position.point.bytes.fetched = task.fetchedBytes
     position.point.bytes.decompressed = position.point.offset
     var advance = Ledger.Advance(position.point)
@@ -232,7 +231,7 @@ extension RunEngine {
           offset: position.point.offset, code: "damaged_item", reason: damage))
       countDeadLetters(1)
     }
-    var advance = try advance(task, part, &position)
+    var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
     let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
     let finished = Ledger.Finished(id: planned.id, version: task.version, advance: advance, placement: placement)

@@ -7,7 +7,9 @@ import Foundation
 ///
 /// It is for file systems on a disk of this machine, which are known to do it well. What is no whole block is written
 /// through the page cache when it must be in the file.
-final class LargeFile {
+///
+/// `@unchecked Sendable`: it is touched only under its part's lock.
+final class LargeFile: @unchecked Sendable {
   #if FAILPOINTS
     // Small, so that tests of small files come here.
     static let least = 16 << 10

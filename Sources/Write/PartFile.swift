@@ -39,15 +39,15 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
 /// Calls block: they are made on threads for that.
 ///
 /// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. The syncs alone run
-/// beside others: of what changes they read only what the lock guards.
+/// beside others: of what changes they touch only what locks guard.
 public final class PartFile: @unchecked Sendable {
   public let target: String
   public let path: String
   private let descriptor: Int32
-  /// What is written so far; of it, what came since the last ``flush()`` may not be in the file yet.
+  /// What is written so far; the end of it may not be in the file before a sync.
   public private(set) var written: FilePrefix
-  private var large: LargeFile?
-  /// Whether the file system writes large files as any other.
+  /// Nil while the file is small, and where the file system writes large files as any other.
+  private let large = Mutex<LargeFile?>(nil)
   private var isPlain = false
   private let syncs = Mutex(Syncs())
 
@@ -80,23 +80,23 @@ public final class PartFile: @unchecked Sendable {
 
   /// Drops what is past `prefix`.
   public func cut(to prefix: FilePrefix) throws {
-    large = nil
+    large.withLock { $0 = nil }
     try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
     written = prefix
   }
 
   /// - Parameter checksum: of the bytes.
   public func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
-    if large == nil, !isPlain, length >= LargeFile.least {
-      large = LargeFile(path, descriptor, at: length)
-      isPlain = large == nil
-    }
     try WriteError.wrap("write", path) {
-      if let large {
-        try large.append(start, count)
-      } else {
-        try SystemCall.write(descriptor, start, count, at: length, .partWrite)
+      let isTaken = try large.withLock { large in
+        if large == nil, !isPlain, length >= LargeFile.least {
+          large = LargeFile(path, descriptor, at: length)
+          isPlain = large == nil
+        }
+        try large?.append(start, count)
+        return large != nil
       }
+      if !isTaken { try SystemCall.write(descriptor, start, count, at: length, .partWrite) }
     }
     written = written.followed(by: checksum, count: count)
   }
@@ -105,10 +105,7 @@ public final class PartFile: @unchecked Sendable {
     try append(buffer.bytes, buffer.count, checksum: Checksum(buffer.bytes, buffer.count))
   }
 
-  /// Puts all that is written into the file, so that ``sync(isFinal:)`` may put it on the disk.
-  public func flush() throws { try WriteError.wrap("write", path) { try large?.flush() } }
-
-  /// Puts what is in the file on the disk, and the part's name the first time: then the ledger may speak of it.
+  /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
   public func sync(isFinal: Bool) throws {
     try syncContent(isFinal ? .partFinalSync : .partSync)
     if !isNameSynced { try Self.syncNames([self]) }
@@ -124,6 +121,7 @@ public final class PartFile: @unchecked Sendable {
 
   private func syncContent(_ point: FailPoint) throws {
     if let failed = syncs.withLock({ $0.failed }) { throw failed }
+    try WriteError.wrap("write", path) { try large.withLock { try $0?.flush() } }
     try noting { try WriteError.wrap("sync", path) { try SystemCall.sync(descriptor, point) } }
   }
 
