@@ -10,6 +10,8 @@ let hasISAL =
 // Failpoints are in debug builds, and in those that are made with -Xswiftc -DFAILPOINTS.
 let swiftSettings: [SwiftSetting] = [
   .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .define("FAILPOINTS", .when(configuration: .debug)),
+  // Channels and pools are generic and in another module than what they are made for: else they look up types as they run.
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -62,6 +64,10 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .target(name: "Differential", dependencies: ["Parse", "Records"], path: "Tests/Differential", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "loops", dependencies: ["Parse", "Records", "Transform", "Write"], path: "Tests/Loops",
+      exclude: ["instructions.py", "instructions.json"],
+      swiftSettings: swiftSettings),
     .executableTarget(name: "fuzz", dependencies: ["Differential"], path: "Tests/Fuzz", swiftSettings: swiftSettings),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(

@@ -3,6 +3,7 @@ import Files
 import Ledger
 import Parse
 import Records
+import Synchronization
 import Write
 
 /// What a batch becomes for write: the sink's bytes and the dead letters.
@@ -72,6 +73,10 @@ extension RecordFault.Code {
 struct BatchEncoding {
   private let encoder: any RecordEncoder
   private let compresses: Bool
+  /// Output bytes for a thousand of the source, by what batches came to so far: then a batch's buffer need not grow.
+  private let ratio = Ratio()
+
+  private final class Ratio: Sendable { let value = Atomic(1500) }
 
   init(_ definition: PipelineDefinition) {
     encoder = definition.encoder
@@ -79,8 +84,14 @@ struct BatchEncoding {
   }
 
   func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
-    let output = ByteBuffer(capacity: sourceBytes + (sourceBytes >> 1) + 1024)
+    let ratio = self.ratio.value.load(ordering: .relaxed)
+    let expected = sourceBytes / 1000 * ratio + 4096
+    let output = ByteBuffer(capacity: expected)
     append(batch, to: output)
+    if output.capacity > expected {
+      let found = output.count / (sourceBytes / 1000 + 1) * 11 / 10
+      self.ratio.value.store(min(max(ratio, found), 20_000), ordering: .relaxed)
+    }
     return try finished(output)
   }
 

@@ -145,7 +145,8 @@ public final class Runner: Sendable {
       schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
     let (run, ids) = try await ledger.begin(
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
-      plan.work.map { Ledger.PlannedItem(key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume) })
+      plan.work.map { Ledger.PlannedItem(key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil) }
+    )
     let targets = naming(run.description)
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)

@@ -69,10 +69,14 @@ extension Ledger {
     public var startsOver: Bool
     /// Its place among all the run's items, those that are done already included.
     public var ordinal: Int
-    public init(key: String, ordinal: Int, startsOver: Bool) {
+    /// Whether the ledger has it already.
+    public var isKnown: Bool
+
+    public init(key: String, ordinal: Int, startsOver: Bool, isKnown: Bool) {
       self.key = key
       self.ordinal = ordinal
       self.startsOver = startsOver
+      self.isKnown = isKnown
     }
   }
 
@@ -81,21 +85,27 @@ extension Ledger {
   ) throws -> [ItemID] {
     let upsert = try db.makeStatement(
       sql: """
-        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?, ?, ?, ?, 'pending', ?)
+        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?1, ?2, ?3, ?4, 'pending', ?5)
         ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
-        definition_hash = excluded.definition_hash, error = NULL RETURNING id
+        definition_hash = excluded.definition_hash, error = NULL, version = iif(?6, NULL, version), header = iif(?6, NULL, header)
+        RETURNING id
         """)
     return try items.map { item in
-      let row = try Row.fetchOne(upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash])
-      let id = ItemID(row?[0] ?? 0)
-      if item.startsOver { try startOver(db, id) }
+      let number = try Int64.fetchOne(
+        upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver])
+      let id = ItemID(number ?? 0)
+      if item.startsOver, item.isKnown { try forgetWork(db, id) }
       return id
     }
   }
 
-  static func startOver(_ db: Database, _ id: ItemID) throws {
+  private static func forgetWork(_ db: Database, _ id: ItemID) throws {
     try db.cachedStatement(sql: "DELETE FROM checkpoints WHERE item = ?").execute(arguments: [id.value])
     try db.cachedStatement(sql: "DELETE FROM dead_letters WHERE item_id = ?").execute(arguments: [id.value])
+  }
+
+  static func startOver(_ db: Database, _ id: ItemID) throws {
+    try forgetWork(db, id)
     try db.cachedStatement(sql: "UPDATE items SET version = NULL, header = NULL WHERE id = ?").execute(arguments: [id.value])
   }
 

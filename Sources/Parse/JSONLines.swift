@@ -91,7 +91,7 @@ public struct JSONLines: RecordFormat {
   @inline(__always)
   private func match(_ key: UnsafePointer<UInt8>, _ count: Int, _ keys: [[UInt8]], _ expected: inout Int) -> Int? {
     for step in 0..<keys.count {
-      let i = (expected + step) % keys.count
+      let i = expected + step < keys.count ? expected + step : expected + step - keys.count
       if keys[i].count == count, memcmp(keys[i], key, count) == 0 {
         expected = i + 1
         return i

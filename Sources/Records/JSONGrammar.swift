@@ -41,6 +41,13 @@ public struct JSONGrammar {
 
   @inline(__always)
   public mutating func skipSpace() {
+    // Most often there is none.
+    if at < n, p[at] > 0x20 { return }
+    skipSpaces()
+  }
+
+  @inline(never)
+  private mutating func skipSpaces() {
     while at < n, p[at] == 0x20 || p[at] == 0x09 || p[at] == 0x0A || p[at] == 0x0D { at += 1 }
   }
 

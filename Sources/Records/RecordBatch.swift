@@ -1,3 +1,5 @@
+import CByteScan
+
 /// Where the fields of a batch's records are in its chunk, as 32-bit positions, row by row.
 ///
 /// `@unchecked Sendable`: written by the parser that makes it, read-only once the batch is sent.
@@ -99,6 +101,11 @@ public struct ViewPlaces {
     self.stride = stride
     self.gap = gap
     self.trimsReturn = trimsReturn
+  }
+
+  /// The same as the scans in C take them.
+  public var views: sluice_views {
+    sluice_views(base: base, positions: positions, stride: stride, gap: gap, trims: trimsReturn ? 1 : 0)
   }
 
   /// The first byte of row `r`'s view, and its length.

@@ -80,7 +80,7 @@ extension FieldViews {
 
   private func checkTimestamps(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) -> Bool {
     check(rowCount, missing, { TimeText.timestamp($0, $1) != nil }, { _, _ in true }, refuse) {
-      sluice_skip_plain_timestamps($0, $1, rowCount, missing == nil ? 1 : 0)
+      sluice_skip_plain_timestamps($0, $1, rowCount, missing == nil ? 1 : 0, encoding == .json ? 1 : 0)
     }
   }
 
@@ -93,10 +93,10 @@ extension FieldViews {
   ) -> Bool {
     var plain = true
     let places = places
-    let views = sluice_views(base: places.base, positions: places.positions, stride: places.stride, gap: places.gap)
+    let views = places.views
     var row = 0
     while true {
-      if !trimsReturn { row = skip(views, row) }
+      row = skip(views, row)
       guard row < rowCount else { return plain }
       checkRow(row, places, missing, fits, isPlain, &plain, refuse)
       row += 1

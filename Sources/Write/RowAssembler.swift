@@ -3,19 +3,9 @@ import Records
 
 /// Puts records together from columns of bytes that are spelled as the sink wants them.
 ///
-/// A column's values stand either in the chunk as they are (``add(_:prefix:quoted:)``) or are rendered beforehand, a whole
-/// column at a time (``render(prefix:_:)``). The loop over records then only copies.
+/// A column's values stand either in the chunk as they are (``add(_:prefix:_:)``) or are rendered beforehand, a whole column at
+/// a time (``render(prefix:_:)``). The loop over records then only copies.
 struct RowAssembler {
-  /// One column as bare pointers, so that the loop neither counts references nor chooses between kinds.
-  private struct Cells {
-    var places: ViewPlaces
-    var prefix: UnsafePointer<UInt8>
-    var prefixCount: Int
-    /// Rendered cells are indexed by the place among the selected rows, views by the row.
-    var isRendered: Bool
-    var form: Form
-  }
-
   /// What a view becomes.
   enum Form {
     case copied
@@ -29,7 +19,7 @@ struct RowAssembler {
   private let rowCount: Int
   private let null: ByteBuffer
   private let end: ByteBuffer
-  private var cells: [Cells] = []
+  private var cells: [sluice_cells] = []
   /// What the pointers in `cells` point into.
   private var owners: [AnyObject] = []
 
@@ -52,7 +42,13 @@ struct RowAssembler {
   /// Adds a column of views; an empty view is NULL.
   mutating func add(_ views: FieldViews, prefix: ByteBuffer, _ form: Form) {
     owners.append(prefix)
-    cells.append(Cells(places: views.places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: false, form: form))
+    let known =
+      switch form {
+      case .copied: SLUICE_COPIED
+      case .quoted: SLUICE_QUOTED
+      case .escaped: SLUICE_ESCAPED
+      }
+    cells.append(Self.cells(views.places, prefix, isRendered: false, known))
   }
 
   /// Adds a column whose value for each selected row `write` appends; nothing is NULL.
@@ -75,7 +71,7 @@ struct RowAssembler {
     }
     owners += [prefix, text, index]
     let places = ViewPlaces(base: text.bytes, positions: index.positions, stride: 1, gap: 0, trimsReturn: false)
-    cells.append(Cells(places: places, prefix: prefix.bytes, prefixCount: prefix.count, isRendered: true, form: .copied))
+    cells.append(Self.cells(places, prefix, isRendered: true, SLUICE_COPIED))
   }
 
   /// Adds a column of decoded values.
@@ -105,67 +101,35 @@ struct RowAssembler {
     }
   }
 
-  /// Appends all records.
-  func write(to out: ByteBuffer) {
-    withExtendedLifetime(owners) {
-      cells.withUnsafeBufferPointer { cells in
-        if let rows {
-          rows.withUnsafeBufferPointer { rows in write(cells, to: out) { Int(rows[$0]) } }
-        } else {
-          write(cells, to: out) { $0 }
-        }
-      }
-    }
+  private static func cells(_ places: ViewPlaces, _ prefix: ByteBuffer, isRendered: Bool, _ form: sluice_form) -> sluice_cells {
+    sluice_cells(
+      views: places.views, prefix: prefix.bytes, prefix_count: UInt32(prefix.count), is_rendered: isRendered ? 1 : 0,
+      form: UInt8(form.rawValue))
   }
 
-  @inline(__always)
-  private func write(_ cells: UnsafeBufferPointer<Cells>, to out: ByteBuffer, _ row: (Int) -> Int) {
-    let nullStart = UnsafePointer(null.bytes), nullCount = null.count
-    let endStart = UnsafePointer(end.bytes), endCount = end.count
-    // Padded copies write up to 16 bytes past what they copy.
-    let slack = 64
-    var p = out.bytes + out.count
-    var limit = out.bytes + (out.capacity - slack)
-    func grow(_ needed: Int) {
-      out.count = p - out.bytes
-      out.reserve(needed + slack + (64 << 10))
-      p = out.bytes + out.count
-      limit = out.bytes + (out.capacity - slack)
-    }
-    for ordinal in 0..<rowCount {
-      let r = row(ordinal)
-      for i in 0..<cells.count {
-        let (start, count) = cells[i].places.view(cells[i].isRendered ? ordinal : r)
-        let needed = cells[i].prefixCount + nullCount + (cells[i].form == .escaped ? 6 * count : count) + 2
-        if p + needed > limit { grow(needed) }
-        sluice_copy_padded(p, cells[i].prefix, cells[i].prefixCount)
-        p += cells[i].prefixCount
-        if count == 0 {
-          sluice_copy_padded(p, nullStart, nullCount)
-          p += nullCount
-          continue
-        }
-        switch cells[i].form {
-        case .copied:
-          sluice_copy_padded(p, start, count)
-          p += count
-        case .quoted:
-          p[0] = 0x22
-          sluice_copy_padded(p + 1, start, count)
-          p[count + 1] = 0x22
-          p += count + 2
-        case .escaped:
-          let isQuoted = count >= 2 && start[0] == 0x22
-          p[0] = 0x22
-          let made = isQuoted ? sluice_json_escape(p + 1, start + 1, count - 2, 1) : sluice_json_escape(p + 1, start, count, 0)
-          p[made + 1] = 0x22
-          p += made + 2
+  /// Appends all records.
+  func write(to out: ByteBuffer) {
+    let nothing = sluice_text(start: null.bytes, count: UInt32(null.count))
+    let ending = sluice_text(start: end.bytes, count: UInt32(end.count))
+    // Padded copies write past what they copy.
+    let slack = 80
+    var written = 0
+    withExtendedLifetime(owners) {
+      cells.withUnsafeBufferPointer { cells in
+        while true {
+          var made = 0
+          let room = max(0, out.capacity - out.count - slack)
+          written = (rows ?? []).withUnsafeBufferPointer {
+            sluice_write_rows(
+              cells.baseAddress, cells.count, rows == nil ? nil : $0.baseAddress, written, rowCount, nothing, ending, out.bytes + out.count,
+              room,
+              &made)
+          }
+          out.count += made
+          if written == rowCount { return }
+          out.reserve(room + slack + (64 << 10))
         }
       }
-      if p + endCount > limit { grow(endCount) }
-      sluice_copy_padded(p, endStart, endCount)
-      p += endCount
     }
-    out.count = p - out.bytes
   }
 }

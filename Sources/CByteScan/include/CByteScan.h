@@ -173,31 +173,45 @@ SLUICE_INLINE size_t sluice_count(const uint8_t *p, size_t n, uint8_t c) {
   return n == 0 ? count : count + (size_t)__builtin_popcountll(sluice_equal_mask(p, c) & ((1ull << n) - 1));
 }
 
-/// A column of views: that of row r is from positions[r * stride] + gap up to positions[r * stride + 1].
+/// A column of views: that of row r is from positions[r * stride] + gap up to positions[r * stride + 1]; with `trims` without
+/// the carriage return that it may end in.
 struct sluice_views {
   const uint8_t *base;
   const uint32_t *positions;
   size_t stride;
   uint32_t gap;
+  int trims;
 };
 
+SLUICE_INLINE const uint8_t *sluice_view(struct sluice_views views, size_t row, uint32_t *n) {
+  const uint32_t *at = views.positions + row * views.stride;
+  const uint32_t start = at[0] + views.gap;
+  *n = at[1] - start;
+  if (views.trims && *n > 0 && views.base[at[1] - 1] == '\r') --*n;
+  return views.base + start;
+}
+
 #if defined(__SSE2__)
-/// A bit for each of the 16 bytes at p that is a digit, and one for each that is a point.
-SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p, uint32_t *points) {
-  const __m128i v = _mm_loadu_si128((const __m128i *)p);
-  const __m128i d = _mm_sub_epi8(v, _mm_set1_epi8('0'));
-  *points = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.')));
+/// A bit for each of the 16 bytes at p that is a digit.
+SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p) {
+  const __m128i d = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8('0'));
   return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8(9)), d));
 }
+
+/// A bit for each of the 16 bytes at p that is a point.
+SLUICE_INLINE uint32_t sluice_point_mask(const uint8_t *p) {
+  return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8('.')));
+}
 #else
-SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p, uint32_t *points) {
-  uint32_t digits = 0, found = 0;
-  for (int i = 0; i < 16; i++) {
-    digits |= (uint32_t)((uint8_t)(p[i] - '0') <= 9) << i;
-    found |= (uint32_t)(p[i] == '.') << i;
-  }
-  *points = found;
+SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p) {
+  uint32_t digits = 0;
+  for (int i = 0; i < 16; i++) digits |= (uint32_t)((uint8_t)(p[i] - '0') <= 9) << i;
   return digits;
+}
+SLUICE_INLINE uint32_t sluice_point_mask(const uint8_t *p) {
+  uint32_t points = 0;
+  for (int i = 0; i < 16; i++) points |= (uint32_t)(p[i] == '.') << i;
+  return points;
 }
 #endif
 
@@ -206,17 +220,16 @@ SLUICE_INLINE uint32_t sluice_digit_mask(const uint8_t *p, uint32_t *points) {
 /// nothing at all. What comes back may be a number all the same, spelled otherwise. `rows` where there is none.
 SLUICE_INLINE size_t sluice_skip_plain_numbers(struct sluice_views views, size_t from, size_t rows, int decimals, int nulls) {
   for (size_t r = from; r < rows; r++) {
-    const uint32_t *at = views.positions + r * views.stride;
-    const uint32_t start = at[0] + views.gap;
-    const uint32_t n = at[1] - start;
+    uint32_t n;
+    const uint8_t *p = sluice_view(views, r, &n);
     if (n == 0 && nulls) continue;
     if (n - 1 >= 16) return r;
-    const uint8_t *p = views.base + start;
-    uint32_t points;
-    const uint32_t digits = sluice_digit_mask(p, &points);
+    const uint32_t digits = sluice_digit_mask(p);
     const uint32_t wanted = (1u << n) - 1;
+    // Nothing but digits is what most numbers are.
+    if ((digits & wanted) == wanted && (p[0] != '0' || n == 1)) continue;
     const uint32_t minus = p[0] == '-';
-    points &= wanted;
+    const uint32_t points = sluice_point_mask(p) & wanted;
     // A single point, with a digit on either side.
     if (points && (!decimals || (points & (points - 1)) || !(digits & (points >> 1)) || !(digits & (points << 1) & wanted))) return r;
     if (((digits | points | minus) & wanted) != wanted || n == minus) return r;
@@ -226,18 +239,20 @@ SLUICE_INLINE size_t sluice_skip_plain_numbers(struct sluice_views views, size_t
   return rows;
 }
 
-/// The same for `YYYY-MM-DD HH:MM:SS`, on the first 28 days of a month or the first 30 where it has them.
-SLUICE_INLINE size_t sluice_skip_plain_timestamps(struct sluice_views views, size_t from, size_t rows, int nulls) {
+/// The same for `YYYY-MM-DD HH:MM:SS` and the same with a Z behind it, on the first 28 days of a month or the first 30 where it
+/// has them. With `quoted` there may be quotes around it.
+SLUICE_INLINE size_t sluice_skip_plain_timestamps(struct sluice_views views, size_t from, size_t rows, int nulls, int quoted) {
   for (size_t r = from; r < rows; r++) {
-    const uint32_t *at = views.positions + r * views.stride;
-    const uint32_t start = at[0] + views.gap;
-    const uint32_t n = at[1] - start;
+    uint32_t n;
+    const uint8_t *p = sluice_view(views, r, &n);
     if (n == 0 && nulls) continue;
-    if (n != 19) return r;
-    const uint8_t *p = views.base + start;
-    uint32_t points;
+    if (quoted && n >= 21 && p[0] == '"') {
+      p++;
+      n -= 2;
+    }
+    if (n != 19 && (n != 20 || p[19] != 'Z')) return r;
     // 0123-56-89 12:45 and :78 behind it.
-    if (sluice_digit_mask(p, &points) != 0xdb6f || (sluice_digit_mask(p + 3, &points) & 0xe000) != 0xc000) return r;
+    if (sluice_digit_mask(p) != 0xdb6f || (sluice_digit_mask(p + 3) & 0xe000) != 0xc000) return r;
     if (p[4] != '-' || p[7] != '-' || (p[10] != ' ' && p[10] != 'T') || p[13] != ':' || p[16] != ':') return r;
     const unsigned month = (p[5] - '0') * 10u + (p[6] - '0'), day = (p[8] - '0') * 10u + (p[9] - '0');
     const unsigned hour = (p[11] - '0') * 10u + (p[12] - '0');
@@ -248,5 +263,80 @@ SLUICE_INLINE size_t sluice_skip_plain_timestamps(struct sluice_views views, siz
 
 /// Copies n bytes 16 at a time: reads and writes up to 15 bytes more than n, which both sides own.
 SLUICE_INLINE void sluice_copy_padded(uint8_t *to, const uint8_t *from, size_t n) {
-  for (size_t i = 0; i < n; i += 16) __builtin_memcpy(to + i, from + i, 16);
+  for (size_t i = 0; i < n; i += 16) {
+#if defined(__SSE2__)
+    __m128i v = _mm_loadu_si128((const __m128i *)(from + i));
+    // Else the compiler makes a call of memcpy of it, which takes longer than most cells.
+    __asm__("" : "+x"(v));
+    _mm_storeu_si128((__m128i *)(to + i), v);
+#else
+    __builtin_memcpy(to + i, from + i, 16);
+#endif
+  }
+}
+
+/// What becomes of a view in a row.
+enum sluice_form {
+  SLUICE_COPIED,
+  SLUICE_QUOTED,  ///< put between quotes
+  SLUICE_ESCAPED, ///< a CSV cell as a JSON string
+};
+
+/// A column of cells to be written: before each its prefix, in place of an empty one what stands for nothing.
+struct sluice_cells {
+  struct sluice_views views;
+  const uint8_t *prefix;
+  uint32_t prefix_count;
+  /// Whether the views are of the rows that are written, one after another, and not of all.
+  uint8_t is_rendered;
+  uint8_t form;
+};
+
+struct sluice_text {
+  const uint8_t *start;
+  uint32_t count;
+};
+
+/// Writes rows from number `from` of `count` on at `out`, as far as `room` bytes hold them: row i is the batch's rows[i], or its
+/// i where there are none. Returns how many rows of `count` are written now, and in `made` how many bytes these are.
+///
+/// Callers own 16 readable bytes behind all texts, and 80 writable ones behind the room.
+SLUICE_INLINE size_t sluice_write_rows(const struct sluice_cells *cells, size_t cell_count, const uint32_t *rows, size_t from, size_t count,
+                                       struct sluice_text nothing, struct sluice_text end, uint8_t *out, size_t room, size_t *made) {
+  uint8_t *o = out;
+  const uint8_t *const limit = out + room;
+  *made = 0;
+  for (size_t i = from; i < count; i++) {
+    const size_t row = rows ? rows[i] : i;
+    for (size_t k = 0; k < cell_count; k++) {
+      const struct sluice_cells *const cell = cells + k;
+      uint32_t n;
+      const uint8_t *p = sluice_view(cell->views, cell->is_rendered ? i : row, &n);
+      if (o + cell->prefix_count + nothing.count + (cell->form == SLUICE_ESCAPED ? 6 * (size_t)n : n) + 2 > limit) return i;
+      sluice_copy_padded(o, cell->prefix, cell->prefix_count);
+      o += cell->prefix_count;
+      if (n == 0) {
+        sluice_copy_padded(o, nothing.start, nothing.count);
+        o += nothing.count;
+      } else if (cell->form == SLUICE_COPIED) {
+        sluice_copy_padded(o, p, n);
+        o += n;
+      } else {
+        *o++ = '"';
+        if (cell->form == SLUICE_QUOTED) {
+          sluice_copy_padded(o, p, n);
+          o += n;
+        } else {
+          const int is_quoted = n >= 2 && p[0] == '"';
+          o += is_quoted ? sluice_json_escape(o, p + 1, n - 2, 1) : sluice_json_escape(o, p, n, 0);
+        }
+        *o++ = '"';
+      }
+    }
+    if (o + end.count > limit) return i;
+    sluice_copy_padded(o, end.start, end.count);
+    o += end.count;
+    *made = (size_t)(o - out);
+  }
+  return count;
 }
