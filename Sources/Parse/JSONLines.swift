@@ -13,7 +13,7 @@ public struct JSONLines: RecordFormat {
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
     let index = PositionIndex(capacity: 64 + n / 64 * 2 * max(width, 1))
-    let keys = layout.schema.fields.map { Array($0.name.utf8) }
+    let keys = JSONKeys(layout.schema.fields.map(\.name))
     let wholeIsText = UTF8Text.firstInvalid(p, n) == nil
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
     var rowRecords: [UInt32] = []
@@ -56,7 +56,7 @@ public struct JSONLines: RecordFormat {
 
   /// Reads the object between `start` and `end` and puts its fields' places into `row`; the place that is wrong, or nil.
   private func object(
-    _ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ keys: [[UInt8]], _ row: UnsafeMutablePointer<UInt32>
+    _ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ keys: JSONKeys, _ row: UnsafeMutablePointer<UInt32>
   ) -> Int? {
     for i in 0..<2 * keys.count { row[i] = 0 }
     var json = JSONGrammar(p, count: end, at: start)
@@ -66,15 +66,22 @@ public struct JSONLines: RecordFormat {
     var expected = 0
     if !json.take(0x7D) {
       repeat {
-        json.skipSpace()
-        let keyStart = json.at + 1
-        guard json.string() else { return json.at }
-        let field = match(p + keyStart, json.at - 1 - keyStart, keys, &expected)
-        json.skipSpace()
-        guard json.take(0x3A) else { return json.at }
+        var field: Int?
+        if let length = keys.stands(expected, p + json.at, end - json.at) {
+          json.skip(length)
+          field = expected
+          expected += 1
+        } else {
+          json.skipSpace()
+          let keyStart = json.at + 1
+          guard json.string() else { return json.at }
+          field = keys.match(p + keyStart, json.at - 1 - keyStart, &expected)
+          json.skipSpace()
+          guard json.take(0x3A) else { return json.at }
+        }
         json.skipSpace()
         let valueStart = json.at
-        guard json.value(depth: 1) else { return json.at }
+        guard json.plainValue() || json.value(depth: 1) else { return json.at }
         if let field {
           row[2 * field] = UInt32(valueStart)
           row[2 * field + 1] = UInt32(json.at)
@@ -85,22 +92,6 @@ public struct JSONLines: RecordFormat {
     }
     json.skipSpace()
     return json.at == end ? nil : json.at
-  }
-
-  /// The field that a key names, tried first where it stood last time.
-  @inline(__always)
-  private func match(_ key: UnsafePointer<UInt8>, _ count: Int, _ keys: [[UInt8]], _ expected: inout Int) -> Int? {
-    for step in 0..<keys.count {
-      let i = expected + step < keys.count ? expected + step : expected + step - keys.count
-      if keys[i].count == count, memcmp(keys[i], key, count) == 0 {
-        expected = i + 1
-        return i
-      }
-    }
-    guard TextEscapes.firstIndex(of: 0x5C, key, count) != nil else { return nil }
-    var arena = TextArena()
-    let plain = TextEscapes.unescapeJSON(key, count, &arena)
-    return keys.firstIndex { $0.elementsEqual(plain.bytes) }
   }
 
   public func sample(_ chunk: RecordChunk, _ beginning: Beginning) -> SampledColumns {
@@ -149,6 +140,59 @@ public struct JSONLines: RecordFormat {
       json.skipSpace()
     } while json.take(0x2C)
     return row
+  }
+}
+
+/// The fields' names, as keys are looked for.
+struct JSONKeys {
+  private let names: [[UInt8]]
+  /// For each name, `"name":` as words of 8 bytes, and which of their bytes count; no words where it would be spelled with escapes.
+  private let spellings: [(length: Int, words: [(word: UInt64, mask: UInt64)])]
+
+  var count: Int { names.count }
+
+  init(_ names: [String]) {
+    self.names = names.map { Array($0.utf8) }
+    spellings = self.names.map { name in
+      if name.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }) || name.count > 48 { return (0, []) }
+      let spelling = [0x22] + name + [0x22, 0x3A]
+      let words = stride(from: 0, to: spelling.count, by: 8).map { start in
+        spelling[start...].prefix(8).enumerated().reduce(into: (word: UInt64(0), mask: UInt64(0))) { found, byte in
+          found.word |= UInt64(byte.element) << UInt64(8 * byte.offset)
+          found.mask |= 0xFF << UInt64(8 * byte.offset)
+        }
+      }
+      return (spelling.count, words)
+    }
+  }
+
+  /// The length of `"name":` where field `i`'s is what stands at `p`, as it does where objects are alike and written without
+  /// spaces. Bytes past `left` are read and do not count.
+  @inline(__always)
+  func stands(_ i: Int, _ p: UnsafePointer<UInt8>, _ left: Int) -> Int? {
+    guard i < spellings.count else { return nil }
+    let length = spellings[i].length
+    guard length > 0, length <= left else { return nil }
+    for (k, (word, mask)) in spellings[i].words.enumerated() {
+      let found = UInt64(littleEndian: UnsafeRawPointer(p + 8 * k).loadUnaligned(as: UInt64.self))
+      if (found ^ word) & mask != 0 { return nil }
+    }
+    return length
+  }
+
+  /// The field that a key names, tried first where it is expected.
+  func match(_ key: UnsafePointer<UInt8>, _ count: Int, _ expected: inout Int) -> Int? {
+    for step in 0..<names.count {
+      let i = expected + step < names.count ? expected + step : expected + step - names.count
+      if names[i].count == count, memcmp(names[i], key, count) == 0 {
+        expected = i + 1
+        return i
+      }
+    }
+    guard TextEscapes.firstIndex(of: 0x5C, key, count) != nil else { return nil }
+    var arena = TextArena()
+    let plain = TextEscapes.unescapeJSON(key, count, &arena)
+    return names.firstIndex { $0.elementsEqual(plain.bytes) }
   }
 }
 

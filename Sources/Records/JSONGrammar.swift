@@ -65,6 +65,39 @@ public struct JSONGrammar {
     }
   }
 
+  /// Takes a string without escapes, or a number without an exponent that a comma or a brace follows; else false, and nothing is
+  /// taken: ``value(depth:)`` tells what it is. Reads up to 32 bytes past the end.
+  @inline(__always)
+  public mutating func plainValue() -> Bool {
+    guard at < n else { return false }
+    if p[at] == 0x22 {
+      let close = at + 1 + sluice_json_plain_prefix(p + at + 1, n - at - 1)
+      guard close < n, p[close] == 0x22 else { return false }
+      at = close + 1
+      return true
+    }
+    let start = p[at] == 0x2D ? at + 1 : at
+    let whole = digitCount(start)
+    var end = start + whole
+    guard whole > 0, whole < 16, p[start] != 0x30 || whole == 1 else { return false }
+    if p[end] == 0x2E {
+      let fraction = digitCount(end + 1)
+      guard fraction > 0, fraction < 16 else { return false }
+      end += 1 + fraction
+    }
+    guard end < n, p[end] == 0x2C || p[end] == 0x7D else { return false }
+    at = end
+    return true
+  }
+
+  /// How many of the 16 bytes at `i` are digits, up to the first that is none.
+  @inline(__always)
+  private func digitCount(_ i: Int) -> Int { (~sluice_digit_mask(p + i)).trailingZeroBitCount }
+
+  /// Takes `count` bytes, whatever they are.
+  @inline(__always)
+  public mutating func skip(_ count: Int) { at += count }
+
   private mutating func word(_ word: StaticString) -> Bool {
     let count = word.utf8CodeUnitCount
     guard n - at >= count else { return false }

@@ -14,6 +14,7 @@ import duckdb
 import polars
 
 from jobs import jobs
+from measure import measure
 
 parser = argparse.ArgumentParser(prog="Scripts/bench", description="Sluice beside its peers, each job interleaved.")
 parser.add_argument("root")
@@ -41,19 +42,6 @@ class Nginx:
                            self.port, home))
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", home + "/nginx.conf", "-p", home])
         time.sleep(0.5)
-
-
-def measure(command):
-    """What a command takes. `time` stands between: the kernel counts as a child's memory what its parent held when it forked."""
-    os.sync()
-    figures = home + "/figures"
-    process = subprocess.run(
-        ["/usr/bin/time", "-q", "-f", "%e %U %S %M", "-o", figures] + command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if process.returncode != 0:
-        return None, process.stderr[-300:]
-    with open(figures) as file:
-        wall, user, system, memory = (float(word) for word in file.read().split()[-4:])
-    return {"wall": wall, "cpu": user + system, "memory": memory * 1024}, ""
 
 
 def summary(pattern, ending, sums):
@@ -88,7 +76,7 @@ def play(job):
                 continue
             for old in glob.glob("%s/out/%s-%s*" % (home, job.name, name)):
                 os.remove(old)
-            result, why = measure(command)
+            result, why = measure(command, home)
             if result:
                 results[name].append(result)
             elif name == "sluice":
