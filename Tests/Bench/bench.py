@@ -58,9 +58,12 @@ def commands(job):
     with open(path, "w") as file:
         file.write(job.sluice("%s/out/%s-sluice" % (home, job.name)))
     made["sluice"] = [root + "/.build-release/release/sluice", "run", path, "--full", "--quiet", "--state", home + "/state"]
-    if job.polars:
-        made["polars"] = [sys.executable, "-c", job.polars("%s/out/%s-polars" % (home, job.name))]
-    made["duckdb"] = [sys.executable, "-c", job.sql("%s/out/%s-duckdb" % (home, job.name))]
+    for peer, program in (("polars", job.polars), ("duckdb", job.sql)):
+        if program:
+            script = "%s/%s-%s.py" % (home, job.name, peer)
+            with open(script, "w") as file:
+                file.write(program("%s/out/%s-%s" % (home, job.name, peer)))
+            made[peer] = [sys.executable, script]
     if job.name == "J1":
         made["igzip -dc"] = ["sh", "-c", "igzip -dc %s > /dev/null" % job.source]
     return made
