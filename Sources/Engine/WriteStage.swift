@@ -222,6 +222,8 @@ extension RunEngine {
 
   private func finish(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
     try await position.underWay?.end()
+    // Many parts may wait for their commit.
+    if sharedPart == nil { try part.release() }
     position.point.part = part.written
     let planned = task.planned
     if let damage = task.damage {

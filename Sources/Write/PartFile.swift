@@ -105,6 +105,16 @@ public final class PartFile: @unchecked Sendable {
     try append(buffer.bytes, buffer.count, checksum: Checksum(buffer.bytes, buffer.count))
   }
 
+  /// Nothing more comes for now: what was gathered goes into the file, and its memory is given back.
+  public func release() throws {
+    try WriteError.wrap("write", path) {
+      try large.withLock { large in
+        try large?.flush()
+        large = nil
+      }
+    }
+  }
+
   /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
   public func sync(isFinal: Bool) throws {
     try syncContent(isFinal ? .partFinalSync : .partSync)
