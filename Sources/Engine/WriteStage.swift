@@ -250,6 +250,8 @@ extension RunEngine {
       removeSpool(planned)
       try discard(part, planned)
       progress.update { $0.itemsSkipped += 1 }
+    // What fails after the run has stopped for failures is for the next run to try.
+    case _ where hasFailedTooOften: return
     default:
       let reason = definition.redactor.redact(failure.reason)
       try await ledger.fail(
