@@ -45,7 +45,9 @@ def table(title, unit, points, per=None):
 
 
 def flights(size, checkpoint=""):
-    text = definition(data.flights(root, home, size, ".csv.gz"), home + "/out/curve.jsonl", STEPS)
+    gigabytes = size // 1_000_000_000
+    source = data.flights_again(root, home, 1_000_000_000, gigabytes) if gigabytes > 1 else data.flights(root, home, size, ".csv.gz")
+    text = definition(source, home + "/out/curve.jsonl", STEPS)
     return text.replace("curve.jsonl'}", "curve.jsonl'%s}" % (", checkpoint: " + checkpoint if checkpoint else ""))
 
 

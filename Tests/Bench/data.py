@@ -4,6 +4,7 @@ import glob
 import gzip
 import os
 import random
+import shutil
 import subprocess
 
 COLUMNS = ("year month day dep_time sched_dep_time dep_delay arr_time sched_arr_time arr_delay carrier flight tailnum origin dest "
@@ -60,6 +61,23 @@ def write(path, texts):
 
 def flights(root, home, size, ending):
     return write("%s/flights-%d%s" % (home, size, ending), blocks(root, size))
+
+
+def flights_again(root, home, size, times):
+    """`times` the flights of `size`, as one gzip file of many members below one header."""
+    source = flights(root, home, size, ".csv.gz")
+    path = "%s/flights-%d-times-%d.csv.gz" % (home, size, times)
+    if not os.path.exists(path):
+        body = home + "/body.gz"
+        subprocess.run("zcat %s | tail -n +2 | gzip -6 > %s" % (source, body), shell=True, check=True)
+        with open(path + ".part", "wb") as out:
+            out.write(gzip.compress((rows(root)[0] + "\n").encode()))
+            for _ in range(times):
+                with open(body, "rb") as part:
+                    shutil.copyfileobj(part, out)
+        os.remove(body)
+        os.rename(path + ".part", path)
+    return path
 
 
 def flights_as_json(root, home, size):
