@@ -48,9 +48,14 @@ struct Recovery {
 }
 
 extension PartFile {
-  /// The part of `target`, cut to what is kept of it.
+  /// The part of `target`, cut to what is kept of it. Blocks.
+  convenience init(_ target: String, keeping prefix: FilePrefix) throws {
+    try self.init(target: target, path: OutputNaming.part(of: target), keeping: prefix)
+  }
+
+  /// The same on a thread that may block.
   static func open(_ target: String, keeping prefix: FilePrefix) async throws -> PartFile {
-    try await BlockingThreads.files.run { try PartFile(target: target, path: OutputNaming.part(of: target), keeping: prefix) }
+    try await BlockingThreads.files.run { try PartFile(target, keeping: prefix) }
   }
 }
 

@@ -80,7 +80,7 @@ extension RunEngine {
 
   private func open(_ task: ItemTask) throws -> PartFile {
     if let sharedPart { return sharedPart }
-    return try PartFile(target: task.planned.target, path: OutputNaming.part(of: task.planned.target), keeping: task.start.part)
+    return try PartFile(task.planned.target, keeping: task.start.part)
   }
 
   /// Where an attempt is.

@@ -49,7 +49,7 @@ extension Ledger {
         Placement(
           part: row["part"], target: row["target"], pipeline: row["pipeline"], run: (row["run"] as Int64?).map(RunID.init),
           item: (row["item"] as Int64?).map(ItemID.init),
-          prefix: FilePrefix(row, prefix: ""))
+          prefix: FilePrefix(row))
       }
     }
   }

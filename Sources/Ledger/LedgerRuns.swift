@@ -152,7 +152,7 @@ extension Ledger {
       var items: [ItemStatus: Int] = [:]
       for state in states { items[ItemStatus(rawValue: state["status"]) ?? .pending] = state["n"] }
       guard let row else { return (RecordCounts(), ByteCounts(), items) }
-      return (RecordCounts(row, prefix: ""), ByteCounts(row, prefix: ""), items)
+      return (RecordCounts(row), ByteCounts(row), items)
     }
   }
 }

@@ -14,8 +14,8 @@ extension RunRecord {
     definitionPath = row["definition_path"]
     self.variables = (try? JSONDecoder().decode([String: String].self, from: Data(variables.utf8))) ?? [:]
     schema = row["schema"]
-    counts = RecordCounts(row, prefix: "")
-    bytes = ByteCounts(row, prefix: "")
+    counts = RecordCounts(row)
+    bytes = ByteCounts(row)
     retries = row["retries"]
     restarts = row["restarts"]
     error = row["error"]
@@ -23,28 +23,28 @@ extension RunRecord {
 }
 
 extension RecordCounts {
-  init(_ row: Row, prefix: String) {
+  init(_ row: Row) {
     self.init()
-    read = row[prefix + "read"]
-    written = row[prefix + "written"]
-    filtered = row[prefix + "filtered"]
-    deadLettered = row[prefix + "dead_lettered"]
+    read = row["read"]
+    written = row["written"]
+    filtered = row["filtered"]
+    deadLettered = row["dead_lettered"]
   }
 }
 
 extension ByteCounts {
-  init(_ row: Row, prefix: String) {
+  init(_ row: Row) {
     self.init()
-    fetched = row[prefix + "fetched"]
-    decompressed = row[prefix + "decompressed"]
-    written = row[prefix + "bytes_written"]
+    fetched = row["fetched"]
+    decompressed = row["decompressed"]
+    written = row["bytes_written"]
   }
 }
 
 extension FilePrefix {
-  init(_ row: Row, prefix: String) {
-    let checksum: Int? = row[prefix + "checksum"]
-    self.init(length: row[prefix + "length"], checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
+  init(_ row: Row) {
+    let checksum: Int? = row["checksum"]
+    self.init(length: row["length"], checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
   }
 }
 

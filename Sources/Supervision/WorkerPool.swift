@@ -202,16 +202,15 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   /// Gives a chore to the hand that was entered for it, or to a new one.
   private func begin(_ chore: Chore, _ service: Service) {
-    var hand = Hand()
-    if case .serve(let delivery, _) = chore, let entered = shell.withLock({ $0.hands[delivery.id] }) { hand = entered }
-    let mine = hand
+    let hand =
+      if case .serve(let delivery, _) = chore, let entered = shell.withLock({ $0.hands[delivery.id] }) { entered } else { Hand() }
     hand.start(
       conditions.task { [self] in
         var next: Chore? = chore
         while let chore = next {
           switch chore {
-          case .take: next = await take(mine, service)
-          case .serve(let delivery, let worker): next = await serve(delivery, worker, mine, service)
+          case .take: next = await take(hand, service)
+          case .serve(let delivery, let worker): next = await serve(delivery, worker, hand, service)
           }
         }
       })

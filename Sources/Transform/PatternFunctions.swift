@@ -4,8 +4,8 @@ import Synchronization
 
 /// A compiled regular expression (Perl's syntax, by PCRE2).
 ///
-/// `@unchecked Sendable`: pcre2api(3) says that compiled code is read-only and may be shared between threads; each match
-/// uses match data of its own.
+/// `@unchecked Sendable`: pcre2api(3) says that compiled code is read-only and may be shared between threads; match
+/// data, which is written, is each ``Matcher``'s own.
 final class RegularExpression: @unchecked Sendable {
   private let code: OpaquePointer
 

@@ -27,7 +27,7 @@ public struct CSVEncoder: RecordEncoder {
       if let views = column.views {
         // What is plain holds no quote or line end; a delimiter could stand in it where the source has another.
         if column.isPlain, views.encoding == .csv, type != .text || views.delimiter == delimiter {
-          assembler.add(views, prefix: prefix, .copied)
+          assembler.add(views, prefix: prefix, SLUICE_COPIED)
           continue
         }
         var arena = TextArena()

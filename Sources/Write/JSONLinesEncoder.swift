@@ -47,10 +47,10 @@ public struct JSONLinesEncoder: RecordEncoder {
         if n == 0 || (n == 4 && p[0] == 0x6E) { return }
         if p[0] == 0x22 { text.append(p, n) } else { JSONText.quote(p, n, to: text) }
       }
-    case .json: assembler.add(views, prefix: key, .copied)
+    case .json: assembler.add(views, prefix: key, SLUICE_COPIED)
     case .csv where column.isPlain && type != .json:
-      assembler.add(views, prefix: key, type == .bigint || type == .double || type == .boolean ? .copied : .quoted)
-    case .csv where type == .text: assembler.add(views, prefix: key, .escaped)
+      assembler.add(views, prefix: key, type == .bigint || type == .double || type == .boolean ? SLUICE_COPIED : SLUICE_QUOTED)
+    case .csv where type == .text: assembler.add(views, prefix: key, SLUICE_ESCAPED)
     case .csv:
       var arena = TextArena()
       assembler.render(prefix: key) { row, text in

@@ -6,15 +6,6 @@ import Records
 /// A column's values stand either in the chunk as they are (``add(_:prefix:_:)``) or are rendered beforehand, a whole column at
 /// a time (``render(prefix:_:)``). The loop over records then only copies.
 struct RowAssembler {
-  /// What a view becomes.
-  enum Form {
-    case copied
-    /// Put between quotes.
-    case quoted
-    /// A CSV cell as a JSON string.
-    case escaped
-  }
-
   private let rows: [UInt32]?
   private let rowCount: Int
   private let null: ByteBuffer
@@ -40,15 +31,9 @@ struct RowAssembler {
   }
 
   /// Adds a column of views; an empty view is NULL.
-  mutating func add(_ views: FieldViews, prefix: ByteBuffer, _ form: Form) {
+  mutating func add(_ views: FieldViews, prefix: ByteBuffer, _ form: sluice_form) {
     owners.append(prefix)
-    let known =
-      switch form {
-      case .copied: SLUICE_COPIED
-      case .quoted: SLUICE_QUOTED
-      case .escaped: SLUICE_ESCAPED
-      }
-    cells.append(Self.cells(views.places, prefix, isRendered: false, known))
+    cells.append(Self.cells(views.places, prefix, isRendered: false, form))
   }
 
   /// Adds a column whose value for each selected row `write` appends; nothing is NULL.
@@ -57,17 +42,9 @@ struct RowAssembler {
     let text = ByteBuffer(capacity: rowCount * 16)
     let index = PositionIndex(capacity: rowCount + 1)
     index.positions[0] = 0
-    let ends = index.positions + 1
-    if let rows {
-      for i in 0..<rowCount {
-        write(Int(rows[i]), text)
-        ends[i] = UInt32(text.count)
-      }
-    } else {
-      for i in 0..<rowCount {
-        write(i, text)
-        ends[i] = UInt32(text.count)
-      }
+    for i in 0..<rowCount {
+      write(rows.map { Int($0[i]) } ?? i, text)
+      index.positions[i + 1] = UInt32(text.count)
     }
     owners += [prefix, text, index]
     let places = ViewPlaces(base: text.bytes, positions: index.positions, stride: 1, gap: 0, trimsReturn: false)
@@ -119,11 +96,10 @@ struct RowAssembler {
         while true {
           var made = 0
           let room = max(0, out.capacity - out.count - slack)
+          let start = out.bytes + out.count
           written = (rows ?? []).withUnsafeBufferPointer {
-            sluice_write_rows(
-              cells.baseAddress, cells.count, rows == nil ? nil : $0.baseAddress, written, rowCount, nothing, ending, out.bytes + out.count,
-              room,
-              &made)
+            let rows = rows == nil ? nil : $0.baseAddress
+            return sluice_write_rows(cells.baseAddress, cells.count, rows, written, rowCount, nothing, ending, start, room, &made)
           }
           out.count += made
           if written == rowCount { return }

@@ -2,10 +2,10 @@ import Parse
 import Records
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
-public struct Dice: RandomNumberGenerator, Sendable {
+struct Dice: RandomNumberGenerator, Sendable {
   private var state: UInt64
-  public init(_ seed: UInt64) { state = seed }
-  public mutating func next() -> UInt64 {
+  init(_ seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -1,17 +1,17 @@
 /// A record as the scalar implementations here and the product's fast paths are to agree on it.
-public struct ScalarRecord: Equatable, Sendable {
-  public enum Content: Equatable, Sendable {
+struct ScalarRecord: Equatable, Sendable {
+  enum Content: Equatable, Sendable {
     case fields([[UInt8]?])
     /// The code that a dead letter of it has.
     case fault(String)
   }
   /// Its first byte.
-  public var start: Int
-  public var content: Content
+  var start: Int
+  var content: Content
 }
 
 /// CSV read byte by byte, in the plainest way: RFC 4180, and what Sluice says of records that break it.
-public struct ScalarCSV {
+struct ScalarCSV {
   /// What ends a record.
   enum Ending { case lineFeed, lineFeedOrBoth, carriageReturn }
 
@@ -22,8 +22,8 @@ public struct ScalarCSV {
   /// Where the last record's line end begins.
   private var contentEnd = 0
   /// Where each record ends, its line end included; blank lines too.
-  public private(set) var ends: [Int] = []
-  public private(set) var isBroken = false
+  private(set) var ends: [Int] = []
+  private(set) var isBroken = false
 
   /// - Parameters:
   ///   - ending: nil where the first line end outside quotes tells whether a lone carriage return is one.
@@ -56,7 +56,7 @@ public struct ScalarCSV {
   }
 
   /// The records, of which each is to have `width` fields.
-  public mutating func records(width: Int) -> [ScalarRecord] {
+  mutating func records(width: Int) -> [ScalarRecord] {
     var records: [ScalarRecord] = []
     while at < text.count {
       let start = at

@@ -1,5 +1,5 @@
 /// JSON Lines read byte by byte, in the plainest way: RFC 8259, an object a line.
-public struct ScalarJSON {
+struct ScalarJSON {
   private let text: [UInt8]
   private var at = 0
   private var end = 0
@@ -10,10 +10,10 @@ public struct ScalarJSON {
     var string: [UInt8]?
   }
 
-  public init(_ text: [UInt8]) { self.text = text }
+  init(_ text: [UInt8]) { self.text = text }
 
   /// The records, of each the texts of the fields with these names; what is `null` or not there is nil.
-  public mutating func records(_ names: [String]) -> [ScalarRecord] {
+  mutating func records(_ names: [String]) -> [ScalarRecord] {
     var records: [ScalarRecord] = []
     var start = 0
     while start < text.count {

@@ -69,17 +69,21 @@ SLUICE_INLINE uint32_t sluice_byte_kinds(const uint8_t *p, size_t n, uint8_t sep
   return flags;
 }
 
+#if defined(__SSE2__)
+/// A bit for each of 16 bytes that a JSON string must escape.
+SLUICE_INLINE uint32_t sluice_json_special_mask(__m128i v) {
+  return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
+                                                  _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+}
+#endif
+
 /// The index of the first byte at p that a JSON string must escape (quote, backslash, below 0x20), or n.
 SLUICE_INLINE size_t sluice_json_plain_prefix(const uint8_t *p, size_t n) {
   size_t i = 0;
 #if defined(__SSE2__)
-  const __m128i limit = _mm_set1_epi8(0x1f), quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
   for (; i + 16 <= n; i += 16) {
-    const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-    const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, limit), v),
-                                     _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
-    const int m = _mm_movemask_epi8(bad);
-    if (m) return i + (size_t)__builtin_ctz((unsigned)m);
+    const uint32_t special = sluice_json_special_mask(_mm_loadu_si128((const __m128i *)(p + i)));
+    if (special) return i + (size_t)__builtin_ctz(special);
   }
 #endif
   for (; i < n; i++)
@@ -98,9 +102,7 @@ SLUICE_INLINE size_t sluice_json_escape(uint8_t *out, const uint8_t *p, size_t n
 #if defined(__SSE2__)
     const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
     _mm_storeu_si128((__m128i *)o, v);
-    const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v),
-                                     _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-    const size_t plain = (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(bad) | 1u << 16);
+    const size_t plain = (size_t)__builtin_ctz(sluice_json_special_mask(v) | 1u << 16);
     if (plain >= n - i) return (size_t)(o - out) + (n - i);
     o += plain;
     i += plain;
