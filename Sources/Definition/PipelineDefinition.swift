@@ -163,7 +163,13 @@ public struct PipelineDefinition: Sendable {
 
   /// The format of items' records; `name` is an item's, for where none is given.
   public func recordFormat(itemName: String) -> any RecordFormat {
-    func isNamed(_ part: String) -> Bool { itemName.range(of: part, options: .caseInsensitive) != nil }
+    // In lower case and ASCII, so that a bit tells letters of either case.
+    func isNamed(_ part: StaticString) -> Bool {
+      let name = itemName.utf8
+      return part.withUTF8Buffer { part in
+        name.indices.contains { name[$0...].prefix(part.count).elementsEqual(part) { $0 | 0x20 == $1 } }
+      }
+    }
     switch parseFormat ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv) {
     case .jsonl: return JSONLines()
     case .exec: return Lines()

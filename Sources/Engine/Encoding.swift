@@ -13,7 +13,7 @@ extension RunEngine {
     let output = try encoding.bytes(of: batch, sourceBytes: unit.chunk.buffer.count)
     let (counts, letters) = try account(batch, unit.chunk, unit)
     return EncodedChunk(
-      sequence: unit.chunk.sequence, output: output, checksum: Checksum(output.bytes, output.count), continuation: unit.continuation,
+      place: unit.task.place, output: output, checksum: Checksum(output.bytes, output.count), continuation: unit.continuation,
       end: unit.chunk.offset + unit.chunk.buffer.count, lines: batch.places.lineCount, counts: counts, letters: letters)
   }
 

@@ -5,8 +5,6 @@ import Foundation
 import Ledger
 import Parse
 import Records
-import Supervision
-import Synchronization
 
 /// One source object that a run works on.
 struct Item: Sendable {
@@ -47,11 +45,14 @@ struct PlannedItem: Sendable {
   var startVersion: String?
   /// A version that need not be fetched again.
   var knownVersion: String?
+  /// Of the source, in bytes, where that is known before it is fetched.
+  var size: Int?
 }
 
 /// What a chunk has become: bytes for the sink, and what happened to its records.
 struct EncodedChunk: Sendable {
-  var sequence: Int
+  /// The item's place in its group.
+  var place: Int
   var output: ByteBuffer
   /// Of the output.
   var checksum: Checksum
@@ -62,13 +63,6 @@ struct EncodedChunk: Sendable {
   var lines: Int
   var counts: RecordCounts
   var letters: [DeadLetter]
-}
-
-/// What comes to write.
-enum Encoded: Sendable {
-  case chunk(EncodedChunk)
-  /// The item is whole: it has so many chunks.
-  case end(chunks: Int)
 }
 
 /// Why an item's attempt ended early.
@@ -106,114 +100,5 @@ enum ItemFailure: Error, Sendable {
     case .damaged: "damaged_item"
     default: "worker_failed"
     }
-  }
-}
-
-/// One attempt at an item, as it goes through the stages: its own channels, its credits, and whether it failed.
-final class ItemTask: Sendable {
-  private struct State {
-    var failure: ItemFailure?
-    var version = ""
-    var versionMark = ItemTask.mark("")
-    var beginning: Beginning?
-    var fetchedBytes = 0
-    var decompressedBytes = 0
-    var damage: String?
-    var onFailure: (@Sendable () -> Void)?
-    var claimed: Set<PipelineDefinition.StageName> = []
-  }
-
-  let planned: PlannedItem
-  let start: Checkpoint
-  /// Where reading goes on, where `start` says so.
-  let continuation: RecordCutter.Continuation?
-  let attempt: Int
-  /// Bytes as they come, from fetch to decompress.
-  let fetched: Channel<ByteBuffer>
-  /// A chunk's credit is given back when it is written: nothing piles up behind a slow one.
-  let credits: Credits
-  /// Chunks on their way to write, in any order; bounded by `credits`.
-  let encoded: Channel<Encoded>
-  private let state = Mutex(State())
-
-  init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, chunks: Int, buffer: Int) {
-    self.planned = planned
-    self.start = start
-    continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
-    self.attempt = attempt
-    fetched = Channel(messages: buffer, bytes: 1 << 20)
-    credits = Credits(messages: chunks)
-    encoded = Channel(messages: chunks + 1)
-  }
-
-  /// A worker takes up the attempt; false where there is nothing for it to do. An attempt is served once by a stage: of
-  /// one whose worker threw or stood still nobody knows what it passed on last, so the item begins anew.
-  func claim(_ stage: PipelineDefinition.StageName) -> Bool {
-    let (isFirst, isFailed) = state.withLock { ($0.claimed.insert(stage).inserted, $0.failure != nil) }
-    if isFailed { return false }
-    if !isFirst { fail(.worker("its worker was restarted", stage: stage.rawValue)) }
-    return isFirst
-  }
-
-  var failure: ItemFailure? { state.withLock { $0.failure } }
-  var isFailed: Bool { failure != nil }
-
-  /// The first failure counts; all that works on the item is told.
-  func fail(_ failure: ItemFailure) {
-    let told = state.withLock { state -> (@Sendable () -> Void)? in
-      guard state.failure == nil else { return nil }
-      state.failure = failure
-      return state.onFailure ?? {}
-    }
-    guard let told else { return }
-    told()
-    fetched.close()
-    credits.close()
-    encoded.close()
-  }
-
-  /// Calls `body` when the item fails, at once where it has: what fetches it is to stop waiting.
-  func onFailure(_ body: @escaping @Sendable () -> Void) {
-    let isFailed = state.withLock { state in
-      state.onFailure = body
-      return state.failure != nil
-    }
-    if isFailed { body() }
-  }
-
-  var version: String {
-    get { state.withLock { $0.version } }
-    set {
-      state.withLock {
-        $0.version = newValue
-        $0.versionMark = Self.mark(newValue)
-      }
-    }
-  }
-  /// The version as a number, which every chunk of the item is marked with.
-  var versionMark: Int64 { state.withLock { $0.versionMark } }
-
-  /// FNV-1a (Fowler, Noll and Vo).
-  private static func mark(_ version: String) -> Int64 {
-    let hash = version.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return Int64(bitPattern: hash)
-  }
-  /// What stands before the first record, once it is read.
-  var beginning: Beginning? {
-    get { state.withLock { $0.beginning } }
-    set { state.withLock { $0.beginning = newValue } }
-  }
-  var fetchedBytes: Int {
-    get { state.withLock { $0.fetchedBytes } }
-    set { state.withLock { $0.fetchedBytes = newValue } }
-  }
-  /// What of a damaged item was kept is kept with this dead letter.
-  var damage: String? {
-    get { state.withLock { $0.damage } }
-    set { state.withLock { $0.damage = newValue } }
-  }
-  var decompressedBytes: Int {
-    get { state.withLock { $0.decompressedBytes } }
-    set { state.withLock { $0.decompressedBytes = newValue } }
   }
 }

@@ -8,6 +8,8 @@ import Records
 struct RecordCutter {
   /// Bytes that a chunk is filled to.
   static let chunkBytes = 512 << 10
+  /// A chunk, and what of the next record comes with it.
+  private static let bufferBytes = chunkBytes + (chunkBytes >> 3)
 
   private var decompressor: Decompressor
   private var transcoder: Transcoder
@@ -42,7 +44,7 @@ struct RecordCutter {
   /// Bytes between two chunks that can be gone on from: what resuming reads again at most, beside what was not committed.
   private let continuationBytes: Int
 
-  private var buffer = ByteBuffer(capacity: chunkBytes + (chunkBytes >> 3))
+  private var buffer: ByteBuffer
   /// The buffer's first byte in the decompressed item.
   private var base = 0
   private var sequence = 0
@@ -50,10 +52,14 @@ struct RecordCutter {
   private var layout: Layout?
   private(set) var beginning: Beginning?
 
+  /// - Parameter itemBytes: the item's size as it is stored, where that is known.
   init(
-    _ definition: PipelineDefinition, itemName: String, format: any RecordFormat, skipTo: Int,
+    _ definition: PipelineDefinition, itemName: String, itemBytes: Int? = nil, format: any RecordFormat, skipTo: Int,
     makeLayout: @escaping (Beginning) throws -> Layout
   ) {
+    // A small item's memory is small; where it inflates to more, the buffer grows.
+    let isSmall = itemBytes.map { $0 < Self.chunkBytes / 8 } ?? false
+    buffer = ByteBuffer(capacity: isSmall ? (itemBytes ?? 0) * 8 + 8192 : Self.bufferBytes)
     decompressor = Decompressor(format: definition.compression, name: itemName, limits: definition.decompressLimits)
     transcoder = Transcoder(definition.encoding)
     framer = format.makeFramer()
@@ -134,7 +140,7 @@ struct RecordCutter {
     let end = framer.boundary(buffer.bytes, buffer.count, isFinal: isFinal)
     if end == 0 { return isFinal ? () : try grow() }
     let chunk = buffer
-    buffer = ByteBuffer(capacity: Self.chunkBytes + (Self.chunkBytes >> 3))
+    buffer = ByteBuffer(capacity: isFinal ? chunk.count - end : Self.bufferBytes)
     buffer.append(chunk.bytes + end, chunk.count - end)
     chunk.count = end
     let whole = RecordChunk(buffer: chunk, offset: base, sequence: sequence)

@@ -9,50 +9,71 @@ import Write
 
 /// The parse and transform stages: any worker takes any chunk of any item.
 extension RunEngine {
-  var parse: @Sendable (Chunk, Assignment) async throws -> Void {
-    { [self] unit, assignment in
-      if unit.task.isFailed { return }
-      let mark = marks.begin(.parse, assignment, unit.task, bytes: unit.bytes)
-      defer { marks.end(mark) }
-      if suspicion.concerns(unit.task.planned.id, unit.task.versionMark, unit.bytes) {
-        return try await handOn(unit, assignment) { try await carefully(unit, assignment, mark) }
+  var parse: @Sendable (Chunks, Assignment) async throws -> Void {
+    { [self] message, assignment in
+      if let unit = message.chunks.first, suspicion.concerns(unit.task.planned.id, unit.task.versionMark, unit.bytes) {
+        // What is suspected comes alone.
+        let encoded = try await making(unit) {
+          let mark = marks.begin(.parse, assignment, unit.task, bytes: unit.bytes)
+          defer { marks.end(mark) }
+          return try await carefully(unit, assignment, mark)
+        }
+        return try await handOn(encoded, message.group, message.number, assignment)
       }
-      let batch = try await besideOthers(assignment.heartbeat) {
-        try mark.inside {
-          try Poison.strike(unit.chunk)
-          return unit.format.parse(unit.chunk, unit.layout)
+      var parsed: [(unit: Chunk, batch: RecordBatch)] = []
+      parsed.reserveCapacity(message.chunks.count)
+      for unit in message.chunks where !unit.task.isFailed {
+        let mark = marks.begin(.parse, assignment, unit.task, bytes: unit.bytes)
+        defer { marks.end(mark) }
+        let batch = try await besideOthers(assignment.heartbeat) {
+          try mark.inside {
+            try Poison.strike(unit.chunk)
+            return unit.format.parse(unit.chunk, unit.layout)
+          }
+        }
+        parsed.append((unit, batch))
+        assignment.heartbeat.beat()
+      }
+      let batches = Batches(group: message.group, number: message.number, batches: parsed)
+      try await assignment.heartbeat.waiting { try await self.batches.send(batches) }
+    }
+  }
+
+  var transform: @Sendable (Batches, Assignment) async throws -> Void {
+    { [self] message, assignment in
+      var encoded: [EncodedChunk] = []
+      encoded.reserveCapacity(message.batches.count)
+      for (unit, parsed) in message.batches where !unit.task.isFailed {
+        let mark = marks.begin(.transform, assignment, unit.task, bytes: unit.bytes)
+        defer { marks.end(mark) }
+        encoded += try await making(unit) {
+          let batch = try await transformed(parsed, assignment, mark)
+          assignment.heartbeat.beat()
+          return try await besideOthers(assignment.heartbeat) { try mark.inside { try encode(batch, unit) } }
         }
       }
-      assignment.heartbeat.beat()
-      try await assignment.heartbeat.waiting { try await batches.send(Batch(unit: unit, batch: batch)) }
+      try await handOn(encoded, message.group, message.number, assignment)
     }
   }
 
-  var transform: @Sendable (Batch, Assignment) async throws -> Void {
-    { [self] parsed, assignment in
-      let unit = parsed.unit
-      if unit.task.isFailed { return }
-      let mark = marks.begin(.transform, assignment, unit.task, bytes: unit.bytes)
-      defer { marks.end(mark) }
-      try await handOn(unit, assignment) {
-        let batch = try await transformed(parsed.batch, assignment, mark)
-        assignment.heartbeat.beat()
-        return try await besideOthers(assignment.heartbeat) { try mark.inside { try encode(batch, unit) } }
-      }
-    }
-  }
-
-  /// Sends what a body makes of a chunk to write; an item that can't be gone on with fails.
-  private func handOn(_ unit: Chunk, _ assignment: Assignment, _ body: () async throws -> EncodedChunk) async throws {
+  /// What a body makes of a chunk; nothing where its item can't be gone on with, and fails.
+  private func making(_ unit: Chunk, _ body: () async throws -> EncodedChunk) async throws -> [EncodedChunk] {
     do {
-      let encoded = try await body()
-      try await assignment.heartbeat.waiting { try await unit.task.encoded.send(.chunk(encoded)) }
+      return [try await body()]
     } catch is Closed {
     } catch let error as ParseError {
       unit.task.fail(.damaged(error.description, stage: "parse"))
     } catch let error as ProgramBroken {
       abort(.program(error.description))
     }
+    return []
+  }
+
+  /// Sends what became of a message's chunks to write, which waits for each message.
+  private func handOn(_ encoded: [EncodedChunk], _ group: ItemGroup, _ number: Int, _ assignment: Assignment) async throws {
+    do {
+      try await assignment.heartbeat.waiting { try await group.encoded.send(.chunks(encoded, number: number)) }
+    } catch is Closed {}
   }
 
   /// Takes a batch through all steps.
@@ -83,7 +104,7 @@ extension RunEngine {
   private func carefully(_ unit: Chunk, _ assignment: Assignment, _ mark: Marks.Unit) async throws -> EncodedChunk {
     let output = ByteBuffer(capacity: unit.chunk.buffer.count)
     var made = EncodedChunk(
-      sequence: unit.chunk.sequence, output: output, checksum: Checksum(output.bytes, 0), continuation: unit.continuation,
+      place: unit.task.place, output: output, checksum: Checksum(output.bytes, 0), continuation: unit.continuation,
       end: unit.bytes.upperBound, lines: 0, counts: RecordCounts(), letters: [])
     var records = SingleRecords(unit)
     while let record = records.next() {

@@ -13,9 +13,9 @@ import Write
 
 /// A run in flow: the five stages' pools, joined by channels.
 ///
-/// Items go to fetch, decompress and write in one order, so that the item that write waits for is always served by the
-/// others. A chunk takes one of its item's credits before parse and gives it back when it is written. So nothing grows,
-/// and nothing can wait for itself.
+/// Groups of items go to fetch, decompress and write in one order, so that the one that write waits for is always served by
+/// the others. A message of chunks takes one of its group's credits before parse and gives it back when it is written. So
+/// nothing grows, and nothing can wait for itself.
 final class RunEngine: Sendable {
   struct Chunk: Sendable {
     let task: ItemTask
@@ -24,14 +24,22 @@ final class RunEngine: Sendable {
     let format: any RecordFormat
     let continuation: RecordCutter.Continuation?
   }
-  struct Batch: Sendable {
-    let unit: Chunk
-    let batch: RecordBatch
+  /// What goes to parse: one chunk of a large item, or those of small ones that come together.
+  struct Chunks: Sendable {
+    let group: ItemGroup
+    /// From 0, in the group's order.
+    let number: Int
+    let chunks: [Chunk]
+  }
+  struct Batches: Sendable {
+    let group: ItemGroup
+    let number: Int
+    let batches: [(unit: Chunk, batch: RecordBatch)]
   }
   private struct Control {
     var isStopping = false
     var fatal: RunFailure?
-    var active: [ObjectIdentifier: ItemTask] = [:]
+    var active: [ObjectIdentifier: ItemGroup] = [:]
     var deadLetters = 0
     var failedItems = 0
     var exceeded = false
@@ -40,12 +48,12 @@ final class RunEngine: Sendable {
 
   let definition: PipelineDefinition
   let chain: TransformChain
-  let schema: Schema
   let ledger: Ledger
   let run: RunID
   let state: StateFolder
   let progress: RunProgress
   let event: @Sendable (RunEvent) -> Void
+  let layouts: Layouts
   let encoding: BatchEncoding
   /// The one part of a run that writes one file; nil where each item has its own.
   let sharedPart: PartFile?
@@ -62,19 +70,19 @@ final class RunEngine: Sendable {
   /// Where items that are written to their end are handed to.
   let commits: Commits
 
-  /// Items that may wait before a stage: many small ones flow without a stage waiting for the one before it, and what is
-  /// fetched of them ahead is bounded too.
-  private static let itemsAhead = 16
-  private let fetchItems: Channel<ItemTask>
-  private let decompressItems: Channel<ItemTask>
-  private let writeItems: Channel<ItemTask>
-  let chunks: Channel<Chunk>
-  let batches: Channel<Batch>
-  private let fetchPool: WorkerPool<ItemTask>
-  private let decompressPool: WorkerPool<ItemTask>
-  private let parsePool: WorkerPool<Chunk>
-  private let transformPool: WorkerPool<Batch>
-  private let writePool: WorkerPool<ItemTask>
+  /// Groups that may wait before a stage: many flow without a stage waiting for the one before it, and what is fetched of
+  /// them ahead is bounded too.
+  private static let groupsAhead = 16
+  private let fetchGroups: Channel<ItemGroup>
+  private let decompressGroups: Channel<ItemGroup>
+  private let writeGroups: Channel<ItemGroup>
+  let chunks: Channel<Chunks>
+  let batches: Channel<Batches>
+  private let fetchPool: WorkerPool<ItemGroup>
+  private let decompressPool: WorkerPool<ItemGroup>
+  private let parsePool: WorkerPool<Chunks>
+  private let transformPool: WorkerPool<Batches>
+  private let writePool: WorkerPool<ItemGroup>
 
   init(
     _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
@@ -82,7 +90,6 @@ final class RunEngine: Sendable {
   ) {
     self.definition = definition
     self.chain = chain
-    schema = chain.input
     self.ledger = ledger
     self.run = run
     self.state = state
@@ -90,6 +97,7 @@ final class RunEngine: Sendable {
     self.sharedPart = sharedPart
     self.progress = progress
     self.event = event
+    layouts = Layouts(chain)
     encoding = BatchEncoding(definition)
     chunksPerItem = Self.chunksPerItem(definition)
     // An item with a part of its own holds it open until it is committed.
@@ -109,9 +117,9 @@ final class RunEngine: Sendable {
         journal.add("transform", nil, "program_restarted", "\(command): \(why)")
         event(.programRestarted(command: command, reason: why))
       })
-    fetchItems = Channel(messages: Self.itemsAhead)
-    decompressItems = Channel(messages: Self.itemsAhead)
-    writeItems = Channel(messages: Self.itemsAhead)
+    fetchGroups = Channel(messages: Self.groupsAhead)
+    decompressGroups = Channel(messages: Self.groupsAhead)
+    writeGroups = Channel(messages: Self.groupsAhead)
     chunks = Channel(messages: definition.stage(.parse).buffer)
     batches = Channel(messages: definition.stage(.transform).buffer)
     let tell: @Sendable (SupervisionEvent) -> Void = { [marks, journal] happened in
@@ -131,12 +139,12 @@ final class RunEngine: Sendable {
         stage.rawValue, size: size ?? options.workers, channel: channel, policy: options.policy, attempts: options.attempts,
         conditions: conditions, hasRoom: hasRoom, event: tell)
     }
-    fetchPool = pool(.fetch, fetchItems, conditions: .blocking)
-    decompressPool = pool(.decompress, decompressItems) { [chunks] in !chunks.isFull }
+    fetchPool = pool(.fetch, fetchGroups, conditions: .blocking)
+    decompressPool = pool(.decompress, decompressGroups) { [chunks] in !chunks.isFull }
     parsePool = pool(.parse, chunks) { [batches] in !batches.isFull }
     transformPool = pool(.transform, batches)
     // One file is written by one worker, item after item.
-    writePool = pool(.write, writeItems, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
+    writePool = pool(.write, writeGroups, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
   }
 
   /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
@@ -146,17 +154,18 @@ final class RunEngine: Sendable {
     return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordCutter.chunkBytes)))
   }
 
-  func task(_ planned: PlannedItem, start: Checkpoint, attempt: Int) -> ItemTask {
-    let task = ItemTask(planned, start: start, attempt: attempt, chunks: chunksPerItem, buffer: definition.stage(.decompress).buffer)
+  /// An attempt at items that go together.
+  func group(_ planned: some Collection<PlannedItem>, attempt: Int = 1) -> ItemGroup {
+    let group = ItemGroup(planned, attempt: attempt, messages: chunksPerItem, buffer: definition.stage(.decompress).buffer)
     let isStopping = control.withLock { control in
-      control.active[ObjectIdentifier(task)] = task
+      control.active[ObjectIdentifier(group)] = group
       return control.isStopping
     }
-    if isStopping { task.fail(.stopped) }
-    return task
+    if isStopping { group.fail(.stopped) }
+    return group
   }
 
-  func forget(_ task: ItemTask) { control.withLock { $0.active[ObjectIdentifier(task)] = nil } }
+  func forget(_ group: ItemGroup) { control.withLock { $0.active[ObjectIdentifier(group)] = nil } }
 
   // MARK: Stopping
 
@@ -166,15 +175,15 @@ final class RunEngine: Sendable {
 
   /// Takes no more items; those under way are checkpointed and left.
   func stop() {
-    let tasks = control.withLock { control in
+    let groups = control.withLock { control in
       control.isStopping = true
       return Array(control.active.values)
     }
-    for task in tasks { task.fail(.stopped) }
+    for group in groups { group.fail(.stopped) }
     programs.interrupt()
-    fetchItems.close()
-    decompressItems.close()
-    writeItems.close()
+    fetchGroups.close()
+    decompressGroups.close()
+    writeGroups.close()
   }
 
   /// The run can't go on: it stops, resumable.
@@ -241,11 +250,11 @@ final class RunEngine: Sendable {
               source.one()
             },
             .init("parse") { [self] in
-              try await parsePool.run(.init(work: parse) { [self] unit, error in giveUp(unit.task, error, "parse") })
+              try await parsePool.run(.init(work: parse) { [self] unit, error in giveUp(unit.group, error, "parse") })
               batches.finish()
             },
             .init("transform") { [self] in
-              try await transformPool.run(.init(work: transform) { [self] batch, error in giveUp(batch.unit.task, error, "transform") })
+              try await transformPool.run(.init(work: transform) { [self] unit, error in giveUp(unit.group, error, "transform") })
             },
             .init("write") { [self] in
               try await writePool.run(.init(work: write) { [self] _, error in abort(.from(error)) })
@@ -284,7 +293,7 @@ final class RunEngine: Sendable {
   /// Puts the run's figures and the channels' fills on the board, now and then.
   private func report() async {
     while !Task.isCancelled {
-      let fills = [fetchItems.fill, decompressItems.fill, chunks.fill, batches.fill, writeItems.fill]
+      let fills = [fetchGroups.fill, decompressGroups.fill, chunks.fill, batches.fill, writeGroups.fill]
       marks.report(run, progress.snapshot, fills: fills)
       await journal.write(to: ledger, run)
       try? await Task.sleep(for: .milliseconds(500))
@@ -303,35 +312,37 @@ final class RunEngine: Sendable {
 
   private func dispatch(_ items: [PlannedItem]) async throws {
     defer {
-      fetchItems.finish()
-      decompressItems.finish()
-      writeItems.finish()
+      fetchGroups.finish()
+      decompressGroups.finish()
+      writeGroups.finish()
     }
-    for planned in items {
+    // What is slow for each record, or to be watched one by one, is not held up by what it goes with.
+    let isEachAlone = !chain.links.isEmpty || !suspicion.isEmpty
+    for run in isEachAlone ? items.indices.map({ $0..<$0 + 1 }) : ItemGroup.runs(items) {
       if isStopping { return }
-      let task = task(planned, start: planned.start, attempt: 1)
-      try await writeItems.send(task)
-      try await decompressItems.send(task)
-      try await fetchItems.send(task)
+      let group = group(items[run])
+      try await writeGroups.send(group)
+      try await decompressGroups.send(group)
+      try await fetchGroups.send(group)
     }
   }
 
-  func giveUp(_ task: ItemTask, _ error: any Error, _ stage: String) {
-    task.fail(.worker("its worker failed every attempt; the last: \(error)", stage: stage))
+  func giveUp(_ group: ItemGroup, _ error: any Error, _ stage: String) {
+    group.fail(.worker("its worker failed every attempt; the last: \(error)", stage: stage))
   }
 
-  private var fetchService: WorkerPool<ItemTask>.Service {
-    .init(work: fetch) { [self] task, error in giveUp(task, error, "fetch") }
+  private var fetchService: WorkerPool<ItemGroup>.Service {
+    .init(work: fetch) { [self] group, error in giveUp(group, error, "fetch") }
   }
-  private var decompressService: WorkerPool<ItemTask>.Service {
-    .init(work: decompress) { [self] task, error in giveUp(task, error, "decompress") }
+  private var decompressService: WorkerPool<ItemGroup>.Service {
+    .init(work: decompress) { [self] group, error in giveUp(group, error, "decompress") }
   }
 
   /// Another attempt at an item whose place in the order is kept: served by workers beside the pools, while `body`
   /// writes what comes.
-  func serveAgain(_ task: ItemTask, _ body: () async throws -> Void) async throws {
-    async let fetched: Void = fetchPool.serve(task, fetchService)
-    async let decompressed: Void = decompressPool.serve(task, decompressService)
+  func serveAgain(_ group: ItemGroup, _ body: () async throws -> Void) async throws {
+    async let fetched: Void = fetchPool.serve(group, fetchService)
+    async let decompressed: Void = decompressPool.serve(group, decompressService)
     try await body()
     _ = try await (fetched, decompressed)
   }

@@ -184,7 +184,8 @@ public final class Runner: Sendable {
         PlannedItem(
           item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil,
-          knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil))
+          knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil,
+          size: decision.item.isHTTP ? nil : decision.state.size))
     }
     return planned
   }

@@ -6,40 +6,52 @@ import Ledger
 import Parse
 import Records
 import Supervision
+import Synchronization
 
 /// The fetch and decompress stages: an item's bytes, in order, by one worker of each.
 extension RunEngine {
-  var fetch: @Sendable (ItemTask, Assignment) async throws -> Void {
-    { [self] task, assignment in
-      let heartbeat = assignment.heartbeat
-      guard task.claim(.fetch) else { return }
-      let mark = marks.begin(.fetch, assignment, task)
-      defer { marks.end(mark) }
+  var fetch: @Sendable (ItemGroup, Assignment) async throws -> Void {
+    { [self] group, assignment in
+      guard group.claim(.fetch) else { return }
+      let outgoing = FetchedMessages(group, assignment.heartbeat)
       do {
-        let outcome =
-          task.planned.item.isHTTP
-          ? try await untilFailure(task) { [self] in try await fetchSource(task, heartbeat) } : try await fetchSource(task, heartbeat)
-        switch outcome {
-        case .notModified: task.fail(.unchanged)
-        case .delivered(let version):
-          task.version = version
-          task.fetched.finish()
+        for task in group.tasks where !task.isFailed {
+          let mark = marks.begin(.fetch, assignment, task)
+          defer { marks.end(mark) }
+          try await fetchItem(task, outgoing, assignment.heartbeat)
         }
+        try await outgoing.send()
+        group.fetched.finish()
       } catch is Closed {
-        // Somebody behind has failed the item.
-      } catch  where task.isFailed {
-        // The same, told while it waited.
-      } catch let error as FetchError {
-        task.fail(.fetch(error))
-      } catch let failure as ItemFailure {
-        task.fail(failure)
+        // Somebody behind has failed the group.
       } catch let error as CancellationError {
         throw error
       } catch {
-        // What was delivered can't be delivered again: the item begins anew, with channels of its own.
-        task.fail(.worker("\(error)", stage: "fetch"))
+        // What was delivered can't be delivered again: the items begin anew, with channels of their own.
+        group.fail(.worker("\(error)", stage: "fetch"))
         throw error
       }
+    }
+  }
+
+  private func fetchItem(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws {
+    do {
+      let outcome =
+        task.planned.item.isHTTP
+        ? try await untilFailure(task) { [self] in try await fetchSource(task, outgoing, heartbeat) }
+        : try await fetchSource(task, outgoing, heartbeat)
+      switch outcome {
+      case .notModified: task.fail(.unchanged)
+      case .delivered(let version):
+        task.version = version
+        try await outgoing.add(.init(place: task.place, bytes: nil))
+      }
+    } catch  where task.isFailed {
+      // Somebody behind has failed the item, told while it waited.
+    } catch let error as FetchError {
+      task.fail(.fetch(error))
+    } catch let failure as ItemFailure {
+      task.fail(failure)
     }
   }
 
@@ -70,7 +82,7 @@ extension RunEngine {
     }
   }
 
-  private func fetchSource(_ task: ItemTask, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
+  private func fetchSource(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
     let key = planned.item.key
     let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { [self] attempt, error, wait in
@@ -83,7 +95,7 @@ extension RunEngine {
     let deliver: (ByteBuffer) async throws -> Void = { [self] piece in
       task.fetchedBytes += piece.count
       progress.update { $0.bytes.fetched += piece.count }
-      try await heartbeat.waiting { try await task.fetched.send(piece, bytes: piece.count) }
+      try await outgoing.add(.init(place: task.place, bytes: piece))
     }
     func begin(_ version: String?) async throws {
       if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }
@@ -107,65 +119,129 @@ extension RunEngine {
     return outcome
   }
 
-  var decompress: @Sendable (ItemTask, Assignment) async throws -> Void {
-    { [self] task, assignment in
-      let heartbeat = assignment.heartbeat
-      guard task.claim(.decompress) else { return }
-      let mark = marks.begin(
-        .decompress, assignment, task, isAlone: suspicion.concerns(task.planned.id, task.versionMark))
-      defer { marks.end(mark) }
-      let format = definition.recordFormat(itemName: task.planned.item.name)
-      var cutter = RecordCutter(definition, itemName: task.planned.item.name, format: format, skipTo: task.start.offset) {
-        [self] beginning in
-        task.beginning = beginning
-        return try Layout(schema: schema, beginning: beginning, decoded: chain.decoded)
-      }
-      let emit: RecordCutter.Emit = { [self] chunk, layout, continuation in
-        heartbeat.beat()
-        try await heartbeat.waiting {
-          try await task.credits.take()
-          try await chunks.send(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
-        }
-      }
+  var decompress: @Sendable (ItemGroup, Assignment) async throws -> Void {
+    { [self] group, assignment in
+      guard group.claim(.decompress) else { return }
+      var pieces = FetchedPieces(group)
+      let outgoing = ChunkMessages(group, chunks, assignment.heartbeat)
       do {
-        cutter.inside = { try mark.inside($0) }
-        if let continuation = task.continuation, try !cutter.resume(continuation) { return task.fail(.notResumable) }
-        heartbeat.pause()
-        for await piece in task.fetched {
-          heartbeat.resume()
-          try await cutter.feed(piece, emit)
-          heartbeat.pause()
+        for task in group.tasks where !task.isFailed {
+          let mark = marks.begin(.decompress, assignment, task, isAlone: suspicion.concerns(task.planned.id, task.versionMark))
+          defer { marks.end(mark) }
+          try await decompressItem(task, &pieces, outgoing, mark, assignment.heartbeat)
         }
-        heartbeat.resume()
-        if task.isFailed { return }
-        try await cutter.finish(emit)
+        try await outgoing.finish()
       } catch is Closed {
-        return
-      } catch let error as DecompressError {
-        guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, stage: "decompress")) }
-        try await keep(&cutter, task, error, emit)
-      } catch let error as ParseError {
-        return task.fail(.damaged(error.description, stage: "parse"))
+        // Somebody behind has failed the group.
       } catch let error as CancellationError {
         throw error
       } catch {
-        task.fail(.worker("\(error)", stage: "decompress"))
+        group.fail(.worker("\(error)", stage: "decompress"))
         throw error
       }
-      task.decompressedBytes = cutter.decompressedBytes
-      try? await task.encoded.send(.end(chunks: cutter.chunkCount))
     }
   }
 
-  /// `on_error: keep_records`: what was whole goes on, and the damage becomes a dead letter.
-  private func keep(
-    _ cutter: inout RecordCutter, _ task: ItemTask, _ error: DecompressError, _ emit: RecordCutter.Emit
+  private func decompressItem(
+    _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: Marks.Unit, _ heartbeat: Heartbeat
   ) async throws {
+    let format = definition.recordFormat(itemName: task.planned.item.name)
+    var cutter = RecordCutter(
+      definition, itemName: task.planned.item.name, itemBytes: task.planned.size, format: format, skipTo: task.start.offset
+    ) { [self] beginning in
+      task.beginning = beginning
+      return try layouts.layout(beginning)
+    }
+    let emit: RecordCutter.Emit = { chunk, layout, continuation in
+      heartbeat.beat()
+      try await outgoing.add(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
+    }
     do {
-      try await cutter.flushWhole(emit)
-    } catch is ParseError {}
-    task.damage = error.description
-    // What was not taken of the item is wanted no more, but fetch may still be at it.
-    task.fetched.close()
+      cutter.inside = { try mark.inside($0) }
+      if let continuation = task.continuation, try !cutter.resume(continuation) { return task.fail(.notResumable) }
+      var isWhole = false
+      while !isWhole, let piece = await pieces.next(task, heartbeat) {
+        if let bytes = piece.bytes { try await cutter.feed(bytes, emit) } else { isWhole = true }
+      }
+      if !isWhole || task.isFailed { return }
+      try await cutter.finish(emit)
+    } catch let error as DecompressError {
+      guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, stage: "decompress")) }
+      do {
+        try await cutter.flushWhole(emit)
+      } catch is ParseError {}
+      task.damage = error.description
+      // What was not taken of the item is wanted no more, but fetch may still be at it.
+      if outgoing.group.isSingle { outgoing.group.fetched.close() }
+    } catch let error as ParseError {
+      return task.fail(.damaged(error.description, stage: "parse"))
+    }
+    task.decompressedBytes = cutter.decompressedBytes
+    task.chunkCount = cutter.chunkCount
+  }
+}
+
+/// A group's bytes on their way to decompress: those of small items go together.
+private final class FetchedMessages: Sendable {
+  private let group: ItemGroup
+  private let heartbeat: Heartbeat
+  private let pieces = Mutex<[ItemGroup.Fetched]>([])
+
+  init(_ group: ItemGroup, _ heartbeat: Heartbeat) {
+    self.group = group
+    self.heartbeat = heartbeat
+  }
+
+  func add(_ piece: ItemGroup.Fetched) async throws {
+    pieces.withLock { $0.append(piece) }
+    if group.isSingle { try await send() }
+  }
+
+  func send() async throws {
+    let pieces = pieces.withLock { pieces in
+      defer { pieces = [] }
+      return pieces
+    }
+    if pieces.isEmpty { return }
+    let bytes = pieces.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+    try await heartbeat.waiting { try await group.fetched.send(pieces, bytes: bytes) }
+  }
+}
+
+/// A group's chunks on their way to parse: those of small items go together, up to the size of a large one's.
+private final class ChunkMessages {
+  let group: ItemGroup
+  private let channel: Channel<RunEngine.Chunks>
+  private let heartbeat: Heartbeat
+  private var chunks: [RunEngine.Chunk] = []
+  private var bytes = 0
+  private var count = 0
+
+  init(_ group: ItemGroup, _ channel: Channel<RunEngine.Chunks>, _ heartbeat: Heartbeat) {
+    self.group = group
+    self.channel = channel
+    self.heartbeat = heartbeat
+  }
+
+  func add(_ chunk: RunEngine.Chunk) async throws {
+    chunks.append(chunk)
+    bytes += chunk.chunk.buffer.count
+    if group.isSingle || bytes >= RecordCutter.chunkBytes { try await send() }
+  }
+
+  private func send() async throws {
+    if chunks.isEmpty { return }
+    let message = RunEngine.Chunks(group: group, number: count, chunks: chunks)
+    (chunks, bytes, count) = ([], 0, count + 1)
+    try await heartbeat.waiting {
+      try await group.credits.take()
+      try await channel.send(message)
+    }
+  }
+
+  /// All items are decompressed.
+  func finish() async throws {
+    try await send()
+    try await group.encoded.send(.end(count: count))
   }
 }

@@ -12,32 +12,38 @@ import Write
 /// The write stage: an item's chunks in order into its part, checkpoints, and what becomes of an item at its end.
 /// What is done in which order, and why, is in `Sources/Ledger/README.md`. Write workers run on threads that may block.
 extension RunEngine {
-  var write: @Sendable (ItemTask, Assignment) async throws -> Void {
-    { [self] task, assignment in
+  var write: @Sendable (ItemGroup, Assignment) async throws -> Void {
+    { [self] group, assignment in
       assignment.heartbeat.pause()
       defer { assignment.heartbeat.resume() }
-      let mark = marks.begin(.write, assignment, task)
-      defer { marks.end(mark) }
-      // What another worker had taken of the item's chunks is gone with it: then the item begins anew.
-      _ = task.claim(.write)
+      // What another worker had taken of the group's chunks is gone with it: then what is left of it begins anew.
+      _ = group.claim(.write)
+      var chunks = EncodedChunks(group)
       do {
-        try await writeItem(task)
+        while let task = group.nextToWrite {
+          let mark = marks.begin(.write, assignment, task)
+          defer { marks.end(mark) }
+          try await writeItem(task, &chunks)
+          group.noteWritten()
+        }
       } catch let error as WriteError {
         abort(.write(error))
       } catch let error as LedgerError {
         abort(.ledger(error))
       }
+      forget(group)
     }
   }
 
   /// Writes an item, trying again what another attempt may mend.
-  private func writeItem(_ first: ItemTask) async throws {
+  private func writeItem(_ first: ItemTask, _ chunks: inout EncodedChunks) async throws {
+    // Of what was stopped before it began nothing is to be made.
+    if case .stopped? = first.failure, first.start.offset == 0 { return }
     let part = try open(first)
     var planned = first.planned
     // In a shared part an item that begins now begins where the one before it ended.
     if sharedPart != nil, first.start.offset == 0 { planned.base = part.written }
-    var isWhole = try await attempt(first, part)
-    forget(first)
+    var isWhole = try await attempt(first, part, &chunks)
     var task = first
     // What is whole has been handed on: nothing that comes later of its workers matters.
     while !isWhole, let failure = task.failure, mayTryAgain(failure, task) {
@@ -49,9 +55,13 @@ extension RunEngine {
       try spool(planned)?.reset()
       try await ledger.startOver(planned.id)
       try part.cut(to: planned.base)
-      task = self.task(planned, start: Checkpoint(), attempt: task.attempt + 1)
-      let again = task
-      try await serveAgain(again) { isWhole = try await attempt(again, part) }
+      let again = group([planned], attempt: task.attempt + 1)
+      task = again.tasks[0]
+      let attempted = task
+      try await serveAgain(again) {
+        var chunks = EncodedChunks(again)
+        isWhole = try await attempt(attempted, part, &chunks)
+      }
       forget(again)
     }
     if !isWhole, let failure = task.failure { try await end(task, part, planned, failure) }
@@ -104,12 +114,11 @@ extension RunEngine {
     }
   }
 
-  /// Takes an attempt's chunks as they come, in any order, and writes them in the item's; true where it came to the item's
-  /// end and handed it on.
-  private func attempt(_ task: ItemTask, _ part: PartFile) async throws -> Bool {
+  /// Writes an attempt's chunks; true where it came to the item's end and handed it on.
+  private func attempt(_ task: ItemTask, _ part: PartFile, _ chunks: inout EncodedChunks) async throws -> Bool {
     var position = Position(task)
     do {
-      return try await take(task, part, &position)
+      return try await take(task, part, &chunks, &position)
     } catch {
       try? await position.underWay?.end()
       switch error {
@@ -120,20 +129,10 @@ extension RunEngine {
     }
   }
 
-  private func take(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws -> Bool {
+  private func take(_ task: ItemTask, _ part: PartFile, _ chunks: inout EncodedChunks, _ position: inout Position) async throws -> Bool {
     try writeHeader(part)
-    var waiting: [Int: EncodedChunk] = [:]
-    var chunkCount: Int?
-    for await encoded in task.encoded {
-      switch encoded {
-      case .end(let chunks): chunkCount = chunks
-      case .chunk(let chunk): waiting[chunk.sequence] = chunk
-      }
-      while let chunk = waiting.removeValue(forKey: position.next) {
-        try await append(chunk, task, part, &position)
-        task.credits.give()
-      }
-      if position.next == chunkCount { break }
+    while let chunk = await chunks.next(task, taken: position.next) {
+      try await append(chunk, task, part, &position)
     }
     if task.failure == nil {
       try await finish(task, part, &position)

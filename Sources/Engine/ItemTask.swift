@@ -1,0 +1,101 @@
+import Definition
+import Fetch
+import Ledger
+import Parse
+import Synchronization
+
+/// One attempt at an item, as it goes through the stages: what is known of it, and whether it failed.
+final class ItemTask: Sendable {
+  private struct State {
+    var failure: ItemFailure?
+    var version = ""
+    var versionMark = ItemTask.mark("")
+    var beginning: Beginning?
+    var fetchedBytes = 0
+    var decompressedBytes = 0
+    var chunkCount: Int?
+    var damage: String?
+    var onFailure: [@Sendable () -> Void] = []
+  }
+
+  let planned: PlannedItem
+  let start: Checkpoint
+  /// Where reading goes on, where `start` says so.
+  let continuation: RecordCutter.Continuation?
+  let attempt: Int
+  /// In its group, from 0.
+  let place: Int
+  private let state = Mutex(State())
+
+  init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, place: Int) {
+    self.planned = planned
+    self.start = start
+    continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
+    self.attempt = attempt
+    self.place = place
+  }
+
+  var failure: ItemFailure? { state.withLock { $0.failure } }
+  var isFailed: Bool { failure != nil }
+
+  /// The first failure counts; all that works on the item is told.
+  func fail(_ failure: ItemFailure) {
+    let told = state.withLock { state -> [@Sendable () -> Void] in
+      guard state.failure == nil else { return [] }
+      state.failure = failure
+      defer { state.onFailure = [] }
+      return state.onFailure
+    }
+    for tell in told { tell() }
+  }
+
+  /// Calls `body` when the item fails, at once where it has: what waits on its behalf is to stop waiting then.
+  func onFailure(_ body: @escaping @Sendable () -> Void) {
+    let isFailed = state.withLock { state in
+      if state.failure == nil { state.onFailure.append(body) }
+      return state.failure != nil
+    }
+    if isFailed { body() }
+  }
+
+  var version: String {
+    get { state.withLock { $0.version } }
+    set {
+      state.withLock {
+        $0.version = newValue
+        $0.versionMark = Self.mark(newValue)
+      }
+    }
+  }
+  /// The version as a number, which every chunk of the item is marked with.
+  var versionMark: Int64 { state.withLock { $0.versionMark } }
+
+  /// FNV-1a (Fowler, Noll and Vo).
+  private static func mark(_ version: String) -> Int64 {
+    let hash = version.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return Int64(bitPattern: hash)
+  }
+  /// What stands before the first record, once it is read.
+  var beginning: Beginning? {
+    get { state.withLock { $0.beginning } }
+    set { state.withLock { $0.beginning = newValue } }
+  }
+  var fetchedBytes: Int {
+    get { state.withLock { $0.fetchedBytes } }
+    set { state.withLock { $0.fetchedBytes = newValue } }
+  }
+  /// How many chunks it came to; nil until it is decompressed to its end.
+  var chunkCount: Int? {
+    get { state.withLock { $0.chunkCount } }
+    set { state.withLock { $0.chunkCount = newValue } }
+  }
+  /// What of a damaged item was kept is kept with this dead letter.
+  var damage: String? {
+    get { state.withLock { $0.damage } }
+    set { state.withLock { $0.damage = newValue } }
+  }
+  var decompressedBytes: Int {
+    get { state.withLock { $0.decompressedBytes } }
+    set { state.withLock { $0.decompressedBytes = newValue } }
+  }
+}
