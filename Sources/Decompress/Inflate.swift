@@ -21,7 +21,7 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
     case .ratioExceeded(let limit, let offset):
       "the stream inflates to more than \(limit) times its size by compressed byte \(offset); raise decompress.limits.ratio if that is right"
     case .bytesExceeded(let limit): "the stream inflates to more than \(limit) bytes; raise decompress.limits.bytes if that is right"
-    case .wrongFormat(let expected): "the item is not \(expected); say decompress.format: auto, or what it is"
+    case .wrongFormat(let expected): "the item is not \(expected); if it is not compressed, say decompress.format: none"
     }
   }
 }

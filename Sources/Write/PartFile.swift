@@ -80,7 +80,8 @@ public final class PartFile: @unchecked Sendable {
 
   /// Drops what is past `prefix`.
   public func cut(to prefix: FilePrefix) throws {
-    large.withLock { $0 = nil }
+    // What is gathered may be before the cut.
+    try release()
     try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
     written = prefix
   }

@@ -56,6 +56,59 @@ struct RunningTests {
     #expect((shop.read("out/all.csv") == want + "1,new\n") as Bool)
   }
 
+  @Test(
+    "of many small items, which go in groups, those that are bad fail alone, and the others keep their order", arguments: [true, false])
+  func groups(each: Bool) throws {
+    let shop = try Workshop()
+    // One is empty, one has only a header, one inflates to many chunks, one is damaged, one is cut, one lacks a column, one is large.
+    let made = try shop.python(
+      """
+      import gzip, os
+      os.mkdir('in')
+      for i in range(400):
+          rows = {10: 0, 20: 300000, 350: 100000}.get(i, i % 50)
+          text = 'n,pad\\n' + ''.join('%d,%s\\n' % (i * 1000000 + k, 'x' if i != 350 else str(k * k)) for k in range(rows))
+          if i == 30: text = 'm,pad\\n1,x\\n'
+          body = gzip.compress(text.encode(), mtime=0)
+          if i == 5: body = b''
+          if i == 40: body = body[:20] + bytes([body[20] ^ 255]) + body[21:]
+          if i == 42: body = body[:-9]
+          if i == 50: body = gzip.compress(b'n,pad\\n50000000,x\\nbad,x\\n50000001,x\\n')
+          open('in/%03d.csv.gz' % i, 'wb').write(body)
+          if i not in (5, 30, 40, 42): print('\\n'.join(str(i * 1000000 + k) for k in range(2 if i == 50 else rows)))
+      """)
+    let want = made.stdout.split(separator: "\n").joined(separator: "\n")
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: in/*.csv.gz}
+      parse: {fields: {n: bigint not null, pad: text}}
+      transform: [{select: [n]}]
+      write: {path: 'out/\(each ? "{item.stem}" : "all").jsonl'}
+      limits: {dead_letters: 10}
+      """)
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69, "\(outcome.stderr)")
+    #expect(outcome.items["failed"] == 4 && outcome.items["done"] == 396, "\(outcome.items)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: shop.path("out")).filter { !$0.hasPrefix(".") }.sorted()
+    #expect(names.count == (each ? 396 : 1))
+    let got = names.flatMap { shop.read("out/" + $0).split(separator: "\n") }.map { $0.dropFirst(5).dropLast() }.joined(separator: "\n")
+    #expect((got == want) as Bool)
+    #expect(outcome.records["dead_lettered"] == 1)
+    // What failed is mended: the run is finished with those alone, where each has its own output.
+    _ = try shop.python(
+      """
+      import gzip
+      for i, text in [(5, 'n,pad\\n5000000,x\\n'), (30, 'n,pad\\n30000000,x\\n'), (40, 'n,pad\\n'), (42, 'n,pad\\n')]:
+          gzip.open('in/%03d.csv.gz' % i, 'wt').write(text)
+      """)
+    let resumed = try shop.run(Workshop.binary, ["resume", "pipeline.yaml", "--output", "json"])
+    #expect(resumed.status == 0, "\(resumed.stderr)")
+    #expect(shop.read(each ? "out/005.jsonl" : "out/all.jsonl").contains("5000000"))
+    #expect(!each || shop.read("out/030.jsonl") == "{\"n\":30000000}\n")
+  }
+
   @Test("a huge item goes through in bounded memory and its order is kept")
   func order() throws {
     let shop = try Workshop()
