@@ -130,7 +130,6 @@ struct CSVIndexer {
     let p = UnsafePointer(buffer.bytes)
     let n = buffer.count
     var blocks = QuoteBlocks(dialect, delimiter: delimiter)
-    var quotes = false
     var filled = 1
     var rowStart = 1
     var i = 0
@@ -138,7 +137,6 @@ struct CSVIndexer {
       index.reserve(filled + 64 + width, keeping: filled)
       let block = dialect.quote == nil ? blocks.unquoted(p + i, left: n - i) : blocks.next(p + i, left: n - i)
       if block.isBroken { return nil }
-      quotes = quotes || blocks.open != 0
       var separators = block.separators
       let base = filled
       var out = index.positions + filled
@@ -163,9 +161,8 @@ struct CSVIndexer {
       i += 64
     }
     if blocks.open != 0 { return nil }
-    if !quotes { quotes = memchr(p, 0x22, n) != nil }
     // Views take a quote for one that quotes: where it does not, cells are to be spelled anew.
-    if quotes, dialect.quote == nil { return nil }
+    if dialect.quote == nil, memchr(p, 0x22, n) != nil { return nil }
     // The last record needs no line end.
     if n > 0, p[n - 1] != terminator {
       index.reserve(filled + 1 + width, keeping: filled)
@@ -176,7 +173,7 @@ struct CSVIndexer {
       }
       rows.count += 1
     }
-    return (filled, quotes)
+    return (filled, blocks.sawQuotes)
   }
 
   /// Makes the row whose ends are `rowStart..<end` as wide as the others; returns by how much what follows moved.

@@ -179,6 +179,8 @@ struct QuoteBlocks {
   private var mayOpen: UInt64 = 1
   /// Whether the byte before this block closed a quote.
   private var closedBefore: UInt64 = 0
+  /// Whether there was a quote at all.
+  private(set) var sawQuotes = false
 
   init(_ dialect: CSVDialect, delimiter: CSVDialect.RecordDelimiter) {
     self.delimiter = dialect.delimiter[0]
@@ -203,6 +205,7 @@ struct QuoteBlocks {
   private mutating func quoted(
     _ p: UnsafePointer<UInt8>, quotes: UInt64, all: UInt64, lines: UInt64, left: Int
   ) -> Block {
+    sawQuotes = true
     let inside = sluice_prefix_xor(quotes) ^ open
     let separators = all & ~inside
     let opening = quotes & inside

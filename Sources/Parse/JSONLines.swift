@@ -14,7 +14,8 @@ public struct JSONLines: RecordFormat {
     let n = chunk.buffer.count
     let index = PositionIndex(capacity: 64 + n / 64 * 2 * max(width, 1))
     let keys = JSONKeys(layout.schema.fields.map(\.name))
-    let wholeIsText = UTF8Text.firstInvalid(p, n) == nil
+    let kinds = sluice_byte_kinds(p, n, 0x0D)
+    let wholeIsText = kinds & UInt32(SLUICE_HAS_HIGH) == 0 || UTF8Text.firstInvalid(p, n) == nil
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
     var rowRecords: [UInt32] = []
     var at = 0
@@ -46,7 +47,6 @@ public struct JSONLines: RecordFormat {
     batch.rowCount = rowRecords.count
     if rowRecords.count != batch.recordCount { batch.recordOfRow = rowRecords }
     var refused: Set<Int> = []
-    let kinds = sluice_byte_kinds(p, n, 0x0D)
     let plain = kinds & UInt32(SLUICE_HAS_BACKSLASH) == 0
     batch.addColumns(layout, refused: &refused, plainText: plain) { column in
       FieldViews(buffer: chunk.buffer, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .json)
@@ -58,30 +58,23 @@ public struct JSONLines: RecordFormat {
   private func object(
     _ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ keys: JSONKeys, _ row: UnsafeMutablePointer<UInt32>
   ) -> Int? {
-    for i in 0..<2 * keys.count { row[i] = 0 }
     var json = JSONGrammar(p, count: end, at: start)
     json.skipSpace()
     guard json.take(0x7B) else { return json.at }
+    var expected = json.fields(keys, row)
+    for i in 2 * expected..<2 * keys.count { row[i] = 0 }
     json.skipSpace()
-    var expected = 0
-    if !json.take(0x7D) {
+    if expected == 0 ? !json.take(0x7D) : json.take(0x2C) {
       repeat {
-        var field: Int?
-        if let length = keys.stands(expected, p + json.at, end - json.at) {
-          json.skip(length)
-          field = expected
-          expected += 1
-        } else {
-          json.skipSpace()
-          let keyStart = json.at + 1
-          guard json.string() else { return json.at }
-          field = keys.match(p + keyStart, json.at - 1 - keyStart, &expected)
-          json.skipSpace()
-          guard json.take(0x3A) else { return json.at }
-        }
+        json.skipSpace()
+        let keyStart = json.at + 1
+        guard json.string() else { return json.at }
+        let field = keys.match(p + keyStart, json.at - 1 - keyStart, &expected)
+        json.skipSpace()
+        guard json.take(0x3A) else { return json.at }
         json.skipSpace()
         let valueStart = json.at
-        guard json.plainValue() || json.value(depth: 1) else { return json.at }
+        guard json.value(depth: 1) else { return json.at }
         if let field {
           row[2 * field] = UInt32(valueStart)
           row[2 * field + 1] = UInt32(json.at)
@@ -89,6 +82,8 @@ public struct JSONLines: RecordFormat {
         json.skipSpace()
       } while json.take(0x2C)
       guard json.take(0x7D) else { return json.at }
+    } else if expected > 0, !json.take(0x7D) {
+      return json.at
     }
     json.skipSpace()
     return json.at == end ? nil : json.at
@@ -146,38 +141,22 @@ public struct JSONLines: RecordFormat {
 /// The fields' names, as keys are looked for.
 struct JSONKeys {
   private let names: [[UInt8]]
-  /// For each name, `"name":` as words of 8 bytes, and which of their bytes count; no words where it would be spelled with escapes.
-  private let spellings: [(length: Int, words: [(word: UInt64, mask: UInt64)])]
+  /// For each name, where in ``spellings`` is `"name":`; nowhere where it would be spelled with escapes.
+  fileprivate let places: [sluice_json_key]
+  fileprivate let spellings: [UInt8]
 
   var count: Int { names.count }
 
   init(_ names: [String]) {
     self.names = names.map { Array($0.utf8) }
-    spellings = self.names.map { name in
-      if name.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }) || name.count > 48 { return (0, []) }
+    var spellings: [UInt8] = []
+    places = self.names.map { name in
+      if name.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }) { return sluice_json_key() }
       let spelling = [0x22] + name + [0x22, 0x3A]
-      let words = stride(from: 0, to: spelling.count, by: 8).map { start in
-        spelling[start...].prefix(8).enumerated().reduce(into: (word: UInt64(0), mask: UInt64(0))) { found, byte in
-          found.word |= UInt64(byte.element) << UInt64(8 * byte.offset)
-          found.mask |= 0xFF << UInt64(8 * byte.offset)
-        }
-      }
-      return (spelling.count, words)
+      defer { spellings += spelling }
+      return sluice_json_key(first: UInt32(spellings.count), length: UInt32(spelling.count))
     }
-  }
-
-  /// The length of `"name":` where field `i`'s is what stands at `p`, as it does where objects are alike and written without
-  /// spaces. Bytes past `left` are read and do not count.
-  @inline(__always)
-  func stands(_ i: Int, _ p: UnsafePointer<UInt8>, _ left: Int) -> Int? {
-    guard i < spellings.count else { return nil }
-    let length = spellings[i].length
-    guard length > 0, length <= left else { return nil }
-    for (k, (word, mask)) in spellings[i].words.enumerated() {
-      let found = UInt64(littleEndian: UnsafeRawPointer(p + 8 * k).loadUnaligned(as: UInt64.self))
-      if (found ^ word) & mask != 0 { return nil }
-    }
-    return length
+    self.spellings = spellings + [UInt8](repeating: 0, count: 15)
   }
 
   /// The field that a key names, tried first where it is expected.
@@ -193,6 +172,18 @@ struct JSONKeys {
     var arena = TextArena()
     let plain = TextEscapes.unescapeJSON(key, count, &arena)
     return names.firstIndex { $0.elementsEqual(plain.bytes) }
+  }
+}
+
+extension JSONGrammar {
+  /// Takes fields as long as they are those of `keys` in their order, written plainly, and says how many: the way that most
+  /// objects go whole.
+  @inline(__always)
+  fileprivate mutating func fields(_ keys: JSONKeys, _ row: UnsafeMutablePointer<UInt32>) -> Int {
+    var end = at
+    let count = sluice_json_fields(p, &end, n, keys.places, keys.spellings, keys.count, row)
+    skip(end - at)
+    return count
   }
 }
 

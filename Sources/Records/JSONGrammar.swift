@@ -7,8 +7,8 @@ public struct JSONGrammar {
   /// How deep arrays and objects may nest. RFC 8259 §9 lets a parser set a limit; ours keeps the stack bounded.
   public static let maximumDepth = 512
 
-  let p: UnsafePointer<UInt8>
-  let n: Int
+  public let p: UnsafePointer<UInt8>
+  public let n: Int
   public private(set) var at: Int
 
   /// Reads the `count` bytes at `start`, from position `at`.
@@ -64,35 +64,6 @@ public struct JSONGrammar {
     default: return number()
     }
   }
-
-  /// Takes a string without escapes, or a number without an exponent that a comma or a brace follows; else false, and nothing is
-  /// taken: ``value(depth:)`` tells what it is. Reads up to 32 bytes past the end.
-  @inline(__always)
-  public mutating func plainValue() -> Bool {
-    guard at < n else { return false }
-    if p[at] == 0x22 {
-      let close = at + 1 + sluice_json_plain_prefix(p + at + 1, n - at - 1)
-      guard close < n, p[close] == 0x22 else { return false }
-      at = close + 1
-      return true
-    }
-    let start = p[at] == 0x2D ? at + 1 : at
-    let whole = digitCount(start)
-    var end = start + whole
-    guard whole > 0, whole < 16, p[start] != 0x30 || whole == 1 else { return false }
-    if p[end] == 0x2E {
-      let fraction = digitCount(end + 1)
-      guard fraction > 0, fraction < 16 else { return false }
-      end += 1 + fraction
-    }
-    guard end < n, p[end] == 0x2C || p[end] == 0x7D else { return false }
-    at = end
-    return true
-  }
-
-  /// How many of the 16 bytes at `i` are digits, up to the first that is none.
-  @inline(__always)
-  private func digitCount(_ i: Int) -> Int { (~sluice_digit_mask(p + i)).trailingZeroBitCount }
 
   /// Takes `count` bytes, whatever they are.
   @inline(__always)

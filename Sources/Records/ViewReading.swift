@@ -5,14 +5,14 @@ import Foundation
 extension FieldViews {
   /// The bytes of a scalar without the quotes around them; `quoted` tells that there were some.
   @inline(__always)
-  func scalar(_ p: UnsafePointer<UInt8>, _ n: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
+  public func scalar(_ p: UnsafePointer<UInt8>, _ n: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
     if n >= 2, p[0] == 0x22 { return (p + 1, n - 2, true) }
     return (p, n, false)
   }
 
   /// Whether a view is NULL.
   @inline(__always)
-  func isNull(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+  public func isNull(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
     n == 0 || (encoding == .json && n == 4 && p[0] == 0x6E)
   }
 

@@ -11,8 +11,9 @@ public struct CSVEncoder: RecordEncoder {
     let out = ByteBuffer(capacity: 256)
     for (i, field) in schema.fields.enumerated() {
       if i > 0 { out.append(delimiter) }
-      var name = field.name
-      name.withUTF8 { cell($0.baseAddress, $0.count, to: out) }
+      let name = ByteBuffer(capacity: field.name.utf8.count)
+      name.append(field.name)
+      cell(name.bytes, name.count, to: out)
     }
     out.append(0x0A)
     return out.copy(0..<out.count)
@@ -30,6 +31,17 @@ public struct CSVEncoder: RecordEncoder {
           assembler.add(views, prefix: prefix, SLUICE_COPIED)
           continue
         }
+        if column.isPlain, views.encoding == .json {
+          // There are no escapes: what is between the quotes is the text.
+          let places = views.places
+          assembler.render(prefix: prefix) { row, text in
+            let (p, n) = places.view(row)
+            if views.isNull(p, n) { return }
+            let (start, count, _) = views.scalar(p, n)
+            cell(start, count, to: text)
+          }
+          continue
+        }
         var arena = TextArena()
         assembler.render(prefix: prefix) { row, text in
           let value = views.text(row, &arena)
@@ -44,14 +56,7 @@ public struct CSVEncoder: RecordEncoder {
 
   private func cell(_ p: UnsafePointer<UInt8>?, _ n: Int, to out: ByteBuffer) {
     guard let p, n > 0 else { return out.append("\"\"") }
-    var needsQuotes = p[0] == 0x20 || p[n - 1] == 0x20
-    for i in 0..<n where p[i] == delimiter || p[i] == 0x22 || p[i] == 0x0A || p[i] == 0x0D { needsQuotes = true }
-    guard needsQuotes else { return out.append(p, n) }
-    out.append(0x22)
-    for i in 0..<n {
-      if p[i] == 0x22 { out.append(0x22) }
-      out.append(p[i])
-    }
-    out.append(0x22)
+    out.reserve(2 * n + 18)
+    out.count += sluice_csv_cell(out.bytes + out.count, p, n, delimiter)
   }
 }

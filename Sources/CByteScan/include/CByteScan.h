@@ -277,6 +277,37 @@ SLUICE_INLINE void sluice_copy_padded(uint8_t *to, const uint8_t *from, size_t n
   }
 }
 
+/// Writes the n bytes at p as a CSV cell, between quotes where they need them, and returns how many they became.
+///
+/// Callers own 16 readable bytes past p + n, and 2 * n + 18 writable ones at `out`.
+SLUICE_INLINE size_t sluice_csv_cell(uint8_t *out, const uint8_t *p, size_t n, uint8_t delimiter) {
+  int needs_quotes = n == 0 || p[0] == ' ' || p[n - 1] == ' ';
+  size_t i = 0;
+#if defined(__SSE2__)
+  for (; i < n && !needs_quotes; i += 16) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+    const __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\r')));
+    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8((char)delimiter)));
+    const uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_or_si128(ends, marks));
+    needs_quotes = (n - i >= 16 ? found : found & ((1u << (n - i)) - 1)) != 0;
+  }
+#else
+  for (; i < n && !needs_quotes; i++) needs_quotes = p[i] == '\n' || p[i] == '\r' || p[i] == '"' || p[i] == delimiter;
+#endif
+  if (!needs_quotes) {
+    sluice_copy_padded(out, p, (uint32_t)n);
+    return n;
+  }
+  uint8_t *o = out;
+  *o++ = '"';
+  for (i = 0; i < n; i++) {
+    if (p[i] == '"') *o++ = '"';
+    *o++ = p[i];
+  }
+  *o++ = '"';
+  return (size_t)(o - out);
+}
+
 /// What becomes of a view in a row.
 enum sluice_form {
   SLUICE_COPIED,
@@ -341,4 +372,88 @@ SLUICE_INLINE size_t sluice_write_rows(const struct sluice_cells *cells, size_t 
     *made = (size_t)(o - out);
   }
   return count;
+}
+
+/// A key that is expected in an object: where `"name":` begins among the spellings, and how long it is; of `length` 0 it is one that
+/// has to be looked for otherwise.
+struct sluice_json_key {
+  uint32_t first, length;
+};
+
+/// Whether the n bytes at p are those at q. Reads up to 15 bytes past both.
+SLUICE_INLINE int sluice_is_same(const uint8_t *p, const uint8_t *q, size_t n) {
+#if defined(__SSE2__)
+  size_t i = 0;
+  do {
+    const __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i)), _mm_loadu_si128((const __m128i *)(q + i)));
+    const uint32_t differs = (uint32_t)_mm_movemask_epi8(same) ^ 0xffff;
+    if (differs && (size_t)__builtin_ctz(differs) < n - i) return 0;
+    i += 16;
+  } while (i < n);
+  return 1;
+#else
+  return __builtin_memcmp(p, q, n) == 0;
+#endif
+}
+
+/// The length of the value at p that is a string without escapes, a number without an exponent, or null; 0 for any other, which
+/// may be good all the same. A comma or a brace follows where it is no string. Reads up to 32 bytes past p + n.
+SLUICE_INLINE size_t sluice_json_plain_value(const uint8_t *p, size_t n) {
+  if (n == 0) return 0;
+  size_t end;
+  if (p[0] == '"') {
+#if defined(__SSE2__)
+    end = 1;
+    while (1) {
+      const uint32_t special = sluice_json_special_mask(_mm_loadu_si128((const __m128i *)(p + end)));
+      if (special) {
+        end += (size_t)__builtin_ctz(special);
+        break;
+      }
+      end += 16;
+      if (end >= n) return 0;
+    }
+#else
+    end = 1 + sluice_json_plain_prefix(p + 1, n - 1);
+#endif
+    return end < n && p[end] == '"' ? end + 1 : 0;
+  }
+  end = p[0] == '-';
+  const size_t whole = (size_t)__builtin_ctz(~sluice_digit_mask(p + end) | 1u << 16);
+  if (whole == 0) {
+    if (n < 5 || __builtin_memcmp(p, "null", 4) != 0) return 0;
+    end = 4;
+  } else {
+    if (whole == 16 || (p[end] == '0' && whole > 1)) return 0;
+    end += whole;
+    if (p[end] == '.') {
+      const size_t fraction = (size_t)__builtin_ctz(~sluice_digit_mask(p + end + 1) | 1u << 16);
+      if (fraction == 0 || fraction == 16) return 0;
+      end += 1 + fraction;
+    }
+  }
+  return end < n && (p[end] == ',' || p[end] == '}') ? end : 0;
+}
+
+/// Reads an object's fields at p + *at, behind its brace, as long as they are the expected ones in their order, written without
+/// spaces, and plain. Returns how many they are, puts their values' begins and ends into `row`, and *at behind the last.
+///
+/// Callers own 64 readable bytes past p + end, and 15 past the spellings.
+SLUICE_INLINE size_t sluice_json_fields(const uint8_t *p, size_t *at, size_t end, const struct sluice_json_key *keys,
+                                        const uint8_t *spellings, size_t count, uint32_t *row) {
+  size_t i = *at, k = 0;
+  for (; k < count; k++) {
+    const struct sluice_json_key key = keys[k];
+    size_t j = i + (k > 0);
+    if (j >= end || (k > 0 && p[i] != ',')) break;
+    if (key.length == 0 || key.length > end - j || !sluice_is_same(p + j, spellings + key.first, key.length)) break;
+    j += key.length;
+    const size_t length = sluice_json_plain_value(p + j, end - j);
+    if (length == 0) break;
+    row[2 * k] = (uint32_t)j;
+    row[2 * k + 1] = (uint32_t)(j + length);
+    i = j + length;
+  }
+  *at = i;
+  return k;
 }
