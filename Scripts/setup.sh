@@ -32,6 +32,25 @@ need_build_packages() {
   esac
 }
 
+# promtool, which checks metrics, out of Prometheus' package: nothing of a server is installed.
+need_promtool() {
+  [ -x "$1/promtool" ] && return 0
+  command -v promtool >/dev/null 2>&1 && return 0
+  local folder
+  folder=$(mktemp -d)
+  chmod a+rwx "$folder"
+  say "sluice: fetching promtool"
+  mkdir -p "$1"
+  (cd "$folder" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } && dpkg -x ./*.deb .) >&2
+  cp "$folder/usr/bin/promtool" "$1/promtool"
+  rm -rf "$folder"
+}
+
+# OpenTelemetry's own description of its protocol, which reads what is sent strictly.
+need_opentelemetry() {
+  [ -x "$1/venv/bin/python" ] || { python3 -m venv "$1/venv" && "$1/venv/bin/pip" -q install opentelemetry-proto==1.38.0; }
+}
+
 need_swift() {
   command -v swift >/dev/null 2>&1 || {
     say "sluice: swift is not on the PATH; install Swift 6.2 or newer from https://www.swift.org/install/linux/"

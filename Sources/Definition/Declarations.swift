@@ -14,6 +14,8 @@ enum Declarations {
     Key("write", .object(write), "Where records go.", required: true),
     Key("limits", .object(limits), "How much may go wrong, and how much memory may be used."),
     Key("supervise", supervise, "How workers that fail are restarted."),
+    Key("notify", .either([.list(NotifyRule.shape), NotifyRule.shape], "a map, or a list of maps"), "Who is told how a run ended."),
+    Key("tests", .list(DefinitionTest.shape), "What should come of some records; sluice test runs them."),
   ])
 
   static let stage: [Key] = [
@@ -97,6 +99,10 @@ enum Declarations {
         "Whether columns are named by a header (default true)."),
       Key(
         "on_bad_record", .choice(OnBadRecord.allCases.map(\.rawValue)), "What becomes of a record that can't be read (default dead_letter)."
+      ),
+      Key(
+        "on_schema_change", .choice(OnSchemaChange.allCases.map(\.rawValue)),
+        "What becomes of an item whose columns are other than those of the item before: fail (the run stops, resumable), dead_letter (the item is set aside, the rest is written) or evolve (what went is NULL, what is new is left out). Without it new columns are told of, and a missing one fails its item."
       ),
       Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
       Key("delimiter", .text, "What stands between fields, one or more characters (default a comma)."),
@@ -194,5 +200,10 @@ public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
 public enum OnDamage: String, Sendable, CaseIterable, Codable {
   case failItem = "fail_item"
   case keepRecords = "keep_records"
+}
+public enum OnSchemaChange: String, Sendable, CaseIterable, Codable {
+  case fail
+  case deadLetter = "dead_letter"
+  case evolve
 }
 public enum OnExceed: String, Sendable, CaseIterable, Codable { case finish, stop }

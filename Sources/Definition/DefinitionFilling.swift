@@ -35,6 +35,10 @@ extension PipelineDefinition {
       if let bytes = limits["process_memory"]?.text.flatMap(Scalars.byteCount) { processMemory = bytes }
       if let count = limits["failed_items"]?.text.flatMap({ Int($0) }) { failedItemLimit = count }
     }
+    if let list = value["tests"] { tests = list.elements.map { DefinitionTest($0, &reader) } }
+    if let notify = value["notify"] {
+      notifyRules = notify.elements.map { NotifyRule($0, &reader) }
+    }
     for section in ["decompress", "parse", "transform", "write"] {
       fingerprintText += "\(section): \(value[section].map(Self.plain) ?? "")\n"
     }
@@ -126,6 +130,7 @@ extension PipelineDefinition {
   private mutating func fillParse(_ value: Value, _ reader: inout DefinitionReader) {
     parseFormat = value["format"]?.text.flatMap(ParseFormat.init)
     if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
+    onSchemaChange = value["on_schema_change"]?.text.flatMap(OnSchemaChange.init)
     if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
     if let text = value["encoding"]?.text.flatMap(TextEncoding.init) { encoding = text }
     if let list = value["fields"] {

@@ -10,7 +10,9 @@ struct Position: Sendable {
   /// Whether the text stands in the file as it is, so that a place in it is a place in the file.
   var isVerbatim = false
 
-  func diagnostic(_ message: String) -> Diagnostic { Diagnostic(message, line: line, column: column, length: length) }
+  func diagnostic(_ message: String, _ code: ErrorCode = .invalidSetting) -> Diagnostic {
+    Diagnostic(message, code, line: line, column: column, length: length)
+  }
 }
 
 /// A key of a map with its value.
@@ -56,8 +58,11 @@ struct DefinitionReader {
   private let lines: [Substring]
   private let variables: [String: String]
   private let environment: [String: String]
+  /// The definition's.
+  private let folder: String
 
-  init(text: String, variables: [String: String], environment: [String: String]) {
+  init(text: String, folder: String, variables: [String: String], environment: [String: String]) {
+    self.folder = folder
     lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     self.variables = variables
     self.environment = environment
@@ -68,7 +73,7 @@ struct DefinitionReader {
   mutating func read(_ text: String) -> Value? {
     do {
       guard let node = try Yams.compose(yaml: text) else {
-        report(Diagnostic("the file is empty; a definition needs at least pipeline, fetch and write", line: 1, column: 1))
+        report(Diagnostic("the file is empty; a definition needs at least pipeline, fetch and write", .notYAML, line: 1, column: 1))
         return nil
       }
       return read(node, .init(line: 1, column: 1, length: 1), Declarations.pipeline)
@@ -76,7 +81,7 @@ struct DefinitionReader {
       report(Self.diagnostic(error))
       return nil
     } catch {
-      report(Diagnostic("not YAML: \(error)", line: 1, column: 1))
+      report(Diagnostic("not YAML: \(error)", .notYAML, line: 1, column: 1))
       return nil
     }
   }
@@ -84,11 +89,12 @@ struct DefinitionReader {
   private static func diagnostic(_ error: YamlError) -> Diagnostic {
     switch error {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-      return Diagnostic("not YAML: \(problem)", line: mark.line, column: mark.column)
+      return Diagnostic("not YAML: \(problem)", .notYAML, line: mark.line, column: mark.column)
     case .duplicatedKeysInMapping(let duplicates, let context):
       let mark = context.mark
-      return Diagnostic("the key “\(duplicates.first.map { "\($0)" } ?? "")” stands twice", line: mark.line, column: mark.column)
-    default: return Diagnostic("not YAML: \(error)", line: 1, column: 1)
+      return Diagnostic(
+        "the key “\(duplicates.first.map { "\($0)" } ?? "")” stands twice", .duplicateKey, line: mark.line, column: mark.column)
+    default: return Diagnostic("not YAML: \(error)", .notYAML, line: 1, column: 1)
     }
   }
 
@@ -117,7 +123,7 @@ struct DefinitionReader {
     case .step(let keys):
       guard let value = object(node, place, keys, shape) else { return nil }
       if value.entries.count != 1 {
-        report(place.diagnostic("a step has one key, and this one has \(value.entries.count); begin each with a dash"))
+        report(place.diagnostic("a step has one key, and this one has \(value.entries.count); begin each with a dash", .wrongShape))
         return nil
       }
       return value
@@ -167,7 +173,7 @@ struct DefinitionReader {
     case .scalar(let scalar): found = isNull(node) ? "nothing" : "“\(scalar.string)”"
     default: found = "an alias"
     }
-    report(place.diagnostic("expected \(shape.expected), found \(found)"))
+    report(place.diagnostic("expected \(shape.expected), found \(found)", .wrongShape))
     return nil
   }
 
@@ -181,14 +187,14 @@ struct DefinitionReader {
       guard let key = keys.first(where: { $0.name == name }) else {
         let near = Spelling.nearest(to: name, among: keys.map(\.name))
         let hint = near.map { "did you mean “\($0)”?" } ?? "there are \(keys.map(\.name).joined(separator: ", "))"
-        report(at.diagnostic("there is no key “\(name)” here; \(hint)"))
+        report(at.diagnostic("there is no key “\(name)” here; \(hint)", .unknownKey))
         continue
       }
       seen.insert(name)
       if let value = read(valueNode, at, key.shape) { entries.append(Entry(key: name, at: at, value: value)) }
     }
     for key in keys where key.isRequired && !seen.contains(key.name) {
-      report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)"))
+      report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)", .missingKey))
     }
     return .map(entries, place)
   }
@@ -211,13 +217,13 @@ struct DefinitionReader {
     case .choice(let words):
       fits = words.contains(text)
       if !fits, let near = Spelling.nearest(to: text, among: words) {
-        report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”; did you mean “\(near)”?"))
+        report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”; did you mean “\(near)”?", .wrongShape))
         return nil
       }
     default: fits = true
     }
     guard fits else {
-      report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”"))
+      report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”", .wrongShape))
       return nil
     }
     return .scalar(text, place)
@@ -237,7 +243,7 @@ struct DefinitionReader {
       out += rest[..<open.lowerBound]
       let offset = text.distance(from: text.startIndex, to: open.lowerBound)
       guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
-        report(at(place, offset, 2).diagnostic("“${” is not closed by “}”"))
+        report(at(place, offset, 2).diagnostic("“${” is not closed by “}”", .wrongVariable))
         return nil
       }
       let inner = rest[open.upperBound..<close]
@@ -253,10 +259,23 @@ struct DefinitionReader {
   }
 
   private mutating func variable(_ inner: Substring, _ place: Position) -> String? {
+    if inner.hasPrefix("file:") { return file(String(inner.dropFirst(5)), place) }
+    // In front of a name it says no more than the name alone, but for --var not taking its place.
+    if inner.hasPrefix("env:") {
+      let name = String(inner.dropFirst(4))
+      guard let value = environment[name] else {
+        report(place.diagnostic("the environment variable \(name) is not set", .unsetVariable))
+        return nil
+      }
+      secrets[value] = "${env:\(name)}"
+      return value
+    }
     let name = inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
     let tail = inner.dropFirst(name.count)
     guard !name.isEmpty, tail.isEmpty || tail.hasPrefix(":-") || tail.hasPrefix(":?") else {
-      report(place.diagnostic("“${\(inner)}” is no variable; write ${NAME}, ${NAME:-default} or ${NAME:?message}"))
+      report(
+        place.diagnostic(
+          "“${\(inner)}” is no variable; write ${NAME}, ${NAME:-default}, ${NAME:?message}, ${env:NAME} or ${file:PATH}", .wrongVariable))
       return nil
     }
     if let value = variables[String(name)] { return value }
@@ -268,8 +287,27 @@ struct DefinitionReader {
     let message =
       tail.hasPrefix(":?") && tail.count > 2
       ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
-    report(place.diagnostic(message))
+    report(place.diagnostic(message, .unsetVariable))
     return nil
+  }
+}
+
+extension DefinitionReader {
+  /// What a file holds, without the line end that editors put there.
+  private mutating func file(_ path: String, _ place: Position) -> String? {
+    let absolute = path.hasPrefix("/") ? path : folder + "/" + path
+    guard let data = FileManager.default.contents(atPath: absolute) else {
+      let why = FileManager.default.fileExists(atPath: absolute) ? "may not be read" : "is not there"
+      report(place.diagnostic("the file \(absolute) \(why)", .wrongVariable))
+      return nil
+    }
+    guard data.count <= 1 << 16, let text = String(validating: data, as: UTF8.self) else {
+      report(place.diagnostic("the file \(absolute) is no secret: it is longer than 64 KB, or not text", .wrongVariable))
+      return nil
+    }
+    let value = text.hasSuffix("\n") ? String(text.dropLast()) : text
+    secrets[value] = "${file:\(path)}"
+    return value
   }
 }
 
@@ -279,8 +317,26 @@ public struct Redactor: Sendable {
 
   /// - Parameter secrets: names by values.
   public init(secrets: [String: String]) {
+    var forms: [String: String] = [:]
     // Short values would hide half of every message, and hide nothing that can't be guessed.
-    self.secrets = secrets.filter { $0.key.count >= 4 }.map { ($0.key, $0.value) }.sorted { $0.value.count > $1.value.count }
+    for (value, name) in secrets where value.count >= 4 {
+      for form in Self.forms(of: value) { forms[form] = name }
+    }
+    self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
+  }
+
+  /// A value as it is, as addresses have it, as JSON has it, and as HTTP's basic authentication does.
+  private static func forms(of value: String) -> Set<String> {
+    var forms: Set<String> = [value, Data(value.utf8).base64EncodedString()]
+    let unreserved = CharacterSet(charactersIn: "-._~").union(.alphanumerics).intersection(CharacterSet(charactersIn: "\0"..."\u{7F}"))
+    if let encoded = value.addingPercentEncoding(withAllowedCharacters: unreserved) { forms.formUnion([encoded, encoded.lowercased()]) }
+    if let encoded = value.addingPercentEncoding(withAllowedCharacters: .urlQueryAllowed) { forms.insert(encoded) }
+    for options: JSONSerialization.WritingOptions in [[.fragmentsAllowed], [.fragmentsAllowed, .withoutEscapingSlashes]] {
+      if let data = try? JSONSerialization.data(withJSONObject: value, options: options) {
+        forms.insert(String(decoding: data.dropFirst().dropLast(), as: UTF8.self))
+      }
+    }
+    return forms
   }
 
   public func redact(_ text: String) -> String {

@@ -5,9 +5,11 @@ public struct Diagnostic: Error, Sendable, Hashable {
   public var line: Int
   public var column: Int
   public var length: Int
+  public var code: ErrorCode
 
-  public init(_ message: String, line: Int, column: Int, length: Int = 1) {
+  public init(_ message: String, _ code: ErrorCode, line: Int, column: Int, length: Int = 1) {
     self.message = message
+    self.code = code
     self.line = line
     self.column = column
     self.length = length
@@ -20,12 +22,12 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   public var text: String
   public var diagnostics: [Diagnostic]
 
-  /// `file:line:column: error: message`, the line and a caret under the place, for each.
+  /// `file:line:column: error: message [code]`, the line and a caret under the place, for each.
   public var description: String {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     return sorted.map { diagnostic in
-      var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message)"
+      var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message) [\(diagnostic.code.rawValue)]"
       guard diagnostic.line >= 1, diagnostic.line <= lines.count else { return out }
       let line = lines[diagnostic.line - 1]
       let number = String(diagnostic.line)

@@ -48,6 +48,8 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var encoding = TextEncoding.utf8
   public internal(set) var recordLimit = 16_000_000
   public internal(set) var onBadRecord = OnBadRecord.deadLetter
+  /// Nil where it is not said.
+  public internal(set) var onSchemaChange: OnSchemaChange?
   /// Nil where fields are to be inferred.
   public internal(set) var fields: Schema?
   public internal(set) var steps: [TransformStep] = []
@@ -64,6 +66,8 @@ public struct PipelineDefinition: Sendable {
   /// What the engine's process may allocate, in bytes.
   public internal(set) var processMemory = max(2_000_000_000, Int(clamping: ProcessInfo.processInfo.physicalMemory / 2))
   public internal(set) var failedItemLimit = Int.max
+  public internal(set) var notifyRules: [NotifyRule] = []
+  public internal(set) var tests: [DefinitionTest] = []
 
   /// Where each step's entries stand, for errors that only show once the schema is known.
   var stepPositions: [[(name: Position, value: Position)]] = []
@@ -104,7 +108,7 @@ public struct PipelineDefinition: Sendable {
   ) throws(DefinitionErrors) -> PipelineDefinition {
     guard let data = FileManager.default.contents(atPath: path) else {
       let reason = FileManager.default.fileExists(atPath: path) ? "can't read the definition" : "there is no such definition"
-      throw DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, line: 1, column: 1)])
+      throw DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, .noDefinition, line: 1, column: 1)])
     }
     return try load(text: String(decoding: data, as: UTF8.self), path: path, variables: variables, environment: environment)
   }
@@ -116,7 +120,7 @@ public struct PipelineDefinition: Sendable {
     let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
     var definition = PipelineDefinition(
       file: absolute, folder: (absolute as NSString).deletingLastPathComponent, text: text, variables: variables)
-    var reader = DefinitionReader(text: text, variables: variables, environment: environment)
+    var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
     if let value = reader.read(text) {
       definition.fill(value, &reader)
       definition.redactor = Redactor(secrets: reader.secrets)
@@ -141,15 +145,27 @@ public struct PipelineDefinition: Sendable {
   func compile(_ schema: Schema) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
     let (chain, errors) = TransformChain.compile(steps, input: schema)
     let diagnostics = errors.map { error -> Diagnostic in
+      guard error.entry < stepPositions[error.step].count else {
+        return Diagnostic(error.error.message, .wrongExpression, line: 1, column: 1)
+      }
       let places = stepPositions[error.step][error.entry]
       var place = error.isName ? places.name : places.value
       if place.isVerbatim, !error.isName {
         place.column += error.error.offset
         place.length = error.error.length
       }
-      return place.diagnostic(error.error.message)
+      return place.diagnostic(error.error.message, error.error.isUnreachable ? .unreachableStep : .wrongExpression)
     }
     return (chain, diagnostics)
+  }
+
+  /// The same for text that stands in the definition itself: not compressed, UTF-8, and JSON Lines where `isJSON`.
+  public func readingText(isJSON: Bool) -> PipelineDefinition {
+    var definition = self
+    definition.compression = .none
+    definition.encoding = .utf8
+    if isJSON { definition.parseFormat = .jsonl }
+    return definition
   }
 
   /// The transform for records of this schema.
@@ -159,6 +175,19 @@ public struct PipelineDefinition: Sendable {
     let (chain, diagnostics) = compile(schema)
     guard diagnostics.isEmpty else { throw DefinitionErrors(file: file, text: text, diagnostics: diagnostics) }
     return chain
+  }
+
+  /// Which of an item's columns become which fields, for an item that begins so. Where changes of columns are watched, it
+  /// is for that watch to say what becomes of one that is missing.
+  public func layout(_ chain: TransformChain, _ beginning: Beginning) throws(ParseError) -> Layout {
+    try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded, fillsMissing: onSchemaChange != nil)
+  }
+
+  /// The definition as it is, but that changes of the source's columns are taken as they come.
+  public func acceptingSchemaChanges() -> PipelineDefinition {
+    var definition = self
+    definition.onSchemaChange = .evolve
+    return definition
   }
 
   /// The format of items' records; `name` is an item's, for where none is given.

@@ -118,7 +118,9 @@ extension RunEngine {
     for whole in group {
       removeSpool(whole.planned)
       progress.update { $0.itemsDone += 1 }
-      event(.itemDone(item: whole.planned.item.key, counts: whole.finished.advance.checkpoint.counts))
+      event(
+        .itemDone(
+          item: whole.planned.item.key, counts: whole.finished.advance.checkpoint.counts, seconds: whole.finished.seconds))
     }
   }
 }

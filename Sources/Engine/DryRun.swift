@@ -24,6 +24,8 @@ public struct DryRunReport: Sendable {
     /// From 0 to 1, of the records looked at.
     public var nullShare: Double
     public var examples: [String]
+    /// How it is other than in the last run: `new`, `was double`; nil where it is as it was, or there was none.
+    public var change: String?
   }
   public struct Rejected: Sendable {
     public var record: Int
@@ -43,8 +45,16 @@ public struct DryRunReport: Sendable {
   public var recordsRead = 0
   public var recordsFiltered = 0
   public var columns: [Column] = []
+  /// Columns of the last run's output that this one's has not.
+  public var goneColumns: [String] = []
+  /// How the source's columns are other than those of the last item that is done.
+  public var sourceChange: String?
+  /// How long a run would take by what the last ones took, in seconds; nil where that can't be told.
+  public var estimatedSeconds: Double?
   /// Output records, as the sink would have them.
   public var records: [String] = []
+  /// The same as cells; nil is NULL.
+  public var cells: [[String?]] = []
   public var rejected: [Rejected] = []
   public var exitCode: Int32 = 0
 }
@@ -52,6 +62,8 @@ public struct DryRunReport: Sendable {
 public struct DryRun: Sendable {
   /// Records of the first item that are looked at.
   static let sampleRecords = 1000
+  /// Records that are shown.
+  static let shownRecords = 5
 
   let definition: PipelineDefinition
   let state: StateFolder
@@ -94,39 +106,70 @@ public struct DryRun: Sendable {
     }
     if decisions.contains(where: { $0.problem?.isTransient == false }) { report.exitCode = 69 }
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
+    if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
     guard let first else { return report }
-    try await look(at: first.item, http, &report)
+    try await look(at: first.item, http, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
     return report
   }
 
-  private func look(at item: Item, _ http: HTTPClient, _ report: inout DryRunReport) async throws {
+  /// By the rate at which the last runs that fetched something worked.
+  private func estimate(_ decisions: [Planner.Decision], _ ledger: Ledger) async throws -> Double? {
+    let work = decisions.filter { $0.action.isWork && $0.problem == nil }
+    let sizes = work.compactMap(\.state.size)
+    guard !work.isEmpty, sizes.count == work.count else { return nil }
+    var (bytes, seconds) = (0, 0.0)
+    for run in try await ledger.runs(pipeline: definition.name, limit: 5) where run.status == .done && run.bytes.fetched > 0 {
+      guard let ended = run.endedAt else { continue }
+      bytes += run.bytes.fetched
+      seconds += ended.timeIntervalSince(run.startedAt)
+    }
+    return bytes == 0 ? nil : Double(sizes.reduce(0, +)) / Double(bytes) * seconds
+  }
+
+  /// The output's fields as the last run had them.
+  private func lastOutput(_ last: RunRecord?) -> Schema? {
+    guard let last, let old = try? PipelineDefinition.load(text: last.definition, path: last.definitionPath, variables: last.variables),
+      let fields = old.fields ?? Schema.recorded(last.schema)
+    else { return nil }
+    return try? old.transformChain(for: fields).output
+  }
+
+  private func mark(_ report: inout DryRunReport, _ output: Schema, _ last: RunRecord?) {
+    guard let before = lastOutput(last) else { return }
+    for (i, field) in output.fields.enumerated() {
+      guard let position = before.position(of: field.name) else {
+        report.columns[i].change = "new"
+        continue
+      }
+      let old = before.fields[position]
+      if old.type != field.type || old.nullable != field.nullable {
+        report.columns[i].change = "was \(old.type.rawValue)\(old.nullable ? "" : " not null")"
+      }
+    }
+    report.goneColumns = before.fields.map(\.name).filter { output.position(of: $0) == nil }
+  }
+
+  private func look(
+    at item: Item, _ http: HTTPClient, _ last: RunRecord?, _ lastColumns: [String]?, _ report: inout DryRunReport
+  ) async throws {
     let sampler = Sampler(definition: definition, http: http)
     let sample = try await sampler.sample(item)
     let format = definition.recordFormat(itemName: item.name)
-    var schema = definition.fields
-    if schema == nil {
-      schema = Inference.schema(of: format.sample(sample.chunk, sample.beginning))
-      report.inferredFields = schema?.fields
-    }
-    let chain = try definition.transformChain(for: schema ?? Schema([]))
-    let layout = try Layout(schema: chain.input, beginning: sample.beginning, decoded: chain.decoded)
-    let chunk = try firstRecords(sample.chunk, layout, format)
-    let parsed = format.parse(chunk, layout)
-    let programs = Programs(chain, Programs.Setting(definition))
-    let batch = try await programs.apply(chain, to: parsed)
-    await programs.finish()
+    let trial = try await Trial(definition, sample, format, schema: definition.fields, most: Self.sampleRecords)
+    if definition.fields == nil { report.inferredFields = trial.chain.input.fields }
+    let batch = trial.batch
     report.sampledItem = item.key
     report.recordsRead = batch.recordCount
     report.recordsFiltered = batch.filtered
-    report.columns = batch.columns.map { column($0, batch) }
-    report.records = outputRecords(batch, chain.output)
-    report.rejected = batch.faults.sorted { $0.record < $1.record }.map { fault in
-      let start = Int(batch.places.starts[fault.record])
-      let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))
-      return DryRunReport.Rejected(
-        record: fault.record + 1, line: sample.beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
-        field: fault.field, code: fault.code.rawValue, reason: fault.reason, raw: String(decoding: raw, as: UTF8.self))
+    report.columns = batch.columns.map { column($0, trial) }
+    mark(&report, trial.chain.output, last)
+    if let lastColumns, let columns = sample.beginning.header, columns != lastColumns {
+      report.sourceChange = SchemaChange(from: lastColumns, to: columns).description
     }
+    report.records = outputRecords(batch, trial.chain.output)
+    let columns = batch.columns.map { (values: trial.values($0), type: $0.field.type) }
+    report.cells = batch.selected.prefix(Self.shownRecords).map { row in columns.map { Trial.text($0.values, Int(row), $0.type) } }
+    report.rejected = trial.rejected
     if report.exitCode == 0, definition.onBadRecord == .deadLetter,
       definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount)
     {
@@ -134,44 +177,30 @@ public struct DryRun: Sendable {
     }
   }
 
-  /// The chunk cut to its first records.
-  private func firstRecords(_ chunk: RecordChunk, _ layout: Layout, _ format: any RecordFormat) throws -> RecordChunk {
-    let places = format.parse(chunk, layout).places
-    guard places.starts.count > Self.sampleRecords else { return chunk }
-    let end = Int(places.starts[Self.sampleRecords])
-    let head = ByteBuffer(capacity: end)
-    head.append(chunk.buffer.bytes, end)
-    return RecordChunk(buffer: head, offset: chunk.offset, sequence: 0)
-  }
-
-  private func column(_ column: Column, _ batch: RecordBatch) -> DryRunReport.Column {
+  private func column(_ column: Column, _ trial: Trial) -> DryRunReport.Column {
     var nulls = 0
     var examples: [String] = []
-    let vector =
-      column.values
-      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
-    for row in batch.selected {
-      guard let vector, !vector.isNull(Int(row)) else {
+    let values = trial.values(column)
+    for row in trial.batch.selected {
+      guard let values, !values.isNull(Int(row)) else {
         nulls += 1
         continue
       }
-      if examples.count < 3 {
-        let out = ByteBuffer(capacity: 64)
-        ValueText.write(vector, Int(row), column.field.type, to: out)
-        let text = String(decoding: out.copy(0..<out.count), as: UTF8.self)
+      if examples.count < 3, let text = Trial.text(values, Int(row), column.field.type) {
         // An example is one line, whatever the value holds.
         let shown = String(text.prefix(40)).replacingOccurrences(of: "\n", with: "\\n").replacingOccurrences(of: "\r", with: "\\r")
         if !examples.contains(shown) { examples.append(shown) }
       }
     }
+    let count = trial.batch.selectedCount
     return DryRunReport.Column(
       name: column.field.name, type: column.field.type.rawValue + (column.field.nullable ? "" : " not null"),
-      nullShare: batch.selectedCount == 0 ? 0 : Double(nulls) / Double(batch.selectedCount), examples: examples)
+      nullShare: count == 0 ? 0 : Double(nulls) / Double(count), examples: examples)
   }
 
   private func outputRecords(_ batch: RecordBatch, _ schema: Schema) -> [String] {
     var five = batch
-    five.selection = Array(batch.selected.prefix(5))
+    five.selection = Array(batch.selected.prefix(Self.shownRecords))
     let out = ByteBuffer(capacity: 4096)
     out.append(definition.encoder.header(schema))
     definition.encoder.encode(five, to: out)

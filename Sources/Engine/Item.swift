@@ -68,7 +68,7 @@ struct EncodedChunk: Sendable {
 /// Why an item's attempt ended early.
 enum ItemFailure: Error, Sendable {
   case fetch(FetchError)
-  case damaged(String, stage: String)
+  case damaged(String, ErrorCode, stage: String)
   case worker(String, stage: String)
   /// The run stops; the item goes on from its checkpoint later.
   case stopped
@@ -81,18 +81,26 @@ enum ItemFailure: Error, Sendable {
     switch self {
     case .fetch, .stopped, .unchanged: "fetch"
     case .notResumable: "decompress"
-    case .damaged(_, let stage), .worker(_, let stage): stage
+    case .damaged(_, _, let stage), .worker(_, let stage): stage
     }
   }
   var reason: String {
     switch self {
     case .fetch(let error): error.description
-    case .damaged(let words, _), .worker(let words, _): words
+    case .damaged(let words, _, _), .worker(let words, _): words
     case .stopped: "stopped"
     case .unchanged: "unchanged"
     case .notResumable: "its checkpoint was made by another build of sluice"
     }
   }
+  var errorCode: ErrorCode {
+    switch self {
+    case .fetch(let error): error.errorCode
+    case .damaged(_, let code, _): code
+    default: .workerFailed
+    }
+  }
+  /// The dead letter's.
   var code: String {
     switch self {
     case .fetch(.checksum): "checksum_mismatch"

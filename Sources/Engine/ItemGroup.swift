@@ -118,13 +118,13 @@ final class ItemGroup: Sendable {
 
 /// The layouts of items, most of which begin as the one before.
 final class Layouts: Sendable {
-  private let schema: Schema
-  private let decoded: [Bool]
+  private let definition: PipelineDefinition
+  private let chain: TransformChain
   private let last = Mutex<(beginning: Beginning, layout: Layout)?>(nil)
 
-  init(_ chain: TransformChain) {
-    schema = chain.input
-    decoded = chain.decoded
+  init(_ definition: PipelineDefinition, _ chain: TransformChain) {
+    self.definition = definition
+    self.chain = chain
   }
 
   func layout(_ beginning: Beginning) throws -> Layout {
@@ -132,7 +132,7 @@ final class Layouts: Sendable {
       last.flatMap { $0.beginning.header == beginning.header && $0.beginning.endsInReturn == beginning.endsInReturn ? $0.layout : nil }
     }
     if let known { return known }
-    let layout = try Layout(schema: schema, beginning: beginning, decoded: decoded)
+    let layout = try definition.layout(chain, beginning)
     last.withLock { $0 = (beginning, layout) }
     return layout
   }
@@ -153,9 +153,7 @@ struct FetchedPieces {
         if first.place == task.place { return first }
       }
       if !pieces.isEmpty { return nil }
-      heartbeat.pause()
-      let message = await messages.next()
-      heartbeat.resume()
+      let message = await heartbeat.waiting(for: .input) { await messages.next() }
       guard let message else { return nil }
       pieces = message[...]
     }
@@ -165,6 +163,7 @@ struct FetchedPieces {
 /// A group's encoded chunks, put in order.
 struct EncodedChunks {
   private let credits: Credits
+  private let heartbeat: Heartbeat
   private var messages: Channel<ItemGroup.Encoded>.Iterator
   private var waiting: [Int: [EncodedChunk]] = [:]
   private var count: Int?
@@ -172,7 +171,8 @@ struct EncodedChunks {
   private var holdsCredit = false
   private var chunks: ArraySlice<EncodedChunk> = []
 
-  init(_ group: ItemGroup) {
+  init(_ group: ItemGroup, _ heartbeat: Heartbeat) {
+    self.heartbeat = heartbeat
     credits = group.credits
     messages = group.encoded.makeAsyncIterator()
   }
@@ -202,7 +202,7 @@ struct EncodedChunks {
         return true
       }
       if number == count { return false }
-      switch await messages.next() {
+      switch await heartbeat.waiting(for: .input, { await messages.next() }) {
       case .chunks(let chunks, let number): waiting[number] = chunks
       case .end(let count): self.count = count
       case nil: return false

@@ -11,6 +11,7 @@ final class ItemTask: Sendable {
     var version = ""
     var versionMark = ItemTask.mark("")
     var beginning: Beginning?
+    var columns: [String]?
     var fetchedBytes = 0
     var decompressedBytes = 0
     var chunkCount: Int?
@@ -26,6 +27,7 @@ final class ItemTask: Sendable {
   /// In its group, from 0.
   let place: Int
   private let state = Mutex(State())
+  private let began = ContinuousClock.now
 
   init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, place: Int) {
     self.planned = planned
@@ -80,6 +82,13 @@ final class ItemTask: Sendable {
     get { state.withLock { $0.beginning } }
     set { state.withLock { $0.beginning = newValue } }
   }
+  /// What its columns are called, where that is known.
+  var columns: [String]? {
+    get { state.withLock { $0.columns } }
+    set { state.withLock { $0.columns = newValue } }
+  }
+  /// How long the attempt has been under way, in seconds.
+  var age: Double { began.duration(to: .now) / .seconds(1) }
   var fetchedBytes: Int {
     get { state.withLock { $0.fetchedBytes } }
     set { state.withLock { $0.fetchedBytes = newValue } }

@@ -32,7 +32,7 @@ struct Planning {
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll = isShared && (continuing != nil || items != nil || definition.entries.contains(where: \.isHTTP))
     var (decisions, total) = try await decide(items, keepsAll: keepsAll)
-    if isShared, !keepsAll, !decisions.isEmpty { (decisions, total) = try await decide(items, keepsAll: true) }
+    if isShared, !keepsAll, !decisions.isEmpty, decisions.count < total { (decisions, total) = try await decide(items, keepsAll: true) }
     var plan = Plan()
     plan.total = total
     if isShared {

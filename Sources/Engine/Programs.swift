@@ -136,7 +136,7 @@ final class Programs: Sendable {
         guard case .restart(let wait) = streak.failed(at: Conditions.system.now(), random: .random(in: 0..<1)) else {
           throw ProgramBroken(command: links[link].program.shown, last: failure)
         }
-        try await heartbeat.waiting { try await Task.sleep(for: wait) }
+        try await heartbeat.waiting(for: .other) { try await Task.sleep(for: wait) }
       }
       if part.count > 1 {
         failed.append((part.upperBound, max(1, part.count / 8)))
@@ -164,7 +164,7 @@ final class Programs: Sendable {
   {
     let program = try await program(place)
     let result = try await withTaskCancellationHandler {
-      try await heartbeat.waiting {
+      try await heartbeat.waiting(for: .other) {
         try await BlockingThreads.programs.run { program.exchange(lines.bytes(part), count: part.count) }
       }
     } onCancel: {

@@ -35,7 +35,7 @@ extension RunEngine {
         assignment.heartbeat.beat()
       }
       let batches = Batches(group: message.group, number: message.number, batches: parsed)
-      try await assignment.heartbeat.waiting { try await self.batches.send(batches) }
+      try await assignment.heartbeat.waiting(for: .room) { try await self.batches.send(batches) }
     }
   }
 
@@ -62,7 +62,7 @@ extension RunEngine {
       return [try await body()]
     } catch is Closed {
     } catch let error as ParseError {
-      unit.task.fail(.damaged(error.description, stage: "parse"))
+      unit.task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     } catch let error as ProgramBroken {
       abort(.program(error.description))
     }
@@ -72,7 +72,7 @@ extension RunEngine {
   /// Sends what became of a message's chunks to write, which waits for each message.
   private func handOn(_ encoded: [EncodedChunk], _ group: ItemGroup, _ number: Int, _ assignment: Assignment) async throws {
     do {
-      try await assignment.heartbeat.waiting { try await group.encoded.send(.chunks(encoded, number: number)) }
+      try await assignment.heartbeat.waiting(for: .room) { try await group.encoded.send(.chunks(encoded, number: number)) }
     } catch is Closed {}
   }
 
@@ -92,7 +92,7 @@ extension RunEngine {
   /// Where something is tried alone, all else waits for it.
   private func besideOthers<T>(_ heartbeat: Heartbeat, _ body: () throws -> T) async rethrows -> T {
     if suspicion.isEmpty { return try body() }
-    await heartbeat.waiting { await solitude.enter(alone: false) }
+    await heartbeat.waiting(for: .other) { await solitude.enter(alone: false) }
     defer { solitude.leave(alone: false) }
     return try body()
   }
@@ -115,7 +115,7 @@ extension RunEngine {
         batch.faults = [RecordFault(code: .poison, reason: verdict.reason, record: 0)]
       } else {
         mark.alone(record.offset..<record.offset + record.buffer.count)
-        await assignment.heartbeat.waiting { await solitude.enter(alone: true) }
+        await assignment.heartbeat.waiting(for: .other) { await solitude.enter(alone: true) }
         do {
           defer { solitude.leave(alone: true) }
           batch = try mark.inside {

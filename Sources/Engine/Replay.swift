@@ -124,7 +124,7 @@ private struct Replay {
     let beginning = ReplayHeader.beginning(group.header)
     let layout: Layout
     do throws(ParseError) {
-      layout = try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded)
+      layout = try definition.layout(chain, beginning)
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }

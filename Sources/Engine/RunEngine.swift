@@ -54,6 +54,9 @@ final class RunEngine: Sendable {
   let progress: RunProgress
   let event: @Sendable (RunEvent) -> Void
   let layouts: Layouts
+  let schemaWatch: SchemaWatch
+  let sourceSchemas = SourceSchemas()
+  private let timeline: Timeline
   let encoding: BatchEncoding
   /// The one part of a run that writes one file; nil where each item has its own.
   let sharedPart: PartFile?
@@ -86,7 +89,8 @@ final class RunEngine: Sendable {
 
   init(
     _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
-    http: HTTPClient, sharedPart: PartFile?, progress: RunProgress, event: @escaping @Sendable (RunEvent) -> Void
+    http: HTTPClient, sharedPart: PartFile?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
     self.chain = chain
@@ -97,7 +101,9 @@ final class RunEngine: Sendable {
     self.sharedPart = sharedPart
     self.progress = progress
     self.event = event
-    layouts = Layouts(chain)
+    layouts = Layouts(definition, chain)
+    schemaWatch = SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.onSchemaChange != nil)
+    self.timeline = timeline
     encoding = BatchEncoding(definition)
     chunksPerItem = Self.chunksPerItem(definition)
     // An item with a part of its own holds it open until it is committed.
@@ -290,13 +296,21 @@ final class RunEngine: Sendable {
     }
   }
 
-  /// Puts the run's figures and the channels' fills on the board, now and then.
+  /// Puts the run's figures and the channels' fills on the board, and notes them for later, now and then.
   private func report() async {
-    while !Task.isCancelled {
-      let fills = [fetchGroups.fill, decompressGroups.fill, chunks.fill, batches.fill, writeGroups.fill]
-      marks.report(run, progress.snapshot, fills: fills)
-      await journal.write(to: ledger, run)
-      try? await Task.sleep(for: .milliseconds(500))
+    for tick in 0... {
+      if Task.isCancelled { return }
+      let snapshot = progress.snapshot
+      timeline.add(
+        snapshot, [fetchPool.activity, decompressPool.activity, parsePool.activity, transformPool.activity, writePool.activity])
+      if tick % 5 == 0 {
+        let fills = [fetchGroups.fill, decompressGroups.fill, chunks.fill, batches.fill, writeGroups.fill]
+        marks.report(run, snapshot, fills: fills)
+        await journal.write(to: ledger, run)
+      }
+      // A run that is killed has its figures up to half a minute before.
+      if tick % 300 == 299 { await timeline.write(to: ledger, run) }
+      try? await Task.sleep(for: .milliseconds(100))
     }
   }
 

@@ -15,8 +15,11 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case gaveUp(String)
   case sample(String)
   case failedAgain(Int)
+  case schemaChanged(item: String, change: String, String)
   /// A program of the user's does not work.
   case program(String)
+  /// The engine's process can't be started, or does not stay alive.
+  case engine(String)
   case internalError(String)
 
   public var exitCode: Int32 {
@@ -27,8 +30,28 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .locked: 75
     case .nothingToResume: 64
     case .gaveUp, .sample, .program: 69
-    case .failedAgain: 65
-    case .internalError: 70
+    case .failedAgain, .schemaChanged: 65
+    case .engine, .internalError: 70
+    }
+  }
+
+  public var code: ErrorCode {
+    switch self {
+    case .definition(let errors): errors.diagnostics.first?.code ?? .notYAML
+    case .collision: .sameOutput
+    case .noSource: .noSource
+    case .unreadable: .unreadableFile
+    case .ledger: .ledger
+    case .write: .cannotWrite
+    case .locked: .locked
+    case .nothingToResume: .nothingToResume
+    case .gaveUp: .stageGaveUp
+    case .sample: .noSample
+    case .schemaChanged: .schemaChanged
+    case .failedAgain: .failedAgain
+    case .program: .unusableProgram
+    case .engine: .engineDied
+    case .internalError: .bug
     }
   }
 
@@ -45,8 +68,11 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .nothingToResume(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
     case .sample(let words): words
+    case .schemaChanged(let item, let change, let path):
+      "\(item): its columns are other than before: \(change); if that is right: sluice resume \(path) --accept-schema-changes"
     case .program(let words): words + "; try it by hand, then resume"
     case .failedAgain(let count): "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list"
+    case .engine(let words): words
     case .internalError(let words): "a bug in sluice: \(words)"
     }
   }

@@ -1,3 +1,4 @@
+import Definition
 import Foundation
 import Ledger
 import Supervision
@@ -32,13 +33,15 @@ public final class RunProgress: Sendable {
 /// What a run tells as it goes.
 public enum RunEvent: Sendable {
   case retry(item: String, attempt: Int, reason: String, wait: Duration)
-  case itemDone(item: String, counts: RecordCounts)
-  case itemFailed(item: String, stage: String, reason: String)
+  case itemDone(item: String, counts: RecordCounts, seconds: Double)
+  case itemFailed(item: String, stage: String, reason: String, code: ErrorCode)
   case supervision(SupervisionEvent)
   /// A line that a program of the user's wrote to its standard error.
   case programSaid(command: String, line: String)
   case programRestarted(command: String, reason: String)
   case schema(String)
+  /// An item's columns are other than its source's were; what was seen before is not told again.
+  case schemaChanged(item: String, change: String)
   /// What was done of an item before can't be gone on from.
   case startsOver(item: String, reason: String)
   /// Outputs of items that are done are no longer there.

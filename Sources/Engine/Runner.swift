@@ -25,6 +25,7 @@ public struct RunResult: Sendable {
   public var events: [String: Int] = [:]
   /// Why it is not done, in a sentence or two.
   public var problem: String?
+  public var problemCode: ErrorCode?
 }
 
 extension Schema {
@@ -39,6 +40,10 @@ public final class Runner: Sendable {
   public struct Options: Sendable {
     public var isFull = false
     public var limitItems: Int?
+    /// How long to wait for another run of the pipeline to end.
+    public var lockWait = Duration.zero
+    /// Whether changes of the source's columns are taken as they come, whatever the definition says.
+    public var acceptsSchemaChanges = false
     public init() {}
   }
 
@@ -53,7 +58,7 @@ public final class Runner: Sendable {
   public init(
     _ definition: PipelineDefinition, state: StateFolder, options: Options, event: @escaping @Sendable (RunEvent) -> Void
   ) {
-    self.definition = definition
+    self.definition = options.acceptsSchemaChanges ? definition.acceptingSchemaChanges() : definition
     self.state = state
     self.options = options
     self.event = event
@@ -109,11 +114,24 @@ public final class Runner: Sendable {
       throw LedgerError(state.path, failure)
     }
     // The lock comes first: what holds it may be changing the ledger.
-    let lock = try RunLock(state, pipeline: definition.name)
+    let lock = try await lock()
     defer { withExtendedLifetime(lock) {} }
     let ledger = try Ledger.open(folder: state.path)
     try await Recovery(ledger: ledger, definition: definition, event: event).settle()
     return try await body(ledger)
+  }
+
+  /// The right to run the pipeline, as soon as nobody else has it, but not later than the options say.
+  private func lock() async throws -> RunLock {
+    let deadline = ContinuousClock.now + options.lockWait
+    while true {
+      do throws(RunFailure) {
+        return try RunLock(state, pipeline: definition.name)
+      } catch {
+        guard case .locked = error, ContinuousClock.now < deadline, !stopAsked.withLock({ $0 }) else { throw error }
+      }
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 
   // MARK: Work
@@ -152,13 +170,16 @@ public final class Runner: Sendable {
     try state.makeSpoolFolder(pipeline: definition.name)
     var part: PartFile?
     if !definition.writesPerItem, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
+    let timeline = Timeline(try await ledger.timeline(run))
     let engine = RunEngine(
-      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, sharedPart: part, progress: progress, event: event)
+      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, sharedPart: part,
+      columns: try await columns(ledger, plan.work.first?.item, http), timeline: timeline, progress: progress, event: event)
     self.engine.withLock { $0 = engine }
     if stopAsked.withLock({ $0 }) { engine.stop() }
     await engine.run(planned)
     engine.marks.remove()
     await engine.journal.write(to: ledger, run)
+    await timeline.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
     return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
   }
@@ -170,6 +191,13 @@ public final class Runner: Sendable {
     let schema = try await Sampler(definition: definition, http: http).inferredSchema(first.item)
     event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
     return schema
+  }
+
+  /// The columns that items are expected to have: those of the last item that is done, else of the first to come.
+  private func columns(_ ledger: Ledger, _ first: Item?, _ http: HTTPClient) async throws -> [String]? {
+    if let last = try await ledger.lastColumns(pipeline: definition.name) { return last }
+    guard definition.onSchemaChange != nil, let first else { return nil }
+    return try? await Sampler(definition: definition, http: http).columns(first)
   }
 
   private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
@@ -206,7 +234,7 @@ public final class Runner: Sendable {
         engine.abort(.write(error))
       }
     }
-    var (status, exitCode, problem) = verdict(engine, totals.counts, left: left, failed: failed)
+    var (status, exitCode, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
     func ended() -> Ledger.RunEnd {
       // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
@@ -221,7 +249,7 @@ public final class Runner: Sendable {
         try await ledger.placed([placement.part])
       } catch let error as WriteError {
         engine.abort(.write(error))
-        (status, exitCode, problem) = verdict(engine, totals.counts, left: left, failed: failed)
+        (status, exitCode, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
@@ -231,33 +259,37 @@ public final class Runner: Sendable {
     var result = result(
       run, status, exitCode, (snapshot.itemsTotal, done, snapshot.itemsTotal - done - failed - left, failed),
       totals.counts, totals.bytes, problem)
+    result.problemCode = code
     result.events = (try? await ledger.eventCounts(run)) ?? [:]
     return result
   }
 
-  private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, Int32, String?) {
+  private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, Int32, String?, ErrorCode?) {
     let path = definition.shownPath
-    if let fatal = engine.fatal { return (.failed, fatal.exitCode, fatal.description) }
+    if let fatal = engine.fatal { return (.failed, fatal.exitCode, fatal.description, fatal.code) }
     let isExceeded = definition.deadLetterLimit.isExceeded(by: counts.deadLettered, of: counts.read)
     if engine.exceeded || (left == 0 && failed == 0 && isExceeded) {
       return (
         .failed, 65,
-        "\(counts.deadLettered) dead letters of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)"
+        "\(counts.deadLettered) dead letters of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)",
+        .tooManyDeadLetters
       )
     }
     if engine.hasFailedTooOften {
       return (
         .interrupted, 69,
-        "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: sluice resume \(path)"
+        "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: sluice resume \(path)",
+        .tooManyFailedItems
       )
     }
-    if left > 0 { return (.interrupted, 75, "interrupted; finish it with: sluice resume \(path)") }
+    if left > 0 { return (.interrupted, 75, "interrupted; finish it with: sluice resume \(path)", .interrupted) }
     if failed > 0 {
       return (
-        .failed, 69, "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(path)"
+        .failed, 69, "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(path)",
+        .failedItems
       )
     }
-    return (.done, 0, nil)
+    return (.done, 0, nil, nil)
   }
 
   private func result(

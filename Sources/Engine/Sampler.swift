@@ -25,7 +25,7 @@ struct Sampler {
   func sample(_ item: Item) async throws(RunFailure) -> Sample {
     let head = try await head(item)
     do {
-      return try await cut(head, item)
+      return try await Self.cut(head, definition, name: item.name, isCut: head.count >= Self.headBytes)
     } catch {
       throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")
     }
@@ -40,11 +40,17 @@ struct Sampler {
     return schema
   }
 
-  private func cut(_ head: ByteBuffer, _ item: Item) async throws -> Sample {
-    let format = definition.recordFormat(itemName: item.name)
-    let isCut = head.count >= Self.headBytes
+  /// What the item's columns are called.
+  func columns(_ item: Item) async throws(RunFailure) -> [String] {
+    let sample = try await sample(item)
+    return sample.beginning.header ?? definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
+  }
+
+  /// The records of an item that begins so, as it is stored, and goes on where it is cut.
+  static func cut(_ head: ByteBuffer, _ definition: PipelineDefinition, name: String, isCut: Bool) async throws -> Sample {
+    let format = definition.recordFormat(itemName: name)
     var chunks: [RecordChunk] = []
-    var cutter = RecordCutter(definition, itemName: item.name, format: format, skipTo: 0) { beginning in
+    var cutter = RecordCutter(definition, itemName: name, format: format, skipTo: 0) { beginning in
       Layout(schema: Schema([]), columnCount: beginning.header?.count ?? 0, columns: [], decoded: [])
     }
     let emit: RecordCutter.Emit = { chunk, _, _ in chunks.append(chunk) }
@@ -56,7 +62,8 @@ struct Sampler {
     return Sample(chunk: chunk, beginning: beginning, isCut: isCut || chunks.count > 1)
   }
 
-  private func head(_ item: Item) async throws(RunFailure) -> ByteBuffer {
+  /// The item's first bytes, as it is stored.
+  func head(_ item: Item) async throws(RunFailure) -> ByteBuffer {
     do {
       switch item.source {
       case .file(let path):

@@ -87,6 +87,7 @@ extension RunEngine {
     let key = planned.item.key
     let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { [self] attempt, error, wait in
       progress.update { $0.retries += 1 }
+      journal.add("fetch", nil, "retried", "\(key): \(definition.redactor.redact(error.description))")
       event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
     }
     let digest = planned.item.sha256 == nil ? nil : Digest()
@@ -100,7 +101,9 @@ extension RunEngine {
     func begin(_ version: String?) async throws {
       if task.start.offset > 0, version != planned.startVersion { throw FetchError.changed }
       if let version { task.version = version }
-      if let verdict = suspicion.verdict(planned.id, task.versionMark) { throw ItemFailure.damaged(verdict.reason, stage: "decompress") }
+      if let verdict = suspicion.verdict(planned.id, task.versionMark) {
+        throw ItemFailure.damaged(verdict.reason, .poison, stage: "decompress")
+      }
     }
     let outcome: Fetcher.Outcome
     switch planned.item.source {
@@ -108,7 +111,7 @@ extension RunEngine {
       outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, began: begin, deliver: deliver)
     case .http(let url, let headers):
       guard let spool = try spool(planned) else { throw FetchError.address(url) }
-      outcome = try await heartbeat.waiting {
+      outcome = try await heartbeat.waiting(for: .other) {
         try await fetcher.fetchHTTP(
           url, headers, from: from, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
       }
@@ -142,6 +145,25 @@ extension RunEngine {
     }
   }
 
+  /// Compares the item's columns with those that the source had before.
+  private func look(_ task: ItemTask, _ chunk: RecordChunk, _ format: any RecordFormat) throws {
+    let finding = schemaWatch.look(chunk, task.beginning, format)
+    task.columns = finding.columns
+    guard let change = finding.change else { return }
+    let words = definition.redactor.redact(change.description)
+    if !finding.isKnown {
+      journal.add("parse", nil, "schema_changed", "\(task.planned.item.key): \(words)")
+      event(.schemaChanged(item: task.planned.item.key, change: words))
+    }
+    switch definition.onSchemaChange {
+    case nil, .evolve: return
+    case .deadLetter: throw SchemaChanged(words)
+    case .fail:
+      abort(.schemaChanged(item: task.planned.item.key, change: words, definition.shownPath))
+      throw SchemaChanged(words)
+    }
+  }
+
   private func decompressItem(
     _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: Marks.Unit, _ heartbeat: Heartbeat
   ) async throws {
@@ -152,8 +174,9 @@ extension RunEngine {
       task.beginning = beginning
       return try layouts.layout(beginning)
     }
-    let emit: RecordCutter.Emit = { chunk, layout, continuation in
+    let emit: RecordCutter.Emit = { [self] chunk, layout, continuation in
       heartbeat.beat()
+      if chunk.sequence == 0 { try look(task, chunk, format) }
       try await outgoing.add(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
     }
     do {
@@ -166,15 +189,20 @@ extension RunEngine {
       if !isWhole || task.isFailed { return }
       try await cutter.finish(emit)
     } catch let error as DecompressError {
-      guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, stage: "decompress")) }
+      guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, error.errorCode, stage: "decompress")) }
       do {
         try await cutter.flushWhole(emit)
       } catch is ParseError {}
       task.damage = error.description
       // What was not taken of the item is wanted no more, but fetch may still be at it.
       if outgoing.group.isSingle { outgoing.group.fetched.close() }
+    } catch let error as SchemaChanged {
+      return task.fail(.damaged(error.description, .schemaChanged, stage: "parse"))
     } catch let error as ParseError {
-      return task.fail(.damaged(error.description, stage: "parse"))
+      if case .missingColumn(let name, _) = error, definition.onSchemaChange == .fail {
+        abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", definition.shownPath))
+      }
+      return task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     }
     task.decompressedBytes = cutter.decompressedBytes
     task.chunkCount = cutter.chunkCount
@@ -204,7 +232,7 @@ private final class FetchedMessages: Sendable {
     }
     if pieces.isEmpty { return }
     let bytes = pieces.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
-    try await heartbeat.waiting { try await group.fetched.send(pieces, bytes: bytes) }
+    try await heartbeat.waiting(for: .room) { try await group.fetched.send(pieces, bytes: bytes) }
   }
 }
 
@@ -233,7 +261,7 @@ private final class ChunkMessages {
     if chunks.isEmpty { return }
     let message = RunEngine.Chunks(group: group, number: count, chunks: chunks)
     (chunks, bytes, count) = ([], 0, count + 1)
-    try await heartbeat.waiting {
+    try await heartbeat.waiting(for: .room) {
       try await group.credits.take()
       try await channel.send(message)
     }

@@ -18,12 +18,12 @@ extension RunEngine {
       defer { assignment.heartbeat.resume() }
       // What another worker had taken of the group's chunks is gone with it: then what is left of it begins anew.
       _ = group.claim(.write)
-      var chunks = EncodedChunks(group)
+      var chunks = EncodedChunks(group, assignment.heartbeat)
       do {
         while let task = group.nextToWrite {
           let mark = marks.begin(.write, assignment, task)
           defer { marks.end(mark) }
-          try await writeItem(task, &chunks)
+          try await writeItem(task, &chunks, assignment.heartbeat)
           group.noteWritten()
         }
       } catch let error as WriteError {
@@ -36,7 +36,7 @@ extension RunEngine {
   }
 
   /// Writes an item, trying again what another attempt may mend.
-  private func writeItem(_ first: ItemTask, _ chunks: inout EncodedChunks) async throws {
+  private func writeItem(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
     // Of what was stopped before it began nothing is to be made.
     if case .stopped? = first.failure, first.start.offset == 0 { return }
     let part = try open(first)
@@ -49,6 +49,7 @@ extension RunEngine {
     while !isWhole, let failure = task.failure, mayTryAgain(failure, task) {
       let wait = definition.fetchRetry.backoff.wait(after: task.attempt, random: .random(in: 0..<1))
       progress.update { $0.retries += 1 }
+      journal.add("write", nil, "retried", "\(planned.item.key): \(definition.redactor.redact(failure.reason))")
       event(.retry(item: planned.item.key, attempt: task.attempt, reason: definition.redactor.redact(failure.reason), wait: wait))
       try await pause(wait)
       if isStopping { return }
@@ -59,7 +60,7 @@ extension RunEngine {
       task = again.tasks[0]
       let attempted = task
       try await serveAgain(again) {
-        var chunks = EncodedChunks(again)
+        var chunks = EncodedChunks(again, heartbeat)
         isWhole = try await attempt(attempted, part, &chunks)
       }
       forget(again)
@@ -81,7 +82,7 @@ extension RunEngine {
     case .fetch(.changed), .fetch(.checksum), .worker, .notResumable: return true
     // Bytes from a server may have been damaged on the way; a file stays as it is. What a checkpoint kept of the reading
     // may be another library's.
-    case .damaged(_, stage: "decompress"):
+    case .damaged(_, _, stage: "decompress"):
       if case .http = task.planned.item.source { return true }
       return task.continuation != nil
     default: return false
@@ -235,8 +236,16 @@ extension RunEngine {
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
     let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
-    let finished = Ledger.Finished(id: planned.id, version: task.version, advance: advance, placement: placement)
+    let finished = Ledger.Finished(
+      id: planned.id, version: task.version, advance: advance, placement: placement, seconds: task.age, sourceSchema: try await number(task)
+    )
     try await commits.add(Commits.Whole(planned: planned, part: part, finished: finished)) { [self] in await commit($0) }
+  }
+
+  /// The ledger's number for the item's columns; nil where its format names none.
+  private func number(_ task: ItemTask) async throws -> Int64? {
+    guard let columns = task.columns else { return nil }
+    return try await sourceSchemas.number(columns) { [self] in try await ledger.sourceSchema(pipeline: definition.name, $0) }
   }
 
   /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does
@@ -260,7 +269,7 @@ extension RunEngine {
           code: failure.code, reason: reason, attempts: max(task.attempt, failure.stage == "fetch" ? definition.fetchRetry.attempts : 1)))
       try discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
-      event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason))
+      event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))
       countFailedItem()
     }
   }

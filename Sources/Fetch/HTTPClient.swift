@@ -17,6 +17,8 @@ public struct HTTPRequest: Sendable {
   public var isHead = false
   /// Ask for the bytes from here on.
   public var offset = 0
+  /// What is sent, by POST; nil to GET.
+  public var body: [UInt8]?
   public var timeouts = Timeouts()
 
   public init(url: String) { self.url = url }
@@ -206,6 +208,11 @@ private final class Transfer: @unchecked Sendable {
       (CURLOPT_BUFFERSIZE, 256 << 10),
     ] { _ = sluice_curl_set_long(handle, option, value) }
     if request.offset > 0 { _ = sluice_curl_set_string(handle, CURLOPT_RANGE, "\(request.offset)-") }
+    if let body = request.body {
+      // libcurl copies as many bytes as it was told of before.
+      _ = sluice_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, body.count)
+      _ = body.withUnsafeBytes { sluice_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress ?? UnsafeRawPointer(errorText)) }
+    }
     for (name, value) in request.headers { list = curl_slist_append(list, "\(name): \(value)") }
     _ = sluice_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
     _ = sluice_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)

@@ -73,6 +73,37 @@ extension Ledger {
     }
   }
 
+  /// Dead letters with the same stage, code and field.
+  public struct ReasonGroup: Sendable {
+    public var stage: String
+    public var code: String
+    public var field: String?
+    public var count: Int
+    public var examples: [DeadLetter]
+  }
+
+  /// How many there are by stage, code and field, the most first, each with its first few.
+  public func deadLetterReasons(_ filter: DeadLetterFilter, examples: Int) async throws -> [ReasonGroup] {
+    try await read { db in
+      let groups = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT stage, code, field, count(*) AS n FROM dead_letters \(DeadLetterFilter.clause)
+          GROUP BY 1, 2, 3 ORDER BY n DESC, 1, 2, 3
+          """, arguments: filter.arguments)
+      return try groups.map { group in
+        let found = try Row.fetchAll(
+          db,
+          sql: """
+            SELECT * FROM dead_letters \(DeadLetterFilter.clause) AND stage = ?10 AND code = ?11 AND field IS ?12 ORDER BY id LIMIT ?13
+            """,
+          arguments: filter.arguments + [group["stage"] as String, group["code"] as String, group["field"] as String?, examples])
+        return ReasonGroup(
+          stage: group["stage"], code: group["code"], field: group["field"], count: group["n"], examples: found.map(DeadLetter.init))
+      }
+    }
+  }
+
   /// A dead letter's earlier attempts, the first first.
   public func attempts(ofDeadLetter id: Int64) async throws -> [(attempt: Int, at: Date, code: String, reason: String)] {
     try await read { db in

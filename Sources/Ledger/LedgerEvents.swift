@@ -9,7 +9,7 @@ public struct SupervisionRecord: Sendable {
   public var stage: String
   /// From 0; nil where no one worker is meant.
   public var worker: Int?
-  /// `started`, `failed`, `restarted`, `stalled`, `stuck`, `gave_up`, `left`, `died`, `program_restarted`.
+  /// `started`, `failed`, `restarted`, `stalled`, `stuck`, `gave_up`, `left`, `died`, `program_restarted`, `schema_changed`, `retried`.
   public var kind: String
   public var detail: String
 

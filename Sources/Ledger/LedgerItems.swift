@@ -163,8 +163,14 @@ extension Ledger {
     public var advance: Advance
     /// Where its output is to be put; nil where the run has one for all.
     public var placement: Placement?
+    /// How long its last attempt took.
+    public var seconds: Double
+    /// What its columns are called: ``Ledger/sourceSchema(pipeline:_:)``.
+    public var sourceSchema: Int64?
 
-    public init(id: ItemID, version: String, advance: Advance, placement: Placement?) {
+    public init(id: ItemID, version: String, advance: Advance, placement: Placement?, seconds: Double, sourceSchema: Int64?) {
+      self.seconds = seconds
+      self.sourceSchema = sourceSchema
       self.id = id
       self.version = version
       self.advance = advance
@@ -182,13 +188,15 @@ extension Ledger {
     try await write(.ledgerFinishItem) { db in
       let update = try db.cachedStatement(
         sql: """
-          UPDATE items SET status = 'done', version = ?, error = NULL, read = ?, written = ?, filtered = ?, dead_lettered = ?
-          WHERE id = ?
+          UPDATE items SET status = 'done', version = ?, error = NULL, read = ?, written = ?, filtered = ?, dead_lettered = ?,
+          seconds = ?, source_schema = ? WHERE id = ?
           """)
       for item in items {
         try Self.save(db, item.id, item.advance)
         let counts = item.advance.checkpoint.counts
-        try update.execute(arguments: [item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.id.value])
+        try update.execute(arguments: [
+          item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.seconds, item.sourceSchema, item.id.value,
+        ])
         if let placement = item.placement { try Self.insert(db, placement) }
       }
       try Self.forget(db, placed)

@@ -31,7 +31,7 @@ extension Ledger {
           AND id NOT IN (SELECT run FROM dead_letters)
           """, arguments: [date.timeIntervalSince1970, pipeline])
       pruned.runs = db.changesCount
-      try db.execute(sql: "DELETE FROM events WHERE run NOT IN (SELECT id FROM runs)")
+      for table in ["events", "timelines"] { try db.execute(sql: "DELETE FROM \(table) WHERE run NOT IN (SELECT id FROM runs)") }
       return pruned
     }
     if pruned.runs + pruned.deadLetters > 0 {

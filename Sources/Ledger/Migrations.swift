@@ -67,6 +67,17 @@ enum Migrations {
           CREATE INDEX events_by_run ON events (run);
           """)
     }
+    migrator.registerMigration("4") { db in
+      try db.execute(
+        sql: """
+          -- The names of items' columns, as JSON: each list once.
+          CREATE TABLE source_schemas (
+            id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, columns TEXT NOT NULL, UNIQUE (pipeline, columns)) STRICT;
+          ALTER TABLE items ADD COLUMN source_schema INTEGER;
+          ALTER TABLE items ADD COLUMN seconds REAL;
+          CREATE TABLE timelines (run INTEGER PRIMARY KEY, points TEXT NOT NULL) STRICT;
+          """)
+    }
     return migrator
   }
 }

@@ -7,7 +7,8 @@ public enum Inference {
     Schema(zip(sample.names, sample.cells).map { Field(name: $0, type: type(of: $1)) })
   }
 
-  static func type(of cells: [SampledCell]) -> ValueType {
+  /// The narrowest type that all cells fit.
+  public static func type(of cells: [SampledCell]) -> ValueType {
     var candidates: [ValueType] = [.bigint, .double, .boolean, .date, .timestamp]
     var seen = false
     for cell in cells {
@@ -21,6 +22,26 @@ public enum Inference {
       if candidates.isEmpty { return .text }
     }
     return seen ? candidates.first ?? .text : .text
+  }
+
+  /// Whether a field of this type would take the cell; more than its look says, as 007 is a bigint too.
+  public static func fits(_ cell: SampledCell, _ type: ValueType) -> Bool {
+    switch (cell, type) {
+    case (.null, _), (_, .text), (_, .json): return true
+    case (.structure, _): return false
+    case (.text(var text, _), _):
+      return text.withUTF8 { bytes in
+        guard let p = bytes.baseAddress else { return false }
+        switch type {
+        case .bigint: return NumberText.isInteger(p, bytes.count)
+        case .double: return NumberText.double(p, bytes.count) != nil
+        case .boolean: return BooleanText.boolean(p, bytes.count) != nil
+        case .date: return TimeText.date(p, bytes.count) != nil
+        case .timestamp: return TimeText.timestamp(p, bytes.count) != nil
+        case .text, .json: return true
+        }
+      }
+    }
   }
 
   private static func fits(_ text: String, _ type: ValueType, isText: Bool) -> Bool {

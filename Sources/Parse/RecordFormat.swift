@@ -79,8 +79,10 @@ public struct Layout: Sendable {
   public var schema: Schema
   /// How many columns the item has.
   public var columnCount: Int
-  /// For each field its column in the item.
+  /// For each field its column in the item; ``missing`` where it has none.
   public var columns: [Int]
+  /// In the place of a column that is not there: all its values are NULL.
+  public static let missing = -1
   /// Which fields the transform reads: they are decoded as they are checked.
   public var decoded: [Bool]
   /// Whether a lone carriage return ends a record in this item.
@@ -94,15 +96,22 @@ public struct Layout: Sendable {
   }
 
   /// The layout of an item that begins so (without a header its columns are those of the schema, in order).
-  public init(schema: Schema, beginning: Beginning, decoded: [Bool]) throws(ParseError) {
+  ///
+  /// - Parameter fillsMissing: whether columns that are missing are NULL, where they may be.
+  public init(schema: Schema, beginning: Beginning, decoded: [Bool], fillsMissing: Bool = false) throws(ParseError) {
     var columns = Array(schema.fields.indices)
     if let header = beginning.header {
       var positions: [String: Int] = [:]
       for (i, name) in header.enumerated() where positions[name] == nil { positions[name] = i }
       columns = []
       for field in schema.fields {
-        guard let position = positions[field.name] else { throw .missingColumn(field.name, header: header) }
-        columns.append(position)
+        if let position = positions[field.name] {
+          columns.append(position)
+        } else if fillsMissing, field.nullable {
+          columns.append(Self.missing)
+        } else {
+          throw .missingColumn(field.name, header: header)
+        }
       }
     }
     self.init(schema: schema, columnCount: beginning.header?.count ?? columns.count, columns: columns, decoded: decoded)
@@ -148,6 +157,10 @@ extension RecordBatch {
   ) {
     columns.reserveCapacity(layout.columns.count)
     for (i, field) in layout.schema.fields.enumerated() {
+      if layout.columns[i] == Layout.missing {
+        columns.append(Column(field: field, views: nil, values: Vector.nulls(field.type, count: rowCount)))
+        continue
+      }
       let view = views(layout.columns[i])
       var found: [RecordFault] = []
       let (values, isPlain) = view.read(

@@ -72,6 +72,17 @@ public enum Vector: Sendable {
     }
   }
 
+  /// As many NULLs of a type.
+  public static func nulls(_ type: ValueType, count: Int) -> Vector {
+    switch type {
+    case .bigint, .timestamp, .date:
+      .integers(NullableVector(values: Array(repeating: 0, count: count), nulls: Array(repeating: 1, count: count)))
+    case .double: .doubles(NullableVector(values: Array(repeating: 0, count: count), nulls: Array(repeating: 1, count: count)))
+    case .boolean: .booleans(Array(repeating: 2, count: count))
+    case .text, .json: .text(TextVector(slices: Array(repeating: .null, count: count), owners: []))
+    }
+  }
+
   /// The values at `rows`, in that order.
   public func gather(_ rows: [UInt32]) -> Vector {
     switch self {

@@ -2,9 +2,20 @@ import Synchronization
 
 /// A sign of life that a worker gives as it gets on with its unit.
 public final class Heartbeat: Sendable {
+  /// What a worker waits for.
+  public enum Want: Sendable {
+    /// What the stage before it makes.
+    case input
+    /// Room for what it has made.
+    case room
+    /// Something outside, as a server or a pause.
+    case other
+  }
+
   private struct State {
     var last: Duration
     var waits = 0
+    var want: Want?
   }
   private let state: Mutex<State>
   private let now: @Sendable () -> Duration
@@ -32,11 +43,23 @@ public final class Heartbeat: Sendable {
   }
 
   /// Runs `body`, during which standing still is no fault of the worker's: it waits for room or for its input.
-  public func waiting<T: Sendable>(_ body: () async throws -> T) async rethrows -> T {
-    pause()
-    defer { resume() }
+  public func waiting<T: Sendable>(for want: Want, _ body: () async throws -> T) async rethrows -> T {
+    let before = state.withLock { state in
+      defer {
+        state.waits += 1
+        state.want = want
+      }
+      return state.want
+    }
+    defer {
+      state.withLock { $0.want = before }
+      resume()
+    }
     return try await body()
   }
+
+  /// What the worker waits for; nil while it works.
+  var want: Want? { state.withLock { $0.want } }
 
   /// How long the worker has stood still; nil while it waits.
   func stillness(at now: Duration) -> Duration? { state.withLock { $0.waits == 0 ? now - $0.last : nil } }
@@ -87,6 +110,9 @@ final class Watchdog: Sendable {
   }
 
   func forget(_ id: UInt64) { entries.withLock { $0[id] = nil } }
+
+  /// What the workers that have a unit wait for, one for each.
+  var wants: [Heartbeat.Want?] { entries.withLock { $0.values.map(\.heartbeat.want) } }
 
   private func check() {
     let now = conditions.now()

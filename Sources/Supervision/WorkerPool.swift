@@ -110,6 +110,16 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   public var workerCount: Int { shell.withLock { $0.state.workerCount } }
 
+  /// How many workers do what, at this moment.
+  public var activity: Activity {
+    let wants = watchdog.wants
+    var activity = Activity()
+    activity.blocked = wants.count { $0 == .room }
+    activity.busy = wants.count { $0 == nil || $0 == .other }
+    activity.waiting = max(0, workerCount - activity.blocked - activity.busy)
+    return activity
+  }
+
   /// Serves the channel until it is finished and empty.
   ///
   /// - Throws: ``GaveUp``; `CancellationError`, once all workers have ended.

@@ -19,6 +19,15 @@ public struct Expression: Sendable {
     columns = checker.columns
   }
 
+  /// Whether it is a condition that no record fulfils, as it reads none and is false or NULL.
+  var isNeverTrue: Bool {
+    guard columns.isEmpty else { return false }
+    let batch = RecordBatch(columns: [], rowCount: 1, recordCount: 1, places: RecordPlaces(), raw: ByteBuffer(capacity: 0))
+    var evaluation = Evaluation(batch)
+    guard case .booleans(let truth) = evaluation.values(node, [0]) else { return true }
+    return truth != [1]
+  }
+
   /// The same, and the expression must be a truth value.
   public static func condition(_ text: String, schema: Schema) throws(ExpressionError) -> Expression {
     let expression = try Expression(text, schema: schema)

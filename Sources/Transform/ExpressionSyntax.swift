@@ -4,6 +4,8 @@ public struct ExpressionError: Error, Sendable {
   /// Position and length in the expression's UTF-8.
   public var offset: Int
   public var length: Int
+  /// Whether nothing is wrong but that no record ever comes there.
+  public var isUnreachable = false
 
   public init(_ message: String, at offset: Int, length: Int = 1) {
     self.message = message

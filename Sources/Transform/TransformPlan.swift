@@ -50,6 +50,11 @@ public struct TransformPlan: Sendable {
     var plan = TransformPlan(input: input)
     var errors: [StepError] = []
     for (i, step) in steps.enumerated() {
+      if i > 0, case .filter(let expression)? = plan.operations.last, expression.isNeverTrue {
+        var error = ExpressionError("no record ever comes here: the filter above is never true", at: 0)
+        error.isUnreachable = true
+        errors.append(StepError(step: i, entry: 0, isName: true, error: error))
+      }
       plan.add(step) { entry, isName, error in errors.append(StepError(step: i, entry: entry, isName: isName, error: error)) }
     }
     return (plan, errors)

@@ -9,13 +9,15 @@ struct Console: Sendable {
   private let isJSONLog: Bool
   private let level: LogLevel
   private let isQuiet: Bool
+  private let file: LogFile?
   private let hasColor: Bool
   let progressStyle: ProgressStyle
 
   init(_ options: CommonOptions) {
     isJSONLog = options.logFormat == .json
     isQuiet = options.quiet
-    level = options.quiet ? .error : options.logLevel
+    level = options.logLevel
+    file = options.logFile.map { LogFile(path: $0, limit: options.logFileSize.bytes) }
     let isTerminal = isatty(STDERR_FILENO) == 1
     hasColor = isTerminal && !options.noColor && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     progressStyle =
@@ -37,17 +39,28 @@ struct Console: Sendable {
     print(String(decoding: data ?? Data(), as: UTF8.self))
   }
 
-  func log(_ level: LogLevel, _ message: String) {
+  /// What is to be known of the command itself. Where nothing is to be printed unless something is wrong, errors alone are.
+  func log(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet || level == .error) }
+
+  /// What happens on the way. Who asked for quiet is told of it at the end, once.
+  func event(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet) }
+
+  private func log(_ level: LogLevel, _ message: String, isShown: Bool) {
     guard rank(level) >= rank(self.level) else { return }
-    if isJSONLog {
-      let object = ["at": Date().ISO8601Format(), "level": level.rawValue, "message": message]
-      let data = (try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
-      return Self.write(String(decoding: data, as: UTF8.self) + "\n", to: STDERR_FILENO)
-    }
+    let line = isJSONLog ? Self.jsonLine(level, message) : nil
+    file?.add(line ?? "\(Date().ISO8601Format()) \(level.rawValue): \(message)\n")
+    guard isShown else { return }
+    if let line { return Self.write(line, to: STDERR_FILENO) }
     let word = level == .info ? "" : "\(level.rawValue): "
     let color = level == .error ? "\u{1B}[31m" : level == .warning ? "\u{1B}[33m" : ""
     let text = hasColor && !color.isEmpty ? "\(color)\(word)\u{1B}[0m\(message)" : word + message
     Self.write((progressStyle == .bar ? "\r\u{1B}[K" : "") + text + "\n", to: STDERR_FILENO)
+  }
+
+  private static func jsonLine(_ level: LogLevel, _ message: String) -> String {
+    let object = ["at": Date().ISO8601Format(), "level": level.rawValue, "message": message]
+    let data = (try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
+    return String(decoding: data, as: UTF8.self) + "\n"
   }
 
   /// Says what is wrong and ends with the code for it.
@@ -55,8 +68,9 @@ struct Console: Sendable {
     if case .definition(let errors) = failure {
       // Each error stands alone, as a compiler's does, so that editors find the places.
       Self.write(errors.description + "\n", to: STDERR_FILENO)
+      file?.add("\(Date().ISO8601Format()) error: \(errors.description)\n")
     } else {
-      log(.error, failure.description)
+      log(.error, "\(failure.description) [\(failure.code.rawValue)]")
     }
     return ExitCode(failure.exitCode)
   }

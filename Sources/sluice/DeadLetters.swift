@@ -160,8 +160,8 @@ struct DeadLetters: AsyncParsableCommand {
         } catch {
           throw .definition(error)
         }
-        let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
-        let runner = Runner(definition, state: subject.state, options: Runner.Options()) { session.report($0) }
+        let messages = RunMessages(console: console)
+        let runner = Runner(definition, state: subject.state, options: Runner.Options()) { messages.show($0) }
         var filter = criteria.filter(subject)
         filter.pipeline = definition.name
         try show(try await runner.replay(filter), console)

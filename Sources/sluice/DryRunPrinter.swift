@@ -8,6 +8,7 @@ struct DryRunPrinter {
   func show(_ report: DryRunReport, _ format: OutputFormat) {
     if format == .json { return console.print(json: json(report)) }
     console.print("pipeline \(report.pipeline): \(report.items.count) item\(report.items.count == 1 ? "" : "s"), nothing is written")
+    console.print("  \(summary(report))")
     for item in report.items {
       let size = item.size.map(Human.bytes) ?? "size unknown"
       console.print(
@@ -17,6 +18,7 @@ struct DryRunPrinter {
       console.print("\ninferred fields of the source (put them into parse.fields to fix them):")
       for field in fields { console.print("    \(field.name): \(field.type.rawValue)") }
     }
+    if let change = report.sourceChange { console.print("\nthe source's columns are other than in the last run: \(change)") }
     guard let sampled = report.sampledItem else { return }
     console.print(
       "\noutput schema, by \(Human.count(report.recordsRead)) records of \(sampled) (\(Human.count(report.recordsFiltered)) filtered):")
@@ -25,10 +27,14 @@ struct DryRunPrinter {
       let name = column.name.padding(toLength: width, withPad: " ", startingAt: 0)
       let type = column.type.padding(toLength: 18, withPad: " ", startingAt: 0)
       console.print(
-        "  \(name)  \(type) \(String(format: "%5.1f", column.nullShare * 100)) % null  \(column.examples.joined(separator: ", "))")
+        "  \(name)  \(type) \(String(format: "%5.1f", column.nullShare * 100)) % null  \(column.examples.joined(separator: ", "))\(column.change.map { "  ◀ \($0)" } ?? "")"
+      )
     }
-    console.print("\noutput records:")
-    for record in report.records { console.print("  \(record)") }
+    for name in report.goneColumns { console.print("  \(name.padding(toLength: width, withPad: " ", startingAt: 0))  ◀ no longer there") }
+    if !report.cells.isEmpty {
+      console.print("\noutput records:")
+      for line in TextTable(report.columns.map(\.name), report.cells).lines { console.print("  \(line)") }
+    }
     guard !report.rejected.isEmpty else { return }
     console.print("\nrejected records:")
     for rejected in report.rejected {
@@ -36,6 +42,20 @@ struct DryRunPrinter {
       console.print(
         "  record \(rejected.record), line \(rejected.line), byte \(rejected.offset)\(field): \(rejected.code): \(rejected.reason)")
     }
+  }
+
+  /// `to fetch 3 (1.2 MB), to skip 9; about 2 min by the last runs`
+  private func summary(_ report: DryRunReport) -> String {
+    var parts: [String] = []
+    for action in ItemAction.allCases {
+      let items = report.items.filter { $0.action == action }
+      guard !items.isEmpty else { continue }
+      let sizes = items.compactMap(\.size)
+      let bytes = action.isWork ? " (\(sizes.count == items.count ? "" : "at least ")\(Human.bytes(sizes.reduce(0, +))))" : ""
+      parts.append("to \(action.rawValue) \(Human.count(items.count))\(bytes)")
+    }
+    let estimate = report.estimatedSeconds.map { "; about \(Human.seconds($0)) by the last runs" } ?? ""
+    return parts.joined(separator: ", ") + estimate
   }
 
   private func json(_ report: DryRunReport) -> [String: Any] {
@@ -51,8 +71,9 @@ struct DryRunPrinter {
       "inferred_fields": or(report.inferredFields?.map { ["name": $0.name, "type": $0.type.rawValue] }),
       "sampled_item": or(report.sampledItem), "records_read": report.recordsRead, "records_filtered": report.recordsFiltered,
       "schema": report.columns.map {
-        ["name": $0.name, "type": $0.type, "null_share": $0.nullShare, "examples": $0.examples] as [String: Any]
+        ["name": $0.name, "type": $0.type, "null_share": $0.nullShare, "examples": $0.examples, "change": or($0.change)] as [String: Any]
       },
+      "gone_columns": report.goneColumns, "source_change": or(report.sourceChange), "estimated_seconds": or(report.estimatedSeconds),
       "records": report.records,
       "rejected": report.rejected.map {
         [

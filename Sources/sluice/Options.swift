@@ -8,6 +8,20 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case text, json
 enum ProgressStyle: String, ExpressibleByArgument, CaseIterable { case auto, bar, plain, none }
 enum LogLevel: String, ExpressibleByArgument, CaseIterable { case debug, info, warning, error }
 
+/// A size as definitions write it.
+struct ByteSize: ExpressibleByArgument {
+  let bytes: Int
+
+  init(bytes: Int) { self.bytes = bytes }
+
+  init?(argument: String) {
+    guard let bytes = Scalars.byteCount(argument), bytes > 0 else { return nil }
+    self.bytes = bytes
+  }
+
+  var defaultValueDescription: String { "\(bytes / 1_000_000)MB" }
+}
+
 /// Options that every command takes.
 struct CommonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The folder of ledger and spool (default: .sluice beside the definition).", valueName: "dir"))
@@ -21,6 +35,12 @@ struct CommonOptions: ParsableArguments {
 
   @Option(help: "The least important messages to show: debug, info, warning, error.")
   var logLevel = LogLevel.info
+
+  @Option(help: ArgumentHelp("Messages go into this file too, whatever is shown.", valueName: "file"))
+  var logFile: String?
+
+  @Option(help: ArgumentHelp("A longer log file begins anew; the last 5 are kept as NAME.1 to NAME.5.", valueName: "size"))
+  var logFileSize = ByteSize(bytes: 10_000_000)
 
   @Option(help: "auto, bar, plain (a line every 10 s) or none.")
   var progress = ProgressStyle.auto

@@ -10,12 +10,14 @@ struct Resume: AsyncParsableCommand {
 
   @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest unfinished run).")
   var run: String?
+  @Flag(help: "Take changes of the source's columns as they come, this once.") var acceptSchemaChanges = false
+  @OptionGroup var timing: TimingOptions
+  @OptionGroup var monitoring: MonitoringOptions
   @OptionGroup var supervision: SupervisionOptions
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
     let console = common.console
-    if let code = await supervision.supervised(console) { throw code }
     let subject = try Subject(run, common)
     do throws(RunFailure) {
       let record = try await record(subject)
@@ -25,8 +27,12 @@ struct Resume: AsyncParsableCommand {
       } catch {
         throw .definition(error)
       }
-      let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
-      let runner = Runner(definition, state: subject.state, options: Runner.Options()) { session.report($0) }
+      let session = RunSession(common, definition, subject.state, timing, monitoring)
+      if let code = await supervision.supervised(session) { Self.exit(withError: code) }
+      var options = Runner.Options()
+      options.lockWait = timing.wait?.duration ?? .zero
+      options.acceptsSchemaChanges = acceptSchemaChanges
+      let runner = Runner(definition, state: subject.state, options: options) { session.report($0) }
       try await perform(session, runner, record)
     } catch {
       throw console.fail(error)

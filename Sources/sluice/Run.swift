@@ -11,6 +11,9 @@ struct Run: AsyncParsableCommand {
   @Flag(help: "Say what a run would do; fetch nothing whole, write nothing.") var dryRun = false
   @Flag(help: "Do again what is done.") var full = false
   @Option(help: "Work on the first N items only.") var limitItems: Int?
+  @Flag(help: "Take changes of the source's columns as they come, this once.") var acceptSchemaChanges = false
+  @OptionGroup var timing: TimingOptions
+  @OptionGroup var monitoring: MonitoringOptions
   @OptionGroup var supervision: SupervisionOptions
   @OptionGroup var variables: VariableOptions
   @OptionGroup var common: CommonOptions
@@ -18,7 +21,6 @@ struct Run: AsyncParsableCommand {
   func run() async throws {
     let console = common.console
     let values = try variables.values()
-    if !dryRun, let code = await supervision.supervised(console) { throw code }
     let definition: PipelineDefinition
     do throws(DefinitionErrors) {
       definition = try PipelineDefinition.load(path: pipeline, variables: values)
@@ -28,6 +30,8 @@ struct Run: AsyncParsableCommand {
     var options = Runner.Options()
     options.isFull = full && !EngineProcess.isStartedAgain
     options.limitItems = limitItems
+    options.lockWait = timing.wait?.duration ?? .zero
+    options.acceptsSchemaChanges = acceptSchemaChanges
     let state = common.stateFolder(beside: pipeline)
     if dryRun {
       let report: DryRunReport
@@ -40,7 +44,8 @@ struct Run: AsyncParsableCommand {
       if report.exitCode != 0 { throw ExitCode(report.exitCode) }
       return
     }
-    let session = RunSession(console: console, output: common.output, isQuiet: common.quiet)
+    let session = RunSession(common, definition, state, timing, monitoring)
+    if let code = await supervision.supervised(session) { throw code }
     let runner = Runner(definition, state: state, options: options) { session.report($0) }
     try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.run() }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Definition
 import Dispatch
 import Engine
 import Foundation
@@ -7,66 +8,70 @@ import Supervision
 import Synchronization
 
 /// A run as the command line does it: signals, progress, messages, the result.
-struct RunSession {
+final class RunSession: Sendable {
   /// How long a stopped run may take to checkpoint.
   static let grace = 10
 
   let console: Console
-  let output: OutputFormat
-  let isQuiet: Bool
+  let timing: TimingOptions
+  private let messages: RunMessages
+  private let monitoring: MonitoringOptions
+  private let notifier: Notifier
+  private let telemetry: OpenTelemetry?
+  private let output: OutputFormat
+  private let isQuiet: Bool
+  private let definition: PipelineDefinition
+  /// The options that a command about this run needs too.
+  private let stateOptions: [String]
+  private let started = ContinuousClock.now
+  private let failedItems = Mutex<[RunNotice.FailedItem]>([])
 
-  func report(_ event: RunEvent) {
-    switch event {
-    case .retry(let item, let attempt, let reason, let wait):
-      console.log(
-        .warning,
-        "\(item): attempt \(attempt) failed: \(reason); trying again in \(Human.wait(wait))"
-      )
-    case .itemDone(let item, let counts):
-      console.log(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
-    case .itemFailed(let item, let stage, let reason): console.log(.error, "\(item): failed in \(stage): \(reason)")
-    case .supervision(let event): report(event)
-    case .programSaid(let command, let line): console.log(.info, "\(command): \(line)")
-    case .programRestarted(let command, let reason): console.log(.warning, "\(command) is started anew: \(reason)")
-    case .startsOver(let item, let reason): console.log(.warning, "\(item): starts over: \(reason)")
-    case .outputsGone(let count, let first):
-      console.log(
-        .warning,
-        "\(count) output\(count == 1 ? "" : "s") of items that are done \(count == 1 ? "is" : "are") no longer there (\(first)\(count == 1 ? "" : ", …")); sluice run --full makes them again"
-      )
-    case .schema(let fields): console.log(.info, "inferred fields: \(fields)")
-    }
+  /// - Parameter state: where the definition's runs are recorded.
+  init(
+    _ common: CommonOptions, _ definition: PipelineDefinition, _ state: StateFolder, _ timing: TimingOptions,
+    _ monitoring: MonitoringOptions
+  ) {
+    let console = common.console
+    self.console = console
+    messages = RunMessages(console: console)
+    self.monitoring = monitoring
+    notifier = Notifier(definition, state) { console.log(.warning, $0) }
+    telemetry = OpenTelemetry(definition) { console.log(.warning, $0) }
+    output = common.output
+    isQuiet = common.quiet
+    self.definition = definition
+    self.timing = timing
+    stateOptions = common.state.map { ["--state", URL(fileURLWithPath: $0).standardizedFileURL.path] } ?? []
   }
 
-  private func report(_ event: SupervisionEvent) {
-    let who = event.pool == "run" ? "a stage" : "worker \(event.worker + 1) of \(event.pool)"
-    switch event.kind {
-    case .started: console.log(.debug, "\(who) was started")
-    case .left: console.log(.debug, "\(who) had nothing to do and was let go")
-    case .failed(let cause, let attempt): console.log(.warning, "\(who) failed at attempt \(attempt): \(cause)")
-    case .restarted(let wait, let attempt):
-      console.log(.warning, "\(who) is restarted after \(Human.wait(wait)), for attempt \(attempt)")
-    case .stalled(let limit): console.log(.warning, "\(who) made no progress for \(Human.wait(limit)); its unit is taken from it")
-    case .stuck: console.log(.error, "\(who) does not end although it was told to")
-    case .gaveUp(let cause): console.log(.error, "\(event.pool == "run" ? "the run" : "stage \(event.pool)") gave up: \(cause)")
+  func report(_ event: RunEvent) {
+    if case .itemFailed(let item, let stage, let reason, let code) = event {
+      failedItems.withLock { items in
+        if items.count < RunNotice.shownItems { items.append(RunNotice.FailedItem(item: item, stage: stage, reason: reason, code: code)) }
+      }
     }
+    telemetry?.note(event)
+    messages.show(event)
   }
 
   /// Carries a run out and prints what it came to.
   func perform(_ runner: Runner, _ work: @escaping @Sendable (Runner) async throws(RunFailure) -> RunResult) async throws {
     let isStopping = Mutex(false)
-    let signals = Signals([SIGINT, SIGTERM]) { _ in
+    let signals = Signals([SIGINT, SIGTERM]) { [console] _ in
       let isFirst = isStopping.withLock { isStopping in
         defer { isStopping = true }
         return !isStopping
       }
       if !isFirst { _exit(75) }
-      console.log(.warning, "stopping: items under way are checkpointed; press again to leave at once")
+      console.event(.warning, "stopping: items under way are checkpointed; press again to leave at once")
       runner.stop()
       DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Self.grace)) { _exit(75) }
     }
+    let timer = timing.stopping(console) { runner.stop() }
     let progress = Task { await showProgress(runner) }
+    let start = EngineProcess.isStartedAgain ? nil : Task { await notifier.began() }
     defer {
+      timer?.cancel()
       progress.cancel()
       signals.cancel()
     }
@@ -76,15 +81,37 @@ struct RunSession {
     } catch {
       progress.cancel()
       console.clearLine()
-      throw console.fail(error)
+      await start?.value
+      throw await fail(error)
     }
     progress.cancel()
     console.clearLine()
-    show(result)
+    let notice = RunNotice(result, definition, failed: failedItems.withLock { $0 }, options: stateOptions)
+    show(result, notice)
+    await start?.value
+    await tell(notice)
     if result.exitCode != 0 { throw ExitCode(result.exitCode) }
   }
 
-  private func show(_ result: RunResult) {
+  /// Says why there is no run, or no end of it to be seen, and what to exit with.
+  func fail(_ failure: RunFailure) async -> ExitCode {
+    let notice = RunNotice(failure, definition, seconds: started.duration(to: .now) / .seconds(1), options: stateOptions)
+    if isQuiet {
+      console.log(.error, notice.text)
+    } else {
+      _ = console.fail(failure)
+    }
+    await tell(notice)
+    return ExitCode(failure.exitCode)
+  }
+
+  private func tell(_ notice: RunNotice) async {
+    monitoring.write(notice, console)
+    await notifier.ended(notice)
+    await telemetry?.ended(notice)
+  }
+
+  private func show(_ result: RunResult, _ notice: RunNotice) {
     if output == .json {
       console.print(json: Self.json(result))
     } else if !isQuiet {
@@ -97,7 +124,11 @@ struct RunSession {
         bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written
         """)
     }
-    if let problem = result.problem { console.log(.error, "\(result.pipeline): \(problem)") }
+    if isQuiet, result.exitCode != 0 {
+      console.log(.error, notice.text)
+    } else if let problem = result.problem {
+      console.log(.error, "\(result.pipeline): \(problem)\(result.problemCode.map { " [\($0.rawValue)]" } ?? "")")
+    }
   }
 
   static func json(_ result: RunResult) -> [String: Any] {

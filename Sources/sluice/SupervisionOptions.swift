@@ -10,19 +10,21 @@ struct SupervisionOptions: ParsableArguments {
 
   /// Runs this command in a child process, again where that dies, and returns what to exit with; nil where the work is
   /// this process's own.
-  func supervised(_ console: Console) async -> ExitCode? {
+  func supervised(_ session: RunSession) async -> ExitCode? {
     if noSupervisor || EngineProcess.isEngine { return nil }
+    let console = session.console
+    let end = Mutex<RunFailure?>(nil)
     let service = ServiceManager()
     var watch: (@Sendable (EngineLink) -> Void)?
     if let service { watch = { service.tell($0) } }
     let engine = EngineProcess(watch: watch) { message in
       switch message {
       case .died(let how, let wait):
-        console.log(.warning, "the engine \(how); it is started again from the ledger after \(Human.wait(wait))")
-      case .found(let words): console.log(.warning, words)
+        console.event(.warning, "the engine \(how); it is started again from the ledger after \(Human.wait(wait))")
+      case .found(let words): console.event(.warning, words)
       case .gaveUp(let how):
-        console.log(.error, "the engine died too often, the last time it \(how); resume goes on from the last checkpoints")
-      case .cantStart(let why): console.log(.error, "can't start the engine: \(why); --no-supervisor does without")
+        end.withLock { $0 = .engine("the engine died too often, the last time it \(how); resume goes on from the last checkpoints") }
+      case .cantStart(let why): end.withLock { $0 = .engine("can't start the engine: \(why); --no-supervisor does without") }
       }
     }
     // Whoever started this process means the engine too, which has a process group of its own.
@@ -38,7 +40,11 @@ struct SupervisionOptions: ParsableArguments {
       }
     }
     defer { signals.cancel() }
-    return ExitCode(await engine.run(Array(CommandLine.arguments.dropFirst())))
+    let timer = session.timing.stopping(console) { engine.signal(SIGTERM) }
+    defer { timer?.cancel() }
+    let code = await engine.run(Array(CommandLine.arguments.dropFirst()))
+    if let failure = end.withLock({ $0 }) { _ = await session.fail(failure) }
+    return ExitCode(code)
   }
 }
 

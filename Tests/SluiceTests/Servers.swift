@@ -7,11 +7,12 @@ final class ScriptServer {
   private let log: String
   let port: Int
 
-  init(_ workshop: Workshop, _ script: String, _ arguments: String...) throws {
+  /// - Parameter python: the interpreter, where it is not the system's.
+  init(_ workshop: Workshop, _ script: String, _ arguments: String..., python: String = "python3") throws {
     log = try workshop.write("server.log", "")
     let handle = try #require(FileHandle(forWritingAtPath: log))
     process = try workshop.start(
-      "/usr/bin/env", ["python3", Workshop.servers + "/\(script)"] + arguments, stdout: handle, stderr: FileHandle.standardError)
+      "/usr/bin/env", [python, Workshop.servers + "/\(script)"] + arguments, stdout: handle, stderr: FileHandle.standardError)
     var port = 0
     for _ in 0..<200 where port == 0 {
       usleep(50_000)

@@ -103,6 +103,9 @@ final class Workshop {
   /// The debug build beside the tests: it has failpoints.
   static let failpointBinary = root + "/.build/debug/sluice"
 
+  /// Where Scripts/test has put programs that only tests need.
+  static let tools = ProcessInfo.processInfo.environment["SLUICE_TOOLS"] ?? root + "/.build-tools"
+
   /// The corpora, or nil where the folder is absent.
   static var corpora: String? {
     let path = ProcessInfo.processInfo.environment["SLUICE_CORPORA"] ?? root + "/../shared/corpora"

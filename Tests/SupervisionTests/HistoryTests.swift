@@ -88,7 +88,7 @@ struct HistoryTests {
         return
       default:
         for _ in 0..<simulation.random(in: 0..<4) {
-          try await assignment.heartbeat.waiting { try await simulation.sleep(.milliseconds(simulation.random(in: 0..<9000))) }
+          try await assignment.heartbeat.waiting(for: .other) { try await simulation.sleep(.milliseconds(simulation.random(in: 0..<9000))) }
         }
       }
       model.withLock { $0.done[unit, default: 0] += 1 }

@@ -1,0 +1,83 @@
+import Records
+import Transform
+
+/// What a definition says should come of some records: `tests` in it, which `sluice test` runs.
+public struct DefinitionTest: Sendable {
+  public typealias Cells = [(name: String, value: String?)]
+
+  public enum Input: Sendable {
+    /// The text of an item, as parse reads it.
+    case text(String)
+    /// Records, whose values are as they stand in the definition.
+    case records([Cells])
+  }
+
+  public struct Rejection: Sendable {
+    /// From 1.
+    public var record: Int
+    /// A dead letter's code, and the field that it is about; nil where any will do.
+    public var code: String?
+    public var field: String?
+  }
+
+  public var name: String
+  public var line: Int
+  public var input: Input
+  /// The records that come out, each with the fields that matter; nil where they do not.
+  public var expected: [Cells]?
+  public var rejected: [Rejection]
+}
+
+extension DefinitionTest {
+  private static let cells = Shape.list(.map(.either([.null, .text], "a value or null")))
+
+  static let shape: Shape = Shape.object([
+    Key("name", .text, "What it shows.", required: true),
+    Key("input", .text, "The text of an item, as parse reads it, header and all."),
+    Key("records", cells, "Instead: records, as maps of field: value."),
+    Key(
+      "expect", cells, "The records that come out, in order, each with the fields that matter; an empty list for none."),
+    Key(
+      "rejected",
+      .list(
+        .object([
+          Key("record", .integer(atLeast: 1), "Which record, from 1.", required: true),
+          Key("code", .text, "The dead letter's code, as invalid_value."), Key("field", .text, "The field that it is about."),
+        ])), "The records that become dead letters (default none)."),
+  ])
+
+  init(_ value: Value, _ reader: inout DefinitionReader) {
+    name = value["name"]?.text ?? ""
+    line = value.position.line
+    if let records = value["records"] {
+      input = .records(Self.cells(records))
+    } else {
+      input = .text(value["input"]?.text ?? "")
+    }
+    if (value["input"] == nil) == (value["records"] == nil) {
+      reader.report(value.position.diagnostic("a test has either input, the text of an item, or records", .invalidSetting))
+    }
+    expected = value["expect"].map(Self.cells)
+    rejected = (value["rejected"]?.elements ?? []).map { element in
+      Rejection(
+        record: element["record"]?.text.flatMap { Int($0) } ?? 1, code: element["code"]?.text, field: element["field"]?.text)
+    }
+    for element in value["rejected"]?.elements ?? [] {
+      guard let code = element["code"], let text = code.text, !Self.codes.contains(text) else { continue }
+      let near = Spelling.nearest(to: text, among: Self.codes)
+      reader.report(
+        code.position.diagnostic(
+          "there is no code “\(text)”; \(near.map { "did you mean “\($0)”?" } ?? "there are \(Self.codes.joined(separator: ", "))")",
+          .wrongShape))
+    }
+    if expected == nil, rejected.isEmpty {
+      reader.report(value.position.diagnostic("it expects nothing: give it expect, rejected or both", .missingKey))
+    }
+  }
+
+  private static let codes = RecordFault.Code.allCases.map(\.rawValue)
+
+  private static func cells(_ value: Value) -> [Cells] {
+    value.elements.map { record in record.entries.map { ($0.key, $0.value.text) } }
+  }
+}

@@ -1,0 +1,108 @@
+/// Every kind of error that Sluice tells of, by the code that stands behind its message. `sluice explain CODE` says more.
+///
+/// A code is for good: it is not given to another error, nor taken away. The hundreds are the parts of a run, in its order.
+public enum ErrorCode: String, Sendable, CaseIterable {
+  case unknownKey = "SL-101"
+  case missingKey = "SL-102"
+  case wrongShape = "SL-103"
+  case notYAML = "SL-104"
+  case duplicateKey = "SL-105"
+  case unsetVariable = "SL-106"
+  case wrongVariable = "SL-107"
+  case wrongExpression = "SL-108"
+  case invalidSetting = "SL-109"
+  case noDefinition = "SL-110"
+  case sameOutput = "SL-111"
+  case wrongSchedule = "SL-112"
+  case unreachableStep = "SL-113"
+  case failedTest = "SL-114"
+
+  case noSource = "SL-201"
+  case unreadableFile = "SL-202"
+  case refusedByServer = "SL-203"
+  case brokenConnection = "SL-204"
+  case wrongAddress = "SL-205"
+  case wrongChecksum = "SL-206"
+  case changedSource = "SL-207"
+  case noSample = "SL-208"
+
+  case truncatedStream = "SL-301"
+  case damagedStream = "SL-302"
+  case inflatesTooFar = "SL-303"
+  case wrongCompression = "SL-304"
+
+  case recordTooLong = "SL-401"
+  case missingColumn = "SL-402"
+  case missingHeader = "SL-403"
+  case badRecord = "SL-404"
+  case schemaChanged = "SL-405"
+  case raggedRecord = "SL-411"
+  case brokenQuote = "SL-412"
+  case invalidEncoding = "SL-413"
+  case invalidValue = "SL-414"
+  case missingValue = "SL-415"
+  case invalidJSON = "SL-416"
+
+  case evaluationFailed = "SL-501"
+  case expectationFailed = "SL-502"
+  case programFailed = "SL-503"
+  case programRefused = "SL-504"
+  case unusableProgram = "SL-505"
+
+  case cannotWrite = "SL-601"
+
+  case ledger = "SL-701"
+  case locked = "SL-702"
+  case nothingToResume = "SL-703"
+
+  case workerFailed = "SL-801"
+  case stageGaveUp = "SL-802"
+  case engineDied = "SL-803"
+  case poison = "SL-804"
+
+  case tooManyDeadLetters = "SL-901"
+  case failedItems = "SL-902"
+  case tooManyFailedItems = "SL-903"
+  case interrupted = "SL-904"
+  case failedAgain = "SL-905"
+  case bug = "SL-999"
+
+  /// What dead letters call it, where they have a word for it.
+  public var deadLetterCode: String? {
+    switch self {
+    case .raggedRecord: "ragged_record"
+    case .brokenQuote: "broken_quote"
+    case .invalidEncoding: "invalid_encoding"
+    case .invalidValue: "invalid_value"
+    case .missingValue: "missing_value"
+    case .invalidJSON: "invalid_json"
+    case .recordTooLong: "record_too_long"
+    case .evaluationFailed: "evaluation_failed"
+    case .expectationFailed: "expectation_failed"
+    case .programFailed: "program_failed"
+    case .programRefused: "program_refused"
+    case .poison: "poison"
+    case .wrongChecksum: "checksum_mismatch"
+    case .workerFailed: "worker_failed"
+    default: nil
+    }
+  }
+
+  /// The code that a user means: `SL-101`, `101`, or a dead letter's word.
+  public init?(named name: String) {
+    let upper = name.uppercased()
+    if let code = ErrorCode(rawValue: upper.hasPrefix("SL-") ? upper : "SL-" + upper) {
+      self = code
+    } else if let code = ErrorCode.allCases.first(where: { $0.deadLetterCode == name.lowercased() }) {
+      self = code
+    } else {
+      switch name.lowercased() {
+      // Dead letters of whole items tell kinds apart less finely.
+      case "damaged_item": self = .damagedStream
+      case "fetch_failed": self = .refusedByServer
+      case "parser_failed": self = .programFailed
+      default: return nil
+      }
+    }
+  }
+}

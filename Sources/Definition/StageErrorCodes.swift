@@ -1,0 +1,58 @@
+import Decompress
+import Fetch
+import Parse
+import Records
+
+extension FetchError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .status: .refusedByServer
+    case .connection: .brokenConnection
+    case .address: .wrongAddress
+    case .checksum: .wrongChecksum
+    case .changed: .changedSource
+    case .file: .unreadableFile
+    }
+  }
+}
+
+extension DecompressError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .truncated: .truncatedStream
+    case .corrupt: .damagedStream
+    case .ratioExceeded, .bytesExceeded: .inflatesTooFar
+    case .wrongFormat: .wrongCompression
+    }
+  }
+}
+
+extension ParseError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .recordTooLong: .recordTooLong
+    case .missingColumn: .missingColumn
+    case .missingHeader: .missingHeader
+    case .badRecord: .badRecord
+    }
+  }
+}
+
+extension RecordFault.Code {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .raggedRecord: .raggedRecord
+    case .brokenQuote: .brokenQuote
+    case .invalidEncoding: .invalidEncoding
+    case .invalidValue: .invalidValue
+    case .missingValue: .missingValue
+    case .invalidJSON: .invalidJSON
+    case .recordTooLong: .recordTooLong
+    case .evaluationFailed: .evaluationFailed
+    case .expectationFailed: .expectationFailed
+    case .programFailed, .parserFailed: .programFailed
+    case .programRefused: .programRefused
+    case .poison: .poison
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Definition
+import Foundation
+import Ledger
+
+/// What is told of a run that ended to somebody who was not there: by mail, to a program, to a server.
+public struct RunNotice: Sendable {
+  public struct FailedItem: Sendable {
+    public var item: String
+    public var stage: String
+    public var reason: String
+    public var code: ErrorCode
+    public init(item: String, stage: String, reason: String, code: ErrorCode) {
+      (self.item, self.stage, self.reason, self.code) = (item, stage, reason, code)
+    }
+  }
+
+  /// How many items are named.
+  public static let shownItems = 5
+
+  public var pipeline: String
+  /// The absolute path.
+  public var definition: String
+  public var run: RunID?
+  public var status: RunStatus
+  public var exitCode: Int32
+  /// Why it is not done.
+  public var problem: String?
+  public var code: ErrorCode?
+  public var host = ProcessInfo.processInfo.hostName
+  public var endedAt = Date()
+  public var seconds: Double
+  public var items: (total: Int, done: Int, skipped: Int, failed: Int) = (0, 0, 0, 0)
+  public var counts = RecordCounts()
+  public var bytes = ByteCounts()
+  public var retries = 0
+  public var restarts = 0
+  /// The first that failed.
+  public var failedItems: [FailedItem] = []
+  /// What to type next; nil where all is done.
+  public var next: String?
+
+  public init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], options: [String]) {
+    pipeline = definition.name
+    self.definition = definition.file
+    run = result.run
+    status = result.status
+    exitCode = result.exitCode
+    problem = result.problem
+    code = result.problemCode
+    seconds = result.seconds
+    items = result.items
+    counts = result.counts
+    bytes = result.bytes
+    retries = result.retries
+    restarts = result.restarts
+    failedItems = failed
+    next = Self.next(result.exitCode, definition.file, options)
+  }
+
+  /// Of a run that could not be, or that nobody saw the end of.
+  ///
+  /// - Parameter options: those that the next command needs too, as `--state`.
+  public init(_ failure: RunFailure, _ definition: PipelineDefinition, seconds: Double, options: [String]) {
+    pipeline = definition.name
+    self.definition = definition.file
+    status = .failed
+    exitCode = failure.exitCode
+    problem = failure.description
+    code = failure.code
+    self.seconds = seconds
+    next = Self.next(failure.exitCode, definition.file, options)
+  }
+
+  /// The one command that gets on with it.
+  private static func next(_ exitCode: Int32, _ path: String, _ options: [String]) -> String? {
+    let command: [String]
+    switch exitCode {
+    case 0: return nil
+    case 64: command = ["runs", path]
+    case 65: command = ["dead-letters", "list", path]
+    case 66: command = ["run", path, "--dry-run"]
+    case 78: command = ["check", path]
+    default: command = ["resume", path]
+    }
+    let takesState = exitCode != 78
+    return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
+  }
+
+  /// One paragraph: what failed, why, and what to type next.
+  public var text: String {
+    let verb = status == .done ? "is done" : status == .interrupted ? "was interrupted" : "failed"
+    var lines = [
+      "\(pipeline) \(verb) on \(host) at \(endedAt.ISO8601Format()): exit \(exitCode)"
+        + (run.map { ", run \($0)" } ?? "") + String(format: ", after %.1f s", seconds)
+    ]
+    if let problem { lines.append(Self.withoutCommand(problem) + (code.map { " [\($0.rawValue)]" } ?? "")) }
+    for item in failedItems.prefix(Self.shownItems) {
+      lines.append("  \(item.item): failed in \(item.stage): \(item.reason) [\(item.code.rawValue)]")
+    }
+    let more = max(items.failed, failedItems.count) - min(failedItems.count, Self.shownItems)
+    if more > 0 { lines.append("  and \(more) more") }
+    if run != nil {
+      lines.append(
+        "items \(items.total): \(items.done) done, \(items.skipped) skipped, \(items.failed) failed; records \(counts.read) read = \(counts.written) written + \(counts.filtered) filtered + \(counts.deadLettered) dead-lettered"
+      )
+    }
+    if let next { lines.append("next: \(next)") }
+    return lines.joined(separator: "\n")
+  }
+
+  /// The commands that a problem names are ``next``'s matter, which knows the absolute path.
+  private static func withoutCommand(_ problem: String) -> String {
+    guard let colon = problem.range(of: ": sluice ", options: .backwards), let clause = problem[..<colon.lowerBound].lastIndex(of: ";")
+    else { return problem }
+    let head = problem[..<clause]
+    // “see why with: sluice …; then go on with: sluice …”
+    return head.contains(": sluice ") ? withoutCommand(String(head)) : String(head)
+  }
+
+  /// The same for programs.
+  public var json: [String: Any] {
+    [
+      "pipeline": pipeline, "definition": definition, "run": run?.value ?? NSNull() as Any, "status": status.rawValue,
+      "exit_code": exitCode,
+      "problem": problem ?? NSNull() as Any, "code": code?.rawValue ?? NSNull() as Any, "host": host, "ended_at": endedAt.ISO8601Format(),
+      "seconds": seconds,
+      "items": ["total": items.total, "done": items.done, "skipped": items.skipped, "failed": items.failed],
+      "records": [
+        "read": counts.read, "written": counts.written, "filtered": counts.filtered, "dead_lettered": counts.deadLettered,
+      ],
+      "failed_items": failedItems.prefix(Self.shownItems).map {
+        ["item": $0.item, "stage": $0.stage, "reason": $0.reason, "code": $0.code.rawValue]
+      },
+      "next": next ?? NSNull() as Any, "text": text,
+    ]
+  }
+}
+
+/// Words as a shell takes them.
+public enum ShellText {
+  public static func word(_ text: String) -> String {
+    let isPlain =
+      !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "_-./=:@%+,".utf8.contains(byte)
+        }
+      }
+    return isPlain ? text : "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
+  }
+}

@@ -1,0 +1,60 @@
+import Definition
+import Parse
+import Records
+import Transform
+
+/// A few records taken through parse and transform, with nothing written.
+struct Trial {
+  let chunk: RecordChunk
+  let beginning: Beginning
+  let chain: TransformChain
+  let batch: RecordBatch
+
+  /// - Parameters:
+  ///   - schema: of what is read; nil to infer it.
+  ///   - most: records beyond so many are left out.
+  init(_ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, schema: Schema?, most: Int) async throws {
+    let schema = schema ?? Inference.schema(of: format.sample(sample.chunk, sample.beginning))
+    beginning = sample.beginning
+    chain = try definition.transformChain(for: schema)
+    let layout = try definition.layout(chain, beginning)
+    chunk = Self.head(sample.chunk, layout, format, most)
+    let programs = Programs(chain, Programs.Setting(definition))
+    batch = try await programs.apply(chain, to: format.parse(chunk, layout))
+    await programs.finish()
+  }
+
+  private static func head(_ chunk: RecordChunk, _ layout: Layout, _ format: any RecordFormat, _ most: Int) -> RecordChunk {
+    let places = format.parse(chunk, layout).places
+    guard places.starts.count > most else { return chunk }
+    let end = Int(places.starts[most])
+    let head = ByteBuffer(capacity: end)
+    head.append(chunk.buffer.bytes, end)
+    return RecordChunk(buffer: head, offset: chunk.offset, sequence: 0)
+  }
+
+  /// The records that did not come through, in order.
+  var rejected: [DryRunReport.Rejected] {
+    batch.faults.sorted { $0.record < $1.record }.map { fault in
+      let start = Int(batch.places.starts[fault.record])
+      let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))
+      return DryRunReport.Rejected(
+        record: fault.record + 1, line: beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
+        field: fault.field, code: fault.code.rawValue, reason: fault.reason, raw: String(decoding: raw, as: UTF8.self))
+    }
+  }
+
+  /// A column's values, decoded.
+  func values(_ column: Column) -> Vector? {
+    column.values
+      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
+  }
+
+  /// A value as text; nil for NULL.
+  static func text(_ vector: Vector?, _ row: Int, _ type: ValueType) -> String? {
+    guard let vector, !vector.isNull(row) else { return nil }
+    let out = ByteBuffer(capacity: 64)
+    ValueText.write(vector, row, type, to: out)
+    return String(decoding: out.copy(0..<out.count), as: UTF8.self)
+  }
+}

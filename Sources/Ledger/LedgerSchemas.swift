@@ -1,0 +1,71 @@
+import Files
+import Foundation
+import GRDB
+
+/// What the columns of items are called: each list is kept once for a pipeline.
+extension Ledger {
+  /// The number that stands for these columns.
+  public func sourceSchema(pipeline: String, _ columns: [String]) async throws -> Int64 {
+    let text = String(decoding: try JSONEncoder().encode(columns), as: UTF8.self)
+    return try await write(.ledgerNote) { db in
+      try db.execute(sql: "INSERT OR IGNORE INTO source_schemas (pipeline, columns) VALUES (?, ?)", arguments: [pipeline, text])
+      return try Int64.fetchOne(
+        db, sql: "SELECT id FROM source_schemas WHERE pipeline = ? AND columns = ?", arguments: [pipeline, text]) ?? 0
+    }
+  }
+
+  /// The columns of the pipeline's last item that is done, where they are known.
+  public func lastColumns(pipeline: String) async throws -> [String]? {
+    let text = try await read { db -> String? in
+      // An older ledger that is only read knows none.
+      guard try db.tableExists("source_schemas") else { return nil }
+      return try String.fetchOne(
+        db,
+        sql: """
+          SELECT s.columns FROM items JOIN source_schemas s ON s.id = items.source_schema
+          WHERE items.pipeline = ? AND items.status = 'done' ORDER BY items.run DESC, items.ordinal DESC LIMIT 1
+          """, arguments: [pipeline])
+    }
+    return text.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) }
+  }
+
+  /// An item of a run with what a report tells of it.
+  public struct ItemFigures: Sendable {
+    public var key: String
+    public var status: ItemStatus
+    public var read: Int
+    /// How long its last attempt took; nil where that is not known.
+    public var seconds: Double?
+    public var columns: [String]?
+    public var error: String?
+  }
+
+  /// The run's items, the slowest first, at most `limit`.
+  public func figures(_ run: RunID, limit: Int) async throws -> [ItemFigures] {
+    try await read { db in
+      guard try db.tableExists("source_schemas") else { return [] }
+      return try Row.fetchAll(
+        db,
+        sql: """
+          SELECT items.key, items.status, items.read, items.seconds, items.error, s.columns FROM items
+          LEFT JOIN source_schemas s ON s.id = items.source_schema WHERE items.run = ?
+          ORDER BY items.status = 'failed' DESC, items.seconds DESC, items.ordinal LIMIT ?
+          """, arguments: [run.value, limit]
+      ).map { row in
+        ItemFigures(
+          key: row["key"], status: ItemStatus(rawValue: row["status"]) ?? .pending, read: row["read"], seconds: row["seconds"],
+          columns: (row["columns"] as String?).flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) },
+          error: row["error"])
+      }
+    }
+  }
+
+  /// How long the run's items took, in seconds: for each tenth of a power of ten how many.
+  public func durations(_ run: RunID) async throws -> [Double] {
+    try await read { db in
+      guard try db.tableExists("source_schemas") else { return [] }
+      return try Double.fetchAll(
+        db, sql: "SELECT seconds FROM items WHERE run = ? AND seconds IS NOT NULL ORDER BY seconds", arguments: [run.value])
+    }
+  }
+}

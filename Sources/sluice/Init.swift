@@ -1,0 +1,60 @@
+import ArgumentParser
+import Engine
+import Foundation
+
+struct Init: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a definition from a look at real data, and say what was guessed.",
+    discussion: "It reads the first megabyte of the first item that the sources stand for, and changes nothing but the file that it writes."
+  )
+
+  @Argument(help: "Paths, globs or addresses, as fetch.from takes them.") var sources: [String]
+  @Option(help: ArgumentHelp("The definition to write (default: the pipeline's name with .yaml, here); - for stdout.", valueName: "file"))
+  var to: String?
+  @Option(help: "The pipeline's name (default: from the first source's).") var name: String?
+  @Flag(help: "Write over a file that is there.") var force = false
+  @OptionGroup var common: CommonOptions
+
+  func run() async throws {
+    let console = common.console
+    let draft: DefinitionDraft
+    do throws(RunFailure) {
+      draft = try await DefinitionDraft.of(sources, path: path, name: name)
+    } catch {
+      throw console.fail(error)
+    }
+    if to == "-" { return console.print(bytes: Array(draft.text.utf8)) }
+    let path = path(draft.name)
+    do {
+      try Data(draft.text.utf8).write(to: URL(fileURLWithPath: path), options: force ? [.atomic] : [.withoutOverwriting])
+    } catch let error as CocoaError where error.code == .fileWriteFileExists {
+      console.log(.error, "\(path) is there already; name another with --to, or write over it with --force")
+      throw ExitCode(74)
+    } catch {
+      console.log(.error, "can't write \(path): \(error.localizedDescription)")
+      throw ExitCode(74)
+    }
+    show(draft, path, console)
+  }
+
+  private func path(_ name: String) -> String { to.flatMap { $0 == "-" ? nil : $0 } ?? "\(name).yaml" }
+
+  private func show(_ draft: DefinitionDraft, _ path: String, _ console: Console) {
+    if common.output == .json {
+      return console.print(json: [
+        "pipeline": draft.name, "definition": path, "item": draft.item, "items": draft.itemCount,
+        "guesses": draft.guesses.map {
+          ["what": $0.what, "value": $0.value, "certainty": $0.certainty.rawValue, "evidence": $0.evidence]
+        },
+      ])
+    }
+    if common.quiet { return }
+    console.print("wrote \(path), after a look at \(draft.item)\(draft.itemCount > 1 ? ", the first of \(draft.itemCount) items" : "")")
+    let width = draft.guesses.map(\.what.count).max() ?? 0
+    for guess in draft.guesses {
+      let what = guess.what.padding(toLength: width, withPad: " ", startingAt: 0)
+      console.print("  \(what)  \(guess.value)  (\(guess.certainty.rawValue): \(guess.evidence))")
+    }
+    console.print("try it:  sluice run \(path) --dry-run\nrun it:  sluice run \(path)")
+  }
+}

@@ -1,0 +1,48 @@
+import Definition
+import Engine
+import Supervision
+
+/// What happens in a run, in words.
+struct RunMessages: Sendable {
+  let console: Console
+
+  func show(_ event: RunEvent) {
+    switch event {
+    case .retry(let item, let attempt, let reason, let wait):
+      console.event(
+        .warning,
+        "\(item): attempt \(attempt) failed: \(reason); trying again in \(Human.wait(wait))"
+      )
+    case .itemDone(let item, let counts, _):
+      console.event(.debug, "\(item): done, \(Human.count(counts.written)) of \(Human.count(counts.read)) records written")
+    case .itemFailed(let item, let stage, let reason, let code):
+      console.event(.error, "\(item): failed in \(stage): \(reason) [\(code.rawValue)]")
+    case .supervision(let event): show(event)
+    case .programSaid(let command, let line): console.event(.info, "\(command): \(line)")
+    case .programRestarted(let command, let reason): console.event(.warning, "\(command) is started anew: \(reason)")
+    case .startsOver(let item, let reason): console.event(.warning, "\(item): starts over: \(reason)")
+    case .outputsGone(let count, let first):
+      console.event(
+        .warning,
+        "\(count) output\(count == 1 ? "" : "s") of items that are done \(count == 1 ? "is" : "are") no longer there (\(first)\(count == 1 ? "" : ", …")); sluice run --full makes them again"
+      )
+    case .schemaChanged(let item, let change):
+      console.event(.warning, "\(item): its columns are other than before: \(change) [\(ErrorCode.schemaChanged.rawValue)]")
+    case .schema(let fields): console.event(.info, "inferred fields: \(fields)")
+    }
+  }
+
+  private func show(_ event: SupervisionEvent) {
+    let who = event.pool == "run" ? "a stage" : "worker \(event.worker + 1) of \(event.pool)"
+    switch event.kind {
+    case .started: console.event(.debug, "\(who) was started")
+    case .left: console.event(.debug, "\(who) had nothing to do and was let go")
+    case .failed(let cause, let attempt): console.event(.warning, "\(who) failed at attempt \(attempt): \(cause)")
+    case .restarted(let wait, let attempt):
+      console.event(.warning, "\(who) is restarted after \(Human.wait(wait)), for attempt \(attempt)")
+    case .stalled(let limit): console.event(.warning, "\(who) made no progress for \(Human.wait(limit)); its unit is taken from it")
+    case .stuck: console.event(.error, "\(who) does not end although it was told to")
+    case .gaveUp(let cause): console.event(.error, "\(event.pool == "run" ? "the run" : "stage \(event.pool)") gave up: \(cause)")
+    }
+  }
+}
