@@ -7,6 +7,10 @@ extension Ledger {
   /// The pipeline's items with these keys, as last known.
   public func items(pipeline: String, keys: [String]) async throws -> [String: ItemRecord] {
     try await read { db in
+      // A pipeline's first run need not ask about each.
+      guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE pipeline = ?)", arguments: [pipeline]) == true else {
+        return [:]
+      }
       let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
       var items: [String: ItemRecord] = [:]
       for key in keys {

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import platform
+import shutil
 import socket
 import statistics
 import subprocess
@@ -79,6 +80,8 @@ def play(job):
                 continue
             for old in glob.glob("%s/out/%s-%s*" % (home, job.name, name)):
                 os.remove(old)
+            # Each run is the first of its pipeline, as it is for the others.
+            shutil.rmtree(home + "/state", ignore_errors=True)
             result, why = measure(command, home)
             if result:
                 results[name].append(result)
