@@ -14,8 +14,8 @@ let swiftSettings: [SwiftSetting] = [
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -37,10 +37,10 @@ let package = Package(
     .systemLibrary(name: "CDigest", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     module("Records", ["CByteScan", "CFloatText"]),
-    module("Supervision"),
+    module("Supervision", exclude: ["README.md"]),
     module("Processes", ["CProcess", "Records"]),
     module("Files", ["CZlib"] + (hasISAL ? ["CISAL"] : [])),
-    module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")]),
+    module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")], exclude: ["README.md"]),
     module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Records", "CByteScan"]),
