@@ -233,7 +233,8 @@ struct DefinitionReader {
 
   // MARK: Variables
 
-  /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`.
+  /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`; `$${` stands for `${`. What a value
+  /// holds is taken as it is, so that variables can't go round in circles.
   private mutating func expand(_ text: String, _ place: Position) -> String? {
     guard text.contains("${") else { return text }
     var out = ""
@@ -241,6 +242,11 @@ struct DefinitionReader {
     var failed = false
     while let open = rest.range(of: "${") {
       out += rest[..<open.lowerBound]
+      if out.hasSuffix("$"), rest[..<open.lowerBound].hasSuffix("$") {
+        out += "{"
+        rest = rest[open.upperBound...]
+        continue
+      }
       let offset = text.distance(from: text.startIndex, to: open.lowerBound)
       guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
         report(at(place, offset, 2).diagnostic("“${” is not closed by “}”", .wrongVariable))

@@ -104,7 +104,7 @@ public struct DryRun: Sendable {
         version: decision.state.version, problem: decision.problem.map { definition.redactor.redact($0.description) },
         target: naming.target(decision.item))
     }
-    if decisions.contains(where: { $0.problem?.isTransient == false }) { report.exitCode = 69 }
+    if decisions.contains(where: { $0.problem?.isTransient == false }) { report.exitCode = ExitStatus.failedItems.rawValue }
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
     if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
     guard let first else { return report }
@@ -173,7 +173,7 @@ public struct DryRun: Sendable {
     if report.exitCode == 0, definition.onBadRecord == .deadLetter,
       definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount)
     {
-      report.exitCode = 65
+      report.exitCode = ExitStatus.deadLetters.rawValue
     }
   }
 

@@ -22,16 +22,18 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case engine(String)
   case internalError(String)
 
-  public var exitCode: Int32 {
+  public var exitCode: Int32 { exitStatus.rawValue }
+
+  var exitStatus: ExitStatus {
     switch self {
-    case .definition, .collision: 78
-    case .noSource, .unreadable: 66
-    case .ledger, .write: 74
-    case .locked: 75
-    case .nothingToResume: 64
-    case .gaveUp, .sample, .program: 69
-    case .failedAgain, .schemaChanged: 65
-    case .engine, .internalError: 70
+    case .definition, .collision: .wrongDefinition
+    case .noSource, .unreadable: .noSource
+    case .ledger, .write: .cannotWrite
+    case .locked: .unfinished
+    case .nothingToResume: .wrongUse
+    case .gaveUp, .sample, .program: .failedItems
+    case .failedAgain, .schemaChanged: .deadLetters
+    case .engine, .internalError: .engineDied
     }
   }
 

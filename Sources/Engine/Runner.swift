@@ -154,7 +154,7 @@ public final class Runner: Sendable {
       $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
-      return result(last.id, .done, 0, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
+      return result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
     }
     let schema = try await schema(plan.work, continuing, http)
     let chain = try definition.transformChain(for: schema)
@@ -234,7 +234,7 @@ public final class Runner: Sendable {
         engine.abort(.write(error))
       }
     }
-    var (status, exitCode, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
+    var (status, exit, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
     func ended() -> Ledger.RunEnd {
       // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
@@ -249,7 +249,7 @@ public final class Runner: Sendable {
         try await ledger.placed([placement.part])
       } catch let error as WriteError {
         engine.abort(.write(error))
-        (status, exitCode, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
+        (status, exit, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
@@ -257,48 +257,50 @@ public final class Runner: Sendable {
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
     var result = result(
-      run, status, exitCode, (snapshot.itemsTotal, done, snapshot.itemsTotal - done - failed - left, failed),
+      run, status, exit, (snapshot.itemsTotal, done, snapshot.itemsTotal - done - failed - left, failed),
       totals.counts, totals.bytes, problem)
     result.problemCode = code
     result.events = (try? await ledger.eventCounts(run)) ?? [:]
     return result
   }
 
-  private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, Int32, String?, ErrorCode?) {
+  private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, ExitStatus, String?, ErrorCode?)
+  {
     let path = definition.shownPath
-    if let fatal = engine.fatal { return (.failed, fatal.exitCode, fatal.description, fatal.code) }
+    if let fatal = engine.fatal { return (.failed, fatal.exitStatus, fatal.description, fatal.code) }
     let isExceeded = definition.deadLetterLimit.isExceeded(by: counts.deadLettered, of: counts.read)
     if engine.exceeded || (left == 0 && failed == 0 && isExceeded) {
       return (
-        .failed, 65,
+        .failed, .deadLetters,
         "\(counts.deadLettered) dead letters of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)",
         .tooManyDeadLetters
       )
     }
     if engine.hasFailedTooOften {
       return (
-        .interrupted, 69,
+        .interrupted, .failedItems,
         "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: sluice resume \(path)",
         .tooManyFailedItems
       )
     }
-    if left > 0 { return (.interrupted, 75, "interrupted; finish it with: sluice resume \(path)", .interrupted) }
+    if left > 0 { return (.interrupted, .unfinished, "interrupted; finish it with: sluice resume \(path)", .interrupted) }
     if failed > 0 {
       return (
-        .failed, 69, "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(path)",
+        .failed, .failedItems,
+        "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(path)",
         .failedItems
       )
     }
-    return (.done, 0, nil, nil)
+    return (.done, .done, nil, nil)
   }
 
   private func result(
-    _ run: RunID, _ status: RunStatus, _ exitCode: Int32, _ items: (Int, Int, Int, Int), _ counts: RecordCounts, _ bytes: ByteCounts,
+    _ run: RunID, _ status: RunStatus, _ exit: ExitStatus, _ items: (Int, Int, Int, Int), _ counts: RecordCounts, _ bytes: ByteCounts,
     _ problem: String?
   ) -> RunResult {
     let snapshot = progress.snapshot
     return RunResult(
-      run: run, pipeline: definition.name, status: status, exitCode: exitCode,
+      run: run, pipeline: definition.name, status: status, exitCode: exit.rawValue,
       items: (total: items.0, done: items.1, skipped: items.2, failed: items.3), counts: counts, bytes: bytes,
       seconds: progress.started.duration(to: .now) / .seconds(1), restarts: snapshot.restarts,
       retries: snapshot.retries, problem: problem)

@@ -54,13 +54,14 @@ enum Functions {
   static let named: [String: Function] = {
     var all: [String: Function] = [:]
     for function in text + numbers + times + patterns + choices { all[function.name] = function }
-    for (alias, name) in [
-      "substring": "substr", "len": "length", "char_length": "length", "ceiling": "ceil", "pow": "power",
-      "instr": "strpos", "regexp_matches": "regexp_like", "datepart": "date_part", "ucase": "upper", "lcase": "lower",
-    ] { all[alias] = all[name] }
+    for (alias, name) in aliases where name != "iif" { all[alias] = all[name] }
     return all
   }()
-  static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif"]
+  static let aliases = [
+    "substring": "substr", "len": "length", "char_length": "length", "ceiling": "ceil", "pow": "power", "if": "iif",
+    "instr": "strpos", "regexp_matches": "regexp_like", "datepart": "date_part", "ucase": "upper", "lcase": "lower",
+  ]
+  static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif", "if"]
 
   static let concatenate = Function("||", [.text, .text], gives: .text) { arguments, count, _ in
     texts(count) { i, out in

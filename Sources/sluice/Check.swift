@@ -5,7 +5,7 @@ import Engine
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Validate definitions: every error with its place, or one line ok.")
 
-  @Argument(help: "Definitions' paths.") var pipelines: [String]
+  @Argument(help: "Definitions' paths.", completion: .file(extensions: ["yaml", "yml"])) var pipelines: [String]
   @OptionGroup var variables: VariableOptions
   @OptionGroup var common: CommonOptions
 
@@ -22,6 +22,6 @@ struct Check: ParsableCommand {
         failed = true
       }
     }
-    if failed { throw ExitCode(78) }
+    if failed { throw ExitCode(.wrongDefinition) }
   }
 }

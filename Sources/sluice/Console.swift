@@ -10,7 +10,7 @@ struct Console: Sendable {
   private let level: LogLevel
   private let isQuiet: Bool
   private let file: LogFile?
-  private let hasColor: Bool
+  private let wantsColor: Bool
   let progressStyle: ProgressStyle
 
   init(_ options: CommonOptions) {
@@ -19,7 +19,7 @@ struct Console: Sendable {
     level = options.logLevel
     file = options.logFile.map { LogFile(path: $0, limit: options.logFileSize.bytes) }
     let isTerminal = isatty(STDERR_FILENO) == 1
-    hasColor = isTerminal && !options.noColor && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    wantsColor = !options.noColor && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     progressStyle =
       switch options.progress {
       case _ where options.quiet: .none
@@ -27,6 +27,8 @@ struct Console: Sendable {
       case let chosen: chosen
       }
   }
+
+  func hasColor(_ descriptor: Int32) -> Bool { wantsColor && isatty(descriptor) == 1 }
 
   /// A result.
   func print(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
@@ -53,7 +55,7 @@ struct Console: Sendable {
     if let line { return Self.write(line, to: STDERR_FILENO) }
     let word = level == .info ? "" : "\(level.rawValue): "
     let color = level == .error ? "\u{1B}[31m" : level == .warning ? "\u{1B}[33m" : ""
-    let text = hasColor && !color.isEmpty ? "\(color)\(word)\u{1B}[0m\(message)" : word + message
+    let text = !color.isEmpty && hasColor(STDERR_FILENO) ? "\(color)\(word)\u{1B}[0m\(message)" : word + message
     Self.write((progressStyle == .bar ? "\r\u{1B}[K" : "") + text + "\n", to: STDERR_FILENO)
   }
 

@@ -34,7 +34,8 @@ struct DeadLetters: AsyncParsableCommand {
   enum Which: String, ExpressibleByArgument, CaseIterable { case open, resolved, all }
 
   struct Filter: ParsableArguments {
-    @Argument(help: "A run's number, a pipeline's name, or a definition's path.") var subject: String?
+    @Argument(help: "A run's number, a pipeline's name, or a definition's path.", completion: .file(extensions: ["yaml", "yml"]))
+    var subject: String?
     @OptionGroup var criteria: Criteria
     @Option(help: "open (those not worked off), resolved or all.") var which: Which?
 
@@ -81,7 +82,7 @@ struct DeadLetters: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Show one whole: place, reason, earlier attempts, its bytes and the records around it.")
     @Argument(help: "Its number.") var id: Int64
-    @Argument(help: "A pipeline's name or a definition's path.") var subject: String?
+    @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var subject: String?
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -144,7 +145,7 @@ struct DeadLetters: AsyncParsableCommand {
         What passes is written to a new file beside its item's output (NAME.replay-N.…) and marked resolved, in one step; what
         fails again keeps its history. Items that failed as a whole are tried again by sluice resume.
         """)
-    @Argument(help: "The definition's path.") var pipeline: String
+    @Argument(help: "The definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String
     @OptionGroup var criteria: Criteria
     @OptionGroup var variables: VariableOptions
     @OptionGroup var common: CommonOptions

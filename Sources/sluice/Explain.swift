@@ -7,7 +7,9 @@ struct Explain: ParsableCommand {
     abstract: "Say more about an error: what it means, how it comes about, what to do.",
     discussion: "The code stands in brackets behind the error's message, and with dead letters it is a word, as ragged_record.")
 
-  @Argument(help: "An error's code, as SL-411 or ragged_record (default: list them all).") var code: String?
+  @Argument(
+    help: "An error's code, as SL-411 or ragged_record (default: list them all).", completion: .list(ErrorCode.allCases.map(\.rawValue)))
+  var code: String?
   @OptionGroup var common: CommonOptions
 
   func run() throws {

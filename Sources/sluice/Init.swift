@@ -8,7 +8,7 @@ struct Init: AsyncParsableCommand {
     discussion: "It reads the first megabyte of the first item that the sources stand for, and changes nothing but the file that it writes."
   )
 
-  @Argument(help: "Paths, globs or addresses, as fetch.from takes them.") var sources: [String]
+  @Argument(help: "Paths, globs or addresses, as fetch.from takes them.", completion: .file()) var sources: [String]
   @Option(help: ArgumentHelp("The definition to write (default: the pipeline's name with .yaml, here); - for stdout.", valueName: "file"))
   var to: String?
   @Option(help: "The pipeline's name (default: from the first source's).") var name: String?
@@ -29,10 +29,10 @@ struct Init: AsyncParsableCommand {
       try Data(draft.text.utf8).write(to: URL(fileURLWithPath: path), options: force ? [.atomic] : [.withoutOverwriting])
     } catch let error as CocoaError where error.code == .fileWriteFileExists {
       console.log(.error, "\(path) is there already; name another with --to, or write over it with --force")
-      throw ExitCode(74)
+      throw ExitCode(.cannotWrite)
     } catch {
       console.log(.error, "can't write \(path): \(error.localizedDescription)")
-      throw ExitCode(74)
+      throw ExitCode(.cannotWrite)
     }
     show(draft, path, console)
   }

@@ -24,7 +24,9 @@ struct ByteSize: ExpressibleByArgument {
 
 /// Options that every command takes.
 struct CommonOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The folder of ledger and spool (default: .sluice beside the definition).", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("The folder of ledger and spool (default: .sluice beside the definition).", valueName: "dir"), completion: .directory
+  )
   var state: String?
 
   @Option(help: "What goes to stdout: text or json.")
@@ -36,7 +38,7 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "The least important messages to show: debug, info, warning, error.")
   var logLevel = LogLevel.info
 
-  @Option(help: ArgumentHelp("Messages go into this file too, whatever is shown.", valueName: "file"))
+  @Option(help: ArgumentHelp("Messages go into this file too, whatever is shown.", valueName: "file"), completion: .file())
   var logFile: String?
 
   @Option(help: ArgumentHelp("A longer log file begins anew; the last 5 are kept as NAME.1 to NAME.5.", valueName: "size"))

@@ -74,28 +74,37 @@ struct PipelineTree {
     return items.done + items.failed < items.total ? 0 : nil
   }
 
+  /// The whole tree, a line each.
   var text: String {
-    var lines = [
+    let summary =
       "run \(run), engine \(pid), for \(Human.seconds(Double(seconds))): items \(items.done + items.failed)/\(items.total), \(Human.count(read)) records read, \(Human.count(written)) written"
-    ]
-    for (i, stage) in stages.enumerated() {
-      let size = stage.least == stage.most ? "\(stage.workers.count)" : "\(stage.workers.count) (\(stage.least) to \(stage.most))"
-      var line =
-        "\(stage.name.padding(toLength: 11, withPad: " ", startingAt: 0))\(size) worker\(stage.workers.count == 1 ? "" : "s"), input \(stage.fill)/\(stage.capacity), \(Human.count(stage.units)) units"
-      if stage.restarts > 0 { line += ", \(stage.restarts) restarts" }
-      if i == bottleneck { line += "  ◀ bottleneck" }
-      lines.append(line)
-      for worker in stage.workers {
-        var line =
-          "  \("\(worker.number)".padding(toLength: 4, withPad: " ", startingAt: 0))\(worker.state.padding(toLength: 9, withPad: " ", startingAt: 0))\(String(format: "%7.1f s", worker.age))"
-        if let item = worker.item { line += "  \(item)" }
-        if let bytes = worker.bytes { line += " bytes \(bytes.lowerBound) to \(bytes.upperBound)" }
-        if worker.attempt > 1 { line += ", attempt \(worker.attempt)" }
-        if worker.restarts > 0 { line += ", \(worker.restarts) restarts" }
-        lines.append(line)
-      }
-    }
-    return lines.joined(separator: "\n")
+    let lines = stages.indices.flatMap { i in [stageLine(i)] + stages[i].workers.map { workerLine($0) } }
+    return ([summary] + lines).joined(separator: "\n")
+  }
+
+  func stageLine(_ i: Int) -> String {
+    let stage = stages[i]
+    let size = stage.least == stage.most ? "\(stage.workers.count)" : "\(stage.workers.count) (\(stage.least) to \(stage.most))"
+    var line =
+      "\(stage.name.padding(toLength: 11, withPad: " ", startingAt: 0))\(size) worker\(stage.workers.count == 1 ? "" : "s"), input \(stage.fill)/\(stage.capacity), \(Human.count(stage.units)) units"
+    if stage.restarts > 0 { line += ", \(stage.restarts) restarts" }
+    if i == bottleneck { line += "  ◀ bottleneck" }
+    return line
+  }
+
+  /// - Parameter columns: where it is narrower, the item's name is cut at its begin.
+  func workerLine(_ worker: Worker, columns: Int = .max) -> String {
+    let begin =
+      "  \("\(worker.number)".padding(toLength: 4, withPad: " ", startingAt: 0))\(worker.state.padding(toLength: 9, withPad: " ", startingAt: 0))\(String(format: "%7.1f s", worker.age))"
+    var end = ""
+    if let bytes = worker.bytes { end += " bytes \(bytes.lowerBound) to \(bytes.upperBound)" }
+    if worker.attempt > 1 { end += ", attempt \(worker.attempt)" }
+    if worker.restarts > 0 { end += ", \(worker.restarts) restarts" }
+    guard let item = worker.item.map(TerminalText.harmless) else { return begin + end }
+    let room = columns == .max ? columns : columns - begin.count - 2 - end.count
+    // A name of which little is left tells less than the bytes do.
+    return begin + "  "
+      + (room < 12 ? TerminalText.cutBegin(item, to: max(0, columns - begin.count - 2)) : TerminalText.cutBegin(item, to: room) + end)
   }
 
   var json: [String: Any] {

@@ -12,7 +12,9 @@ struct PruneCommand: AsyncParsableCommand {
       do and dead letters that were not worked off (--dead-letters takes those too).
       """)
 
-  @Argument(help: "A pipeline's name or a definition's path (default: all of the state folder).") var pipeline: String?
+  @Argument(
+    help: "A pipeline's name or a definition's path (default: all of the state folder).", completion: .file(extensions: ["yaml", "yml"]))
+  var pipeline: String?
   @Option(help: ArgumentHelp("How old: 30d, 12h, …", valueName: "duration")) var olderThan: String
   @Flag(help: "Dead letters that nobody worked off as well.") var deadLetters = false
   @OptionGroup var common: CommonOptions

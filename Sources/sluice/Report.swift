@@ -6,8 +6,11 @@ struct Report: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell all about a run: as text, as JSON, or as one page of HTML that needs nothing else.")
 
-  @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).") var run: String?
-  @Option(help: ArgumentHelp("Write a page of HTML; - for stdout.", valueName: "file")) var html: String?
+  @Argument(
+    help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).",
+    completion: .file(extensions: ["yaml", "yml"])) var run: String?
+  @Option(help: ArgumentHelp("Write a page of HTML; - for stdout.", valueName: "file"), completion: .file(extensions: ["html"])) var html:
+    String?
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
@@ -23,7 +26,7 @@ struct Report: AsyncParsableCommand {
         try Data(page.utf8).write(to: URL(fileURLWithPath: html), options: .atomic)
       } catch {
         console.log(.error, "can't write \(html): \(error.localizedDescription)")
-        throw ExitCode(74)
+        throw ExitCode(.cannotWrite)
       }
       if !common.quiet { console.print("wrote \(html)") }
     } else if common.output == .json {

@@ -8,7 +8,9 @@ struct Resume: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Finish a run that was interrupted or failed, with the definition it began with.")
 
-  @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest unfinished run).")
+  @Argument(
+    help: "A run's number, a pipeline's name, or a definition's path (default: the newest unfinished run).",
+    completion: .file(extensions: ["yaml", "yml"]))
   var run: String?
   @Flag(help: "Take changes of the source's columns as they come, this once.") var acceptSchemaChanges = false
   @OptionGroup var timing: TimingOptions

@@ -7,7 +7,7 @@ struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a pipeline: work on every item that is not done at its present version.")
 
-  @Argument(help: "The definition's path.") var pipeline: String
+  @Argument(help: "The definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String
   @Flag(help: "Say what a run would do; fetch nothing whole, write nothing.") var dryRun = false
   @Flag(help: "Do again what is done.") var full = false
   @Option(help: "Work on the first N items only.") var limitItems: Int?

@@ -5,7 +5,7 @@ import Ledger
 struct Runs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "List runs, the newest first.")
 
-  @Argument(help: "A pipeline's name or a definition's path.") var pipeline: String?
+  @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String?
   @Option(help: "How many at most.") var limit = 20
   @OptionGroup var common: CommonOptions
 

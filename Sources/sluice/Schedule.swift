@@ -14,7 +14,7 @@ struct Schedule: AsyncParsableCommand {
 
   enum Form: String, ExpressibleByArgument, CaseIterable { case crontab, service, timer }
 
-  @Argument(help: "The definition's path.") var pipeline: String
+  @Argument(help: "The definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String
   @Option(help: ArgumentHelp("When: five parts as in crontab(5), or @daily and the like.", valueName: "schedule")) var cron: String
   @Option(help: "Only this: crontab, service or timer.") var only: Form?
   @Option(help: ArgumentHelp("Write the units into this folder, in the place of those that are there.", valueName: "dir")) var to: String?
@@ -107,7 +107,7 @@ struct Schedule: AsyncParsableCommand {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
       } catch {
         console.log(.error, "can't write \(path): \(error.localizedDescription)")
-        throw ExitCode(74)
+        throw ExitCode(.cannotWrite)
       }
       if !common.quiet { console.print("wrote \(path)") }
     }

@@ -6,7 +6,9 @@ import Ledger
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Show where a run is: its items, records and what is wrong.")
 
-  @Argument(help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).") var run: String?
+  @Argument(
+    help: "A run's number, a pipeline's name, or a definition's path (default: the newest run).",
+    completion: .file(extensions: ["yaml", "yml"])) var run: String?
   @Flag(help: "Show the workers of a running pipeline, again every second, until it ends.") var watch = false
   @OptionGroup var common: CommonOptions
 
@@ -14,8 +16,11 @@ struct Status: AsyncParsableCommand {
     let console = common.console
     let subject = try Subject(run, common)
     let ledger = try subject.ledger()
-    guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
-    if watch { try await follow(subject.state, record, ledger, console) }
+    guard var record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
+    if watch {
+      guard try await follow(subject.state, record, ledger, console) else { return }
+      record = try await ledger.run(record.id) ?? record
+    }
     let totals = try await ledger.totals(record.id)
     let items = try await ledger.items(run: record.id)
     let events = try await ledger.troubles(record.id, limit: 20)
@@ -58,21 +63,59 @@ struct Status: AsyncParsableCommand {
   }
 
   /// Shows the tree until the pipeline's engine is gone. One that is started again is followed on.
-  private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: Ledger, _ console: Console) async throws {
-    let isTerminal = isatty(STDOUT_FILENO) == 1 && common.output == .text
+  /// - Returns: false where the user has seen enough before.
+  private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: Ledger, _ console: Console) async throws -> Bool {
+    func sample() async -> PipelineTree? {
+      guard let board = Board.open(state.boardPath(pipeline: record.pipeline)) else { return nil }
+      return await PipelineTree(board, ledger)
+    }
+    if common.output == .text, Screen.isPossible { return try await watch(record.pipeline, console, sample) }
     var misses = 0
     while misses < 3 {
-      if let board = Board.open(state.boardPath(pipeline: record.pipeline)), let tree = await PipelineTree(board, ledger) {
+      if let tree = await sample() {
         misses = 0
-        if common.output == .json {
-          console.print(json: tree.json)
-        } else {
-          console.print((isTerminal ? "\u{1B}[H\u{1B}[2J" : "") + tree.text)
-        }
+        if common.output == .json { console.print(json: tree.json) } else { console.print(tree.text) }
       } else {
         misses += 1
       }
       try await Task.sleep(for: misses == 0 ? .seconds(1) : .milliseconds(300))
     }
+    return true
+  }
+
+  private func watch(_ pipeline: String, _ console: Console, _ sample: () async -> PipelineTree?) async throws -> Bool {
+    guard var tree = await sample() else { return true }
+    let screen = Screen(console)
+    defer { screen.close() }
+    screen.enter()
+    let begin = ContinuousClock.now
+    var view = WatchView(pipeline: pipeline, hasColor: console.hasColor(STDOUT_FILENO))
+    var misses = 0
+    for await event in screen.events {
+      switch event {
+      case .tick:
+        if let new = await sample() {
+          tree = new
+          misses = 0
+          view.add(tree, at: begin.duration(to: .now) / .seconds(1))
+        } else {
+          misses += 1
+          if misses == 2 { return true }
+        }
+      case .key(UInt8(ascii: "q")), .key(UInt8(ascii: "Q")): return false
+      case .key: continue
+      case .signal(SIGWINCH): break
+      case .signal(SIGCONT): screen.enter()
+      case .signal(SIGTSTP):
+        screen.leave()
+        kill(getpid(), SIGSTOP)
+      case .signal(let number):
+        screen.close()
+        throw ExitCode(128 + number)
+      }
+      let size = screen.size
+      screen.draw(view.lines(tree, columns: size.columns, rows: size.rows))
+    }
+    return false
   }
 }

@@ -17,7 +17,7 @@ struct Test: AsyncParsableCommand {
               - {flight: 2}
       """)
 
-  @Argument(help: "Definitions' paths.") var pipelines: [String]
+  @Argument(help: "Definitions' paths.", completion: .file(extensions: ["yaml", "yml"])) var pipelines: [String]
   @OptionGroup var variables: VariableOptions
   @OptionGroup var common: CommonOptions
 
@@ -39,7 +39,7 @@ struct Test: AsyncParsableCommand {
       throw console.fail(error)
     }
     show(outcomes, console)
-    if !outcomes.allSatisfy(\.outcome.isPassed) { throw ExitCode(78) }
+    if !outcomes.allSatisfy(\.outcome.isPassed) { throw ExitCode(.wrongDefinition) }
   }
 
   private func show(_ outcomes: [(pipeline: String, outcome: DefinitionTester.Outcome)], _ console: Console) {

@@ -170,4 +170,10 @@ struct ExpressionTests {
       }
     }
   }
+
+  @Test("every function that can be called is in the reference, once")
+  func reference() {
+    let told = FunctionReference.kinds.flatMap(\.functions).flatMap { [$0.name] + $0.aliases }
+    #expect(told.sorted() == FunctionReference.callable)
+  }
 }

@@ -74,15 +74,16 @@ public struct RunNotice: Sendable {
   /// The one command that gets on with it.
   private static func next(_ exitCode: Int32, _ path: String, _ options: [String]) -> String? {
     let command: [String]
-    switch exitCode {
-    case 0: return nil
-    case 64: command = ["runs", path]
-    case 65: command = ["dead-letters", "list", path]
-    case 66: command = ["run", path, "--dry-run"]
-    case 78: command = ["check", path]
-    default: command = ["resume", path]
+    let status = ExitStatus(rawValue: exitCode)
+    switch status {
+    case .done: return nil
+    case .wrongUse: command = ["runs", path]
+    case .deadLetters: command = ["dead-letters", "list", path]
+    case .noSource: command = ["run", path, "--dry-run"]
+    case .wrongDefinition: command = ["check", path]
+    case .failedItems, .engineDied, .cannotWrite, .unfinished, nil: command = ["resume", path]
     }
-    let takesState = exitCode != 78
+    let takesState = status != .wrongDefinition
     return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
   }
 

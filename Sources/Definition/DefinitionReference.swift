@@ -1,0 +1,47 @@
+/// Every key of definitions as a page of Markdown, made of the same declarations that the loader reads by.
+public enum DefinitionReference {
+  public static var markdown: String {
+    guard case .object(let keys) = Declarations.pipeline else { return "" }
+    var lines = [
+      "| key | takes | what for |", "|---|---|---|",
+    ]
+    lines += keys.map { row($0, $0.name) }
+    for key in keys {
+      let inner = nested(key.shape)
+      guard !inner.isEmpty else { continue }
+      lines += ["", "## \(key.name)", "", key.doc, "", "| key | takes | what for |", "|---|---|---|"]
+      lines += rows(inner, below: key.name)
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// A row for each key, and for those of the maps below it.
+  private static func rows(_ keys: [Key], below path: String) -> [String] {
+    keys.flatMap { key in
+      let place = "\(path).\(key.name)"
+      return [row(key, place)] + rows(nested(key.shape), below: place)
+    }
+  }
+
+  private static func row(_ key: Key, _ place: String) -> String {
+    let need = key.isRequired ? " **Required.**" : ""
+    return "| `\(place)` | \(escaped(key.shape.expected)) | \(escaped(key.doc))\(need) |"
+  }
+
+  /// The keys of a map, wherever in the shape it is. Those of a step stand for themselves.
+  private static func nested(_ shape: Shape) -> [Key] {
+    switch shape {
+    case .object(let keys), .step(let keys): keys
+    case .list(let element), .map(let element): nested(element)
+    case .either(let shapes, _): unique(shapes.flatMap(nested))
+    default: []
+    }
+  }
+
+  private static func unique(_ keys: [Key]) -> [Key] {
+    var seen: Set<String> = []
+    return keys.filter { seen.insert($0.name).inserted }
+  }
+
+  private static func escaped(_ text: String) -> String { text.replacing("|", with: "\\|") }
+}

@@ -1,0 +1,106 @@
+/// What a function of expressions is for, as the reference tells it. A test asks that every function has one, and computes every example.
+public struct FunctionReference: Sendable {
+  public let name: String
+  /// Other names that it answers to.
+  public var aliases: [String] { Functions.aliases.filter { $0.value == name }.map(\.key).sorted() }
+  /// How it is called.
+  public let usage: String
+  /// What it gives.
+  public let summary: String
+  /// An expression without fields, and its value as JSON.
+  public let example: (expression: String, value: String)
+
+  private init(_ usage: String, _ summary: String, _ expression: String, _ value: String) {
+    name = String(usage.prefix { $0 != "(" })
+    self.usage = usage
+    self.summary = summary
+    example = (expression, value)
+  }
+
+  /// The functions by kind, in the order in which the reference has them.
+  public static let kinds: [(title: String, functions: [FunctionReference])] = [
+    ("Text", text), ("Patterns", patterns), ("Numbers", numbers), ("Dates and times", times), ("Choice", choices),
+  ]
+
+  /// Every name that an expression may call.
+  public static var callable: [String] { Functions.names.sorted() }
+
+  private static let text: [FunctionReference] = [
+    .init("lower(text)", "The text in lower case.", "lower('Ürümqi')", #""ürümqi""#),
+    .init("upper(text)", "The text in upper case.", "upper('zürich')", #""ZÜRICH""#),
+    .init("length(text)", "How many characters (Unicode scalars) it has.", "length('Zürich')", "6"),
+    .init("trim(text[, characters])", "Without blanks, or these characters, at both ends.", "trim('--x-', '-')", #""x""#),
+    .init("ltrim(text[, characters])", "The same at the left end only.", "ltrim('  x ')", #""x ""#),
+    .init("rtrim(text[, characters])", "The same at the right end only.", "rtrim('  x ')", #""  x""#),
+    .init(
+      "substr(text, start[, length])", "From a character on, counted from 1. A negative length is an error.", "substr('Zürich', 2, 3)",
+      #""üri""#),
+    .init("left(text, count)", "The first characters; all but the last −count where it is negative.", "left('abcde', 2)", #""ab""#),
+    .init("right(text, count)", "The last characters; all but the first −count where it is negative.", "right('abcde', 2)", #""de""#),
+    .init("replace(text, from, to)", "Every “from” replaced.", "replace('a-b-c', '-', '+')", #""a+b+c""#),
+    .init("concat(value, …)", "The values as text, joined; NULLs are passed over.", "concat('a', 1, NULL, 'b')", #""a1b""#),
+    .init("strpos(text, wanted)", "Where “wanted” begins, counted from 1; 0 where it is not.", "strpos('Zürich', 'r')", "3"),
+    .init("starts_with(text, start)", "Whether it begins so.", "starts_with('ABC', 'AB')", "true"),
+    .init("ends_with(text, end)", "Whether it ends so.", "ends_with('ABC', 'AB')", "false"),
+    .init("contains(text, wanted)", "Whether “wanted” is in it.", "contains('ABC', 'B')", "true"),
+    .init(
+      "split_part(text, by, number)", "The part of that number, counted from 1, of the text split at “by”; empty where there are fewer.",
+      "split_part('2013-01-31', '-', 2)", #""01""#),
+  ]
+
+  private static let patterns: [FunctionReference] = [
+    .init(
+      "regexp_like(text, pattern[, flags])", "Whether the regular expression matches somewhere: text ~ pattern. Flag i: whatever the case.",
+      "regexp_like('N14228', '^n[0-9]+$', 'i')", "true"),
+    .init(
+      "regexp_extract(text, pattern[, group])", "What the first match, or that group of it, holds; empty where nothing matches.",
+      "regexp_extract('gate B42', '([A-Z])([0-9]+)', 2)", #""42""#),
+    .init(
+      "regexp_replace(text, pattern, to[, flags])",
+      #"The first match replaced; \1 to \9 are its groups. Flags: g every match, i whatever the case."#,
+      #"regexp_replace('a1b2', '([0-9])', '<\1>', 'g')"#, #""a<1>b<2>""#),
+  ]
+
+  private static let numbers: [FunctionReference] = [
+    .init("abs(number)", "Without its sign.", "abs(-3)", "3"),
+    .init("floor(number)", "The whole number below.", "floor(-1.5)", "-2.0"),
+    .init("ceil(number)", "The whole number above.", "ceil(1.2)", "2.0"),
+    .init("trunc(number)", "Without its fraction.", "trunc(-1.5)", "-1.0"),
+    .init("sign(number)", "−1, 0 or 1.", "sign(-7)", "-1"),
+    .init("round(number[, digits])", "Rounded to so many digits, halves away from zero.", "round(2.345, 1)", "2.3"),
+    .init("sqrt(number)", "The square root; NULL of less than 0.", "sqrt(9)", "3.0"),
+    .init("exp(number)", "e to that power.", "exp(0)", "1.0"),
+    .init("ln(number)", "The natural logarithm; NULL of 0 and less.", "ln(1)", "0.0"),
+    .init("log10(number)", "The logarithm to base 10; NULL of 0 and less.", "log10(1000)", "3.0"),
+    .init("power(base, exponent)", "The base to that power.", "power(2, 10)", "1024.0"),
+    .init("mod(a, b)", "The remainder of a by b, with the sign of a; NULL where b is 0.", "mod(-7, 3)", "-1"),
+  ]
+
+  private static let times: [FunctionReference] = [
+    .init("year(time)", "The year of a date or timestamp.", "year(DATE '2013-08-09')", "2013"),
+    .init("quarter(time)", "The quarter, 1 to 4.", "quarter(DATE '2013-08-09')", "3"),
+    .init("month(time)", "The month, 1 to 12.", "month(DATE '2013-08-09')", "8"),
+    .init("day(time)", "The day of the month.", "day(DATE '2013-08-09')", "9"),
+    .init("hour(time)", "The hour, 0 to 23.", "hour(TIMESTAMP '2013-08-09 17:45:00')", "17"),
+    .init("minute(time)", "The minute.", "minute(TIMESTAMP '2013-08-09 17:45:00')", "45"),
+    .init("second(time)", "The second, whole.", "second(TIMESTAMP '2013-08-09 17:45:06.5')", "6"),
+    .init(
+      "date_part(part, time)",
+      "A part by name, as EXTRACT(part FROM time) does: year, month, day, hour, minute, second, dow (Sunday is 0), doy, quarter, week (ISO 8601), epoch.",
+      "date_part('doy', DATE '2013-02-01')", "32"),
+    .init(
+      "date_trunc(part, time)", "Cut down to the begin of its year, quarter, month, week (Monday), day, hour, minute or second.",
+      "date_trunc('month', DATE '2013-08-09')", #""2013-08-01 00:00:00""#),
+    .init("to_timestamp(seconds)", "The time so many seconds after 1970.", "to_timestamp(1)", #""1970-01-01 00:00:01""#),
+  ]
+
+  private static let choices: [FunctionReference] = [
+    .init("coalesce(value, …)", "The first that is not NULL.", "coalesce(NULL, 'a', 'b')", #""a""#),
+    .init("ifnull(value, instead)", "coalesce of two.", "ifnull(NULL, 0)", "0"),
+    .init("nullif(value, other)", "The value; NULL where it equals the other.", "nullif('NA', 'NA')", "null"),
+    .init("iif(condition, then, else)", "CASE in short.", "iif(2 > 1, 'yes', 'no')", #""yes""#),
+    .init("greatest(value, value, …)", "The greatest; NULLs are passed over.", "greatest(1, NULL, 3)", "3"),
+    .init("least(value, value, …)", "The least; NULLs are passed over.", "least(2, 1, 3)", "1"),
+    .init("is_same(a, b)", "a IS NOT DISTINCT FROM b: whether they are equal, where two NULLs are.", "is_same(NULL, NULL)", "true"),
+  ]
+}
