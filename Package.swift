@@ -72,7 +72,7 @@ let package = Package(
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
       name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
-    .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers"], swiftSettings: swiftSettings),
+    .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
   cxxLanguageStandard: .cxx17
 )

@@ -12,6 +12,7 @@ static inline CURLcode sluice_curl_set_data(CURL *h, CURLoption o, sluice_curl_d
 static inline CURLcode sluice_curl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode sluice_curl_get_offset(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode sluice_curl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
+static inline CURLcode sluice_curl_get_string(CURL *h, CURLINFO i, char **v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLMcode sluice_curl_multi_set_long(CURLM *m, CURLMoption o, long v) { return curl_multi_setopt(m, o, v); }
 // Only http and https, for the address and for what it redirects to. Before 7.85 (Ubuntu 22.04 has 7.81) the options are bit sets.
 static inline void sluice_curl_only_http(CURL *h) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -125,6 +126,8 @@ void sluice_limit_memory(int64_t bytes) {
 }
 
 int sluice_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int sluice_memory_file(void) { return memfd_create("sluice", MFD_CLOEXEC); }
 
 int sluice_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

@@ -229,7 +229,7 @@ struct DefinitionReader {
     return .scalar(text, place)
   }
 
-  private func redact(_ text: String) -> String { Redactor(secrets: secrets).redact(text) }
+  private func redact(_ text: String) -> String { Redactor(secrets: secrets, environment: environment).redact(text) }
 
   // MARK: Variables
 
@@ -314,42 +314,5 @@ extension DefinitionReader {
     let value = text.hasSuffix("\n") ? String(text.dropLast()) : text
     secrets[value] = "${file:\(path)}"
     return value
-  }
-}
-
-/// Puts `${NAME}` in the place of values that came from the environment, in anything that is shown or kept.
-public struct Redactor: Sendable {
-  private let secrets: [(value: String, name: String)]
-
-  /// - Parameter secrets: names by values.
-  public init(secrets: [String: String]) {
-    var forms: [String: String] = [:]
-    // Short values would hide half of every message, and hide nothing that can't be guessed.
-    for (value, name) in secrets where value.count >= 4 {
-      for form in Self.forms(of: value) { forms[form] = name }
-    }
-    self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
-  }
-
-  /// A value as it is, as addresses have it, as JSON has it, and as HTTP's basic authentication does.
-  private static func forms(of value: String) -> Set<String> {
-    var forms: Set<String> = [value, Data(value.utf8).base64EncodedString()]
-    let unreserved = CharacterSet(charactersIn: "-._~").union(.alphanumerics).intersection(CharacterSet(charactersIn: "\0"..."\u{7F}"))
-    if let encoded = value.addingPercentEncoding(withAllowedCharacters: unreserved) { forms.formUnion([encoded, encoded.lowercased()]) }
-    if let encoded = value.addingPercentEncoding(withAllowedCharacters: .urlQueryAllowed) { forms.insert(encoded) }
-    for options: JSONSerialization.WritingOptions in [[.fragmentsAllowed], [.fragmentsAllowed, .withoutEscapingSlashes]] {
-      if let data = try? JSONSerialization.data(withJSONObject: value, options: options) {
-        forms.insert(String(decoding: data.dropFirst().dropLast(), as: UTF8.self))
-      }
-    }
-    return forms
-  }
-
-  public func redact(_ text: String) -> String {
-    var text = text
-    for secret in secrets where text.contains(secret.value) {
-      text = text.replacingOccurrences(of: secret.value, with: secret.name)
-    }
-    return text
   }
 }

@@ -123,7 +123,7 @@ public struct PipelineDefinition: Sendable {
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
     if let value = reader.read(text) {
       definition.fill(value, &reader)
-      definition.redactor = Redactor(secrets: reader.secrets)
+      definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
       if reader.diagnostics.isEmpty, let fields = definition.fields {
         for diagnostic in definition.compile(fields).diagnostics { reader.report(diagnostic) }
       }
@@ -132,6 +132,12 @@ public struct PipelineDefinition: Sendable {
       throw DefinitionErrors(file: path, text: text, diagnostics: reader.diagnostics)
     }
     return definition
+  }
+
+  /// Passwords that stand in the definition's addresses, as nobody should write them.
+  private var plainPasswords: [String: String] {
+    let addresses = entries.map(\.pattern) + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
+    return Dictionary(addresses.compactMap(Redactor.password(inAddress:)).map { ($0, "***") }) { first, _ in first }
   }
 
   private init(file: String, folder: String, text: String, variables: [String: String]) {

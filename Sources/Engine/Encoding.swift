@@ -52,7 +52,8 @@ extension RunEngine {
     var letter = DeadLetter(
       run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id, stage: fault.code.stage,
       record: fault.record + 1, line: places.line(fault.record) + 1, offset: chunk.offset + start, field: fault.field,
-      code: fault.code.rawValue, reason: fault.reason, raw: batch.raw.copy(start..<Int(places.ends[fault.record])))
+      code: fault.code.rawValue, reason: definition.redactor.redact(fault.reason),
+      raw: batch.raw.copy(start..<Int(places.ends[fault.record])))
     letter.previous = record(fault.record - 1)
     letter.next = record(fault.record + 1)
     return letter

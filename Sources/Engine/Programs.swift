@@ -130,11 +130,11 @@ final class Programs: Sendable {
       case .interrupted: throw Closed()
       case .failed(let reason): failure = setting.redact("\(reason)")
       }
-      setting.restarted(links[link].program.shown, failure)
+      setting.restarted(links[link].program.shown(setting.redact), failure)
       let isTrusted = state.withLock { $0.hasAnswered.contains(link) }
       if !isTrusted {
         guard case .restart(let wait) = streak.failed(at: Conditions.system.now(), random: .random(in: 0..<1)) else {
-          throw ProgramBroken(command: links[link].program.shown, last: failure)
+          throw ProgramBroken(command: links[link].program.shown(setting.redact), last: failure)
         }
         try await heartbeat.waiting(for: .other) { try await Task.sleep(for: wait) }
       }
@@ -185,13 +185,14 @@ final class Programs: Sendable {
       await program.finish(grace: .seconds(5))
     }
     let options = links[place.link].program
+    let shown = options.shown(setting.redact)
     let program: Program
     do {
       program = try await Program.start(options, folder: setting.folder, watchdog: setting.policy.watchdog) { [setting] line in
-        setting.said(options.shown, line)
+        setting.said(shown, line)
       }
     } catch {
-      throw ProgramBroken(command: options.shown, last: error.description)
+      throw ProgramBroken(command: shown, last: setting.redact(error.description))
     }
     let isInterrupted = state.withLock { state in
       state.running[place] = program

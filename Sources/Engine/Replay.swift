@@ -137,7 +137,7 @@ private struct Replay {
       for letter in letters {
         let batch = try await programs.apply(chain, to: read(letter, format, layout))
         if let fault = batch.faults.first {
-          outcome.failed.append((letter.id, fault.field, fault.code.rawValue, fault.reason))
+          outcome.failed.append((letter.id, fault.field, fault.code.rawValue, definition.redactor.redact(fault.reason)))
           continue
         }
         outcome.passed.append(letter.id)

@@ -9,6 +9,7 @@ struct Trial {
   let beginning: Beginning
   let chain: TransformChain
   let batch: RecordBatch
+  private let redactor: Redactor
 
   /// - Parameters:
   ///   - schema: of what is read; nil to infer it.
@@ -16,6 +17,7 @@ struct Trial {
   init(_ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, schema: Schema?, most: Int) async throws {
     let schema = schema ?? Inference.schema(of: format.sample(sample.chunk, sample.beginning))
     beginning = sample.beginning
+    redactor = definition.redactor
     chain = try definition.transformChain(for: schema)
     let layout = try definition.layout(chain, beginning)
     chunk = Self.head(sample.chunk, layout, format, most)
@@ -40,7 +42,7 @@ struct Trial {
       let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))
       return DryRunReport.Rejected(
         record: fault.record + 1, line: beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
-        field: fault.field, code: fault.code.rawValue, reason: fault.reason, raw: String(decoding: raw, as: UTF8.self))
+        field: fault.field, code: fault.code.rawValue, reason: redactor.redact(fault.reason), raw: String(decoding: raw, as: UTF8.self))
     }
   }
 

@@ -131,8 +131,12 @@ public final class HTTPClient: Sendable {
         guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
         let code = message.pointee.data.result
         guard let transfer = active[OpaquePointerKey(handle)] else { continue }
-        transfer.finish(code)
-        end(transfer, &active)
+        if transfer.finish(code) {
+          curl_multi_remove_handle(multi.handle, handle)
+          curl_multi_add_handle(multi.handle, handle)
+        } else {
+          end(transfer, &active)
+        }
       }
       curl_multi_poll(multi.handle, nil, 0, 1000, nil)
     }
@@ -177,6 +181,9 @@ private final class Transfer: @unchecked Sendable {
   private var list: UnsafeMutablePointer<curl_slist>?
   private var head = HTTPHead(status: 0, headers: [:])
   private var began = false
+  /// How often it was redirected, and whether to another host.
+  private var hops = 0
+  private var isAway = false
   private var errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
   init(_ request: HTTPRequest, _ receiver: any HTTPReceiver, _ continuation: AsyncThrowingStream<HTTPEvent, any Error>.Continuation) {
@@ -202,7 +209,7 @@ private final class Transfer: @unchecked Sendable {
     sluice_curl_only_http(handle)
     _ = sluice_curl_set_string(handle, CURLOPT_USERAGENT, "sluice/0.1")
     for (option, value) in [
-      (CURLOPT_FOLLOWLOCATION, 1), (CURLOPT_MAXREDIRS, 10), (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0),
+      (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0),
       (CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.timeouts.connect)), (CURLOPT_TIMEOUT_MS, milliseconds(request.timeouts.total)),
       (CURLOPT_LOW_SPEED_LIMIT, 1), (CURLOPT_LOW_SPEED_TIME, max(1, milliseconds(request.timeouts.idle) / 1000)),
       (CURLOPT_BUFFERSIZE, 256 << 10),
@@ -213,8 +220,7 @@ private final class Transfer: @unchecked Sendable {
       _ = sluice_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, body.count)
       _ = body.withUnsafeBytes { sluice_curl_set_bytes(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress ?? UnsafeRawPointer(errorText)) }
     }
-    for (name, value) in request.headers { list = curl_slist_append(list, "\(name): \(value)") }
-    _ = sluice_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
+    setHeaders(request.headers)
     _ = sluice_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
     _ = sluice_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
     _ = sluice_curl_set_pointer(handle, CURLOPT_HEADERDATA, me)
@@ -239,7 +245,8 @@ private final class Transfer: @unchecked Sendable {
   private func header(_ bytes: UnsafeRawBufferPointer) {
     let line = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     if line.hasPrefix("HTTP/") {
-      head = HTTPHead(status: 0, headers: [:])
+      let status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+      head = HTTPHead(status: status ?? 0, headers: [:])
     } else if let colon = line.firstIndex(of: ":") {
       head.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
     }
@@ -248,25 +255,29 @@ private final class Transfer: @unchecked Sendable {
   private func announce() -> Bool {
     if began { return true }
     began = true
-    var status = 0
-    _ = sluice_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-    head.status = status
     let goesOn = receiver.begin(head)
     continuation.yield(.head(head))
     return goesOn
   }
 
   private func content(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if isRedirect { return true }
     guard announce(), receiver.receive(bytes) else { return false }
     continuation.yield(.progress)
     return true
   }
 
-  func finish(_ code: CURLcode) {
+  /// - Returns: whether the handle is to be started again, for an address that the server sent it on to.
+  func finish(_ code: CURLcode) -> Bool {
     if code == CURLE_OK {
+      if isRedirect, hops < Self.mostRedirects { return follow() }
+      if isRedirect {
+        continuation.finish(throwing: FetchError.address("it was redirected more than \(Self.mostRedirects) times"))
+        return false
+      }
       _ = announce()
       continuation.finish()
-      return
+      return false
     }
     let detail = errorText[0] != 0 ? String(cString: errorText) : String(cString: curl_easy_strerror(code))
     switch code {
@@ -274,6 +285,52 @@ private final class Transfer: @unchecked Sendable {
       continuation.finish(throwing: FetchError.address(detail))
     default: continuation.finish(throwing: FetchError.connection(detail))
     }
+    return false
+  }
+
+  // MARK: Redirects
+
+  private static let mostRedirects = 10
+  /// What says nothing of who asks. libcurl itself would send all headers but Authorization and Cookie to any host.
+  private static let harmlessHeaders: Set = [
+    "range",
+    "accept", "content-type", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+  ]
+
+  private var isRedirect: Bool { [301, 302, 303, 307, 308].contains(head.status) && head.headers["location"] != nil }
+
+  /// Goes on to where the server points. Another host is told no headers of the user's and no password.
+  private func follow() -> Bool {
+    var pointer: UnsafeMutablePointer<CChar>?
+    guard sluice_curl_get_string(handle, CURLINFO_REDIRECT_URL, &pointer) == CURLE_OK, let pointer else {
+      continuation.finish(throwing: FetchError.address("it was redirected to no address: \(head.headers["location"] ?? "")"))
+      return false
+    }
+    hops += 1
+    let next = String(cString: pointer)
+    let from = URLComponents(string: request.url)
+    isAway = isAway || Self.origin(from) != Self.origin(URLComponents(string: next))
+    if isAway { setHeaders(request.headers.filter { Self.harmlessHeaders.contains($0.0.lowercased()) }) }
+    _ = sluice_curl_set_string(handle, CURLOPT_URL, next)
+    _ = sluice_curl_set_string(handle, CURLOPT_USERNAME, isAway ? nil : from?.user)
+    _ = sluice_curl_set_string(handle, CURLOPT_PASSWORD, isAway ? nil : from?.password)
+    // RFC 9110 §15.4: all but 307 and 308 turn what was sent into a question.
+    if request.body != nil, head.status < 307 { _ = sluice_curl_set_long(handle, CURLOPT_HTTPGET, 1) }
+    return true
+  }
+
+  private static func origin(_ address: URLComponents?) -> String {
+    let scheme = address?.scheme?.lowercased() ?? ""
+    return "\(scheme)://\(address?.host?.lowercased() ?? ""):\(address?.port ?? (scheme == "https" ? 443 : 80))"
+  }
+
+  private func setHeaders(_ headers: [(String, String)]) {
+    var new: UnsafeMutablePointer<curl_slist>?
+    for (name, value) in headers { new = curl_slist_append(new, "\(name): \(value)") }
+    _ = sluice_curl_set_list(handle, CURLOPT_HTTPHEADER, new)
+    // libcurl does not copy it: the one before is in use until here.
+    curl_slist_free_all(list)
+    list = new
   }
 
   func release() {

@@ -16,7 +16,9 @@ public struct ProgramOptions: Sendable, Hashable {
   public init() {}
 
   /// The command as one would type it.
-  public var shown: String {
-    command.map { $0.contains { " '\"\\$|;&".contains($0) } ? "'\($0)'" : $0 }.joined(separator: " ")
+  ///
+  /// - Parameter redact: takes secrets out of a word.
+  public func shown(_ redact: (String) -> String) -> String {
+    command.map(redact).map { $0.contains { " '\"\\$|;&".contains($0) } ? "'\($0)'" : $0 }.joined(separator: " ")
   }
 }

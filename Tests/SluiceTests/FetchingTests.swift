@@ -106,6 +106,30 @@ struct FetchingTests {
     #expect(try shop.sluice("dead-letters", "export", "sum.yaml").stdout.contains("checksum_mismatch"))
   }
 
+  @Test("a redirect is followed; headers of the user's and passwords stay with the host that they are for; going round ends")
+  func redirects() throws {
+    let shop = try Workshop()
+    try shop.write("served/a.csv", "n\n1\n")
+    let server = try MisbehavingServer(shop, serving: shop.path("served"))
+    func run(_ kind: String) throws -> (outcome: Outcome, last: [String: Any]) {
+      let url = server.url.replacing("http://", with: "http://user:word@") + "/\(kind)/a.csv"
+      try shop.write(
+        "\(kind).yaml",
+        "pipeline: \(kind)\nfetch:\n  retry: {attempts: 1}\n  from: [{url: '\(url)', headers: {X-Key: k}}]\nwrite: {path: \(kind).jsonl}\n")
+      let outcome = try shop.runPipeline("\(kind).yaml")
+      return (outcome, try #require(server.requests.last))
+    }
+    let here = try run("moved")
+    #expect(here.outcome.status == 0 && shop.read("moved.jsonl") == "{\"n\":1}\n", "\(here.outcome.stderr)")
+    #expect(here.last["key"] as? String == "k" && here.last["authorization"] as? String == "Basic dXNlcjp3b3Jk")
+    let away = try run("away")
+    #expect(away.outcome.status == 0 && shop.read("away.jsonl") == "{\"n\":1}\n", "\(away.outcome.stderr)")
+    #expect(away.last["path"] as? String == "/plain/a.csv")
+    #expect(away.last["key"] is NSNull && away.last["authorization"] is NSNull, "\(away.last)")
+    let around = try run("around")
+    #expect(around.outcome.status == 69 && around.outcome.stderr.contains("redirected more than 10 times"), "\(around.outcome.stderr)")
+  }
+
   @Test("a secret of the environment is sent to the server and shown nowhere")
   func secrets() throws {
     let shop = try Workshop()

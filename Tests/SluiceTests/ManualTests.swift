@@ -56,7 +56,7 @@ struct ManualTests {
     #expect(fish.stdout.contains("run\t") && fish.stdout.contains("runs\t"), "\(fish.stdout)\(fish.stderr)")
   }
 
-  @Test("docs/reference is what the product says of itself (Scripts/reference writes it)")
+  @Test("docs/reference is what the product says of itself (Scripts/docs writes it)")
   func reference() throws {
     let shop = try Self.manual()
     let made = try FileManager.default.contentsOfDirectory(atPath: shop.path("share/doc/sluice/reference")).sorted()

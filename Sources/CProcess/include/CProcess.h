@@ -24,9 +24,11 @@ struct sluice_spawn {
 /// Returns 0, or the errno of what failed, exec included.
 int sluice_spawn(const struct sluice_spawn *wanted, pid_t *pid);
 
-/// pipe2(2) with O_CLOEXEC, and eventfd(2) with that and EFD_NONBLOCK: calls that Swift's view of the C library lacks.
+/// pipe2(2) with O_CLOEXEC, eventfd(2) with that and EFD_NONBLOCK, and memfd_create(2) with MFD_CLOEXEC: calls that Swift's view of
+/// the C library lacks.
 int sluice_pipe(int ends[2]);
 int sluice_eventfd(void);
+int sluice_memory_file(void);
 
 /// Whether `text` is among `bytes`: memmem(3).
 int sluice_contains(const void *bytes, size_t count, const void *text, size_t length);

@@ -107,9 +107,15 @@ public struct Notifier: Sendable {
       "SLUICE_PIPELINE": notice.pipeline, "SLUICE_STATUS": notice.status.rawValue, "SLUICE_EXIT_CODE": "\(notice.exitCode)",
     ]
     do throws(StartFailure) {
-      let ending = try await PipedCommand.run(
+      let (ending, printed) = try await PipedCommand.run(
         command, input: Array(body.prefix(PipedCommand.inputLimit)), environment: environment, folder: definition.folder, limit: Self.limit)
-      if ending != .exited(0) { trouble("\(command[0]), which notify runs, \(ending)") }
+      let words = printed.split(separator: "\n").suffix(3).joined(separator: "; ")
+      let said = words.isEmpty ? "" : ": \(words)"
+      if ending != .exited(0) {
+        trouble("\(command[0]), which notify runs, \(ending)\(said)")
+      } else if !words.isEmpty {
+        trouble("\(command[0]), which notify runs, says\(said)")
+      }
     } catch {
       trouble("notify \(error)")
     }

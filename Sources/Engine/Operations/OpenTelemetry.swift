@@ -40,7 +40,8 @@ public final class OpenTelemetry: Sendable {
     else { return nil }
     self.environment = environment
     self.definition = definition
-    self.trouble = trouble
+    let redactor = definition.redactor
+    self.trouble = { trouble(redactor.redact($0)) }
   }
 
   /// A signal's own address as it is, or the common one with the signal's path.

@@ -56,7 +56,7 @@ enum ReportChart {
   ) -> String {
     let most = points.map(\.y).max() ?? 0
     let ceiling = roundCeiling(most)
-    let (first, last) = (points.first?.x ?? 0, points.last?.x ?? 1)
+    let (first, last) = (0.0, points.last?.x ?? 1)
     func x(_ value: Double) -> Double { left + (value - first) / max(last - first, 1e-9) * (width - left - 8) }
     func y(_ value: Double) -> Double { top + (1 - value / ceiling) * (height - top - bottom) }
     let line = points.map { String(format: "%.1f,%.1f", x($0.x), y($0.y)) }.joined(separator: " ")
@@ -92,7 +92,7 @@ enum ReportChart {
       edge = to
     } while edge <= most
     let peak = Double(bins.map(\.count).max() ?? 1)
-    let rows = bins.map { bin in
+    let rows = bins.map { bin -> String in
       let label =
         bin.from == 0 ? "under \(ReportNumber.seconds(bin.to))" : "\(ReportNumber.seconds(bin.from)) to \(ReportNumber.seconds(bin.to))"
       return

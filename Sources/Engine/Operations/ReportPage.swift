@@ -99,7 +99,9 @@ public struct ReportPage: Sendable {
 
   private var stages: String {
     let shares = ReportRates.shares(report.timeline)
-    guard !shares.isEmpty else { return section("Stages", nothing("Nobody looked at the workers of this run.")) }
+    guard shares.contains(where: { $0.busy > 0 }) else {
+      return section("Stages", nothing("The run was too short for a look at its workers."))
+    }
     let rows = shares.map { share -> String in
       let parts = [("busy", share.busy), ("blocked", share.blocked), ("waiting", share.waiting)]
       let bar = parts.map { name, part in
@@ -166,8 +168,8 @@ public struct ReportPage: Sendable {
         return "<li><span class=\"name\">\(Self.escaped(example.item))</span> \(place)<br>\(Self.escaped(example.reason))\(raw)</li>"
       }.joined()
       return """
-        <details><summary><span class="count">\(ReportNumber.count(reason.count))</span> <code>\(Self.escaped(reason.code))</code>
-        in \(Self.escaped(reason.stage))\(reason.field.map { ", field <code>\(Self.escaped($0))</code>" } ?? "")
+        <details class="reason"><summary><span class="count">\(ReportNumber.count(reason.count))</span> <span class="what"><code>\(Self.escaped(reason.code))</code>
+        in \(Self.escaped(reason.stage))\(reason.field.map { ", field <code>\(Self.escaped($0))</code>" } ?? "")</span>
         <span class="meter"><span style="width:\(String(format: "%.1f", Double(reason.count) / most * 100))%"></span></span></summary>
         <ul class="examples">\(examples)</ul></details>
         """

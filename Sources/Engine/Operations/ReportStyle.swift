@@ -2,9 +2,9 @@
 enum ReportStyle {
   static let css = """
     :root{--paper:#fbfbfa;--card:#fff;--ink:#1d2126;--soft:#5c6672;--line:#e2e5e9;--busy:#2b6cb0;--blocked:#d9822b;--waiting:#c9d1da;
-    --good:#1f7a4d;--bad:#b3261e;--warn:#8f5a00;--c1:#2b6cb0;--c2:#2a8576}
+    --on-busy:#fff;--good:#1f7a4d;--bad:#b3261e;--warn:#8f5a00;--c1:#2b6cb0;--c2:#2a8576}
     @media(prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1c2026;--ink:#e6e9ed;--soft:#9aa5b1;--line:#2f353d;--busy:#5b9ee0;
-    --blocked:#e5a052;--waiting:#454e59;--good:#5bc48e;--bad:#f28b82;--warn:#e5b05a;--c1:#5b9ee0;--c2:#58b8a6}}
+    --blocked:#e5a052;--waiting:#454e59;--on-busy:#14171b;--good:#5bc48e;--bad:#f28b82;--warn:#e5b05a;--c1:#5b9ee0;--c2:#58b8a6}}
     *{box-sizing:border-box}
     body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
     main{max-width:1120px;margin:0 auto;padding:28px 20px 48px}
@@ -26,22 +26,25 @@ enum ReportStyle {
     .line.c1{stroke:var(--c1)}.fill.c1{fill:var(--c1)}.line.c2{stroke:var(--c2)}.fill.c2{fill:var(--c2)}
     table{border-collapse:collapse;width:100%;font-size:14px}th{text-align:left;font-weight:600;color:var(--soft)}
     td,th{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td,tr:last-child th{border-bottom:0}
-    .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.name{overflow-wrap:anywhere}
+    .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.name{overflow-wrap:anywhere}td.name{min-width:11em}
     tr.this td{font-weight:600}.scroll{overflow-x:auto}
-    .bars th{width:1%;white-space:nowrap;font-weight:400;color:var(--ink)}.bars td,.bars th{border:0;padding:4px 12px 4px 0;vertical-align:middle}
+    .bars .bar{width:100%}.bars th{width:1%;white-space:nowrap;font-weight:400;color:var(--ink)}.bars td,.bars th{border:0;padding:4px 12px 4px 0;vertical-align:middle}
     .stack{display:flex;height:22px;border-radius:4px;overflow:hidden;background:var(--waiting)}
-    .part{display:block;height:100%;font-size:11px;line-height:22px;text-align:center;color:#fff;overflow:hidden;white-space:nowrap}
+    .part{display:block;height:100%;font-size:11px;line-height:22px;text-align:center;color:var(--on-busy);overflow:hidden;white-space:nowrap}
     .busy{background:var(--busy)}.blocked{background:var(--blocked);color:#1d2126}.waiting{background:var(--waiting);color:var(--ink)}
     .legend{font-size:13px;color:var(--soft);margin:0 0 8px}.key{display:inline-block;width:11px;height:11px;border-radius:2px;margin:0 5px 0 10px}
     .legend .key:first-child{margin-left:0}.column{display:block;height:14px;min-width:1px;border-radius:3px;background:var(--c1)}
     .states{margin:0}summary{cursor:pointer;padding:4px 0}details[open]>summary{margin-bottom:6px}
-    .count{display:inline-block;min-width:4.5em;text-align:right;font-weight:600;font-variant-numeric:tabular-nums;margin-right:8px}
-    .meter{display:inline-block;width:120px;height:8px;border-radius:4px;background:var(--line);margin-left:8px}
+    .count{display:inline-block;min-width:2.5em;text-align:right;font-weight:600;font-variant-numeric:tabular-nums}
+    .reason summary{display:flex;align-items:center;gap:8px;list-style:none}.reason summary::-webkit-details-marker{display:none}
+    .reason summary::before{content:"▸";width:1em;color:var(--soft)}.reason[open] summary::before{content:"▾"}.what{flex:1;overflow-wrap:anywhere}
+    .meter{flex:none;width:min(120px,20vw);height:8px;border-radius:4px;background:var(--line)}
     .meter span{display:block;height:100%;border-radius:4px;background:var(--blocked)}
     .examples{margin:4px 0 10px;padding-left:20px;font-size:14px}.examples li{margin-bottom:8px}
     pre,code{font:13px/1.45 ui-monospace,"SF Mono",Menlo,monospace}
     pre{margin:4px 0 0;padding:8px 10px;background:var(--paper);border:1px solid var(--line);border-radius:6px;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
     footer{color:var(--soft);font-size:13px}
+    @media(max-width:600px){.axis{font-size:15px}}
     @media print{body{background:#fff}section,.tile{break-inside:avoid}}
     """
 }

@@ -2,12 +2,14 @@
 
 For each path: the first request is answered 503 with Retry-After: 0, the second gets half of the body and a closed
 connection, later ones are served, by Range and If-Range where asked. Paths in /missing are 404, in /down always 503, in
-/changing have another ETag at each request and break off the first time. Each request is a line of JSON on stdout.
+/changing have another ETag at each request and break off the first time. /moved sends on to /plain here, /away to /plain on another
+host, /around to itself. Each request is a line of JSON on stdout.
 """
 import collections
 import http.server
 import json
 import os
+import re
 import sys
 
 import ranges
@@ -37,13 +39,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def answer(self):
-        path = self.path.split("?")[0]
+        # A proxy is asked for a whole address.
+        path = re.sub("^http://[^/]*", "", self.path.split("?")[0])
         seen[path] += 1
         count = seen[path]
         # One write a line: several threads write.
         sys.stdout.write(json.dumps({"path": path, "count": count, "range": self.headers.get("Range"),
                                      "if_range": self.headers.get("If-Range"),
-                                     "authorization": self.headers.get("Authorization")}) + "\n")
+                                     "authorization": self.headers.get("Authorization"),
+                                     "key": self.headers.get("X-Key")}) + "\n")
         sys.stdout.flush()
         kind, name = path.strip("/").split("/", 1)
         file = os.path.join(folder, os.path.basename(name))
@@ -51,6 +55,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.end(404, {})
         if kind == "down":
             return self.end(503, {"Retry-After": "0"})
+        if kind in ("moved", "around"):
+            return self.end(301, {"Location": "/%s/%s" % ("plain" if kind == "moved" else "around", name)}, b"it is elsewhere")
+        if kind == "away":
+            return self.end(307, {"Location": "http://localhost:%d/plain/%s" % (self.server.server_address[1], name)}, b"it is elsewhere")
         if kind == "redirect":
             return self.end(302, {"Location": "file:///etc/passwd"})
         if kind == "flaky" and count == 1:

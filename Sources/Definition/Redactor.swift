@@ -1,0 +1,74 @@
+import Foundation
+
+/// Puts `${NAME}` in the place of secrets, in anything that is shown or kept.
+///
+/// Secrets are the values of the environment and of files that a definition names. So is what programs inherit without its naming: values
+/// of variables that are called a password, token or key, and passwords in addresses, such as a proxy's.
+public struct Redactor: Sendable {
+  private let secrets: [(value: String, name: String)]
+
+  /// - Parameter secrets: names by values.
+  public init(secrets: [String: String], environment: [String: String] = [:]) {
+    var forms: [String: String] = [:]
+    // Short values would hide half of every message, and hide nothing that can't be guessed.
+    for (value, name) in Self.inherited(environment).merging(secrets, uniquingKeysWith: { $1 }) where value.count >= 4 {
+      for form in Self.forms(of: value) { forms[form] = name }
+    }
+    self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
+  }
+
+  private static let secretWords = [
+    "PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL",
+  ]
+
+  private static func inherited(_ environment: [String: String]) -> [String: String] {
+    var secrets: [String: String] = [:]
+    for (name, value) in environment {
+      let upper = name.uppercased()
+      if value.count >= 8, secretWords.contains(where: upper.contains) { secrets[value] = "${\(name)}" }
+      if let password = password(inAddress: value) { secrets[password] = "${\(name)}" }
+      if upper.hasPrefix("OTEL_"), upper.hasSuffix("_HEADERS") {
+        for pair in value.split(separator: ",") {
+          guard let text = pair.split(separator: "=", maxSplits: 1).dropFirst().first else { continue }
+          // The scheme of an Authorization is none.
+          let word = (text.removingPercentEncoding ?? String(text)).split(separator: " ").last.map(String.init) ?? ""
+          if word.count >= 8 { secrets[word] = "${\(name)}" }
+        }
+      }
+    }
+    return secrets
+  }
+
+  /// What stands between a user's name and the host: `scheme://user:password@host`.
+  static func password(inAddress text: String) -> String? {
+    guard let authority = text.range(of: "://").map({ text[$0.upperBound...].prefix { !"/?#".contains($0) } }),
+      let at = authority.lastIndex(of: "@"),
+      let colon = authority[..<at].firstIndex(of: ":")
+    else { return nil }
+    let password = authority[authority.index(after: colon)..<at]
+    return password.isEmpty ? nil : String(password)
+  }
+
+  /// A value as it is, as addresses have it, as JSON has it, and as HTTP's basic authentication does.
+  private static func forms(of value: String) -> Set<String> {
+    var forms: Set<String> = [value, Data(value.utf8).base64EncodedString()]
+    let unreserved = CharacterSet(charactersIn: "-._~").union(.alphanumerics).intersection(CharacterSet(charactersIn: "\0"..."\u{7F}"))
+    if let encoded = value.addingPercentEncoding(withAllowedCharacters: unreserved) { forms.formUnion([encoded, encoded.lowercased()]) }
+    if let encoded = value.addingPercentEncoding(withAllowedCharacters: .urlQueryAllowed) { forms.insert(encoded) }
+    for options: JSONSerialization.WritingOptions in [[.fragmentsAllowed], [.fragmentsAllowed, .withoutEscapingSlashes]] {
+      if let data = try? JSONSerialization.data(withJSONObject: value, options: options) {
+        forms.insert(String(decoding: data.dropFirst().dropLast(), as: UTF8.self))
+      }
+    }
+    return forms
+  }
+
+  public func redact(_ text: String) -> String {
+    guard !secrets.isEmpty else { return text }
+    var text = text
+    for secret in secrets where text.contains(secret.value) {
+      text = text.replacingOccurrences(of: secret.value, with: secret.name)
+    }
+    return text
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import Testing
+
+/// A secret in each place that can hold one, in each way that such a place can fail; then every byte that was written or printed is searched.
+@Suite("Secrets")
+struct SecretTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let place: String
+    let failure: String
+    /// The definition's lines besides the pipeline's name, with SERVER and GONE for addresses.
+    let definition: String
+    var environment: [String: String] = [:]
+    var source = "n,s\n1,a\n2,b\n"
+
+    var testDescription: String { "\(place): \(failure)" }
+  }
+
+  /// Long enough, and with what JSON, addresses and shells write otherwise.
+  private static let secret = "pa55 \"w/rd+%\(UUID().uuidString)"
+  /// For addresses, which take no more than that.
+  private static let token = "t0ken-\(UUID().uuidString)"
+
+  private static let requests: [(failure: String, path: String, more: String)] = [
+    ("none", "plain/a.csv", ""), ("not found", "missing/a.csv", ""), ("unavailable", "down/a.csv", ""), ("cut off", "flaky/a.csv", ""),
+    ("redirected elsewhere", "redirect/a.csv", ""), ("no gzip", "plain/a.csv", "decompress: {format: gzip}\n"),
+    ("not the content asked for", "plain/a.csv", ""),
+    ("records that do not fit", "plain/a.csv", "parse: {fields: {n: boolean, s: text}}\n"),
+    ("a column that is missing", "plain/a.csv", "parse: {fields: {other: text}}\n"), ("refused", "GONE", ""),
+    ("no such host", "NOHOST", ""),
+  ]
+
+  private static var fetching: [Case] {
+    requests.flatMap { request -> [Case] in
+      let host = request.path == "GONE" ? "GONE" : request.path == "NOHOST" ? "no-such-host.invalid" : "SERVER"
+      let path = host == "SERVER" ? request.path : "plain/a.csv"
+      let sum = request.failure.hasPrefix("not the content") ? "\n      sha256: \"\(String(repeating: "0", count: 64))\"" : ""
+      func from(_ url: String, _ headers: String = "") -> String {
+        "fetch:\n  retry: {attempts: 2, backoff: 1ms..2ms}\n  from:\n    - url: \(url)\(headers)\(sum)\n\(request.more)write: {path: out.jsonl}\n"
+      }
+      return [
+        Case(
+          place: "header", failure: request.failure, definition: from("http://\(host)/\(path)", "\n      headers: {X-Key: \"${SECRET}\"}")),
+        Case(
+          place: "header of a file", failure: request.failure,
+          definition: from("http://\(host)/\(path)", "\n      headers: {X-Key: \"${file:key}\"}")),
+        Case(place: "user info", failure: request.failure, definition: from("http://user:${TOKEN}@\(host)/\(path)")),
+        Case(place: "query", failure: request.failure, definition: from("http://\(host)/\(path)?key=${TOKEN}")),
+        Case(
+          place: "proxy", failure: request.failure, definition: from("http://\(host == "SERVER" ? "data.invalid" : host)/\(path)"),
+          environment: ["http_proxy": "http://user:\(token)@\(host == "SERVER" ? "SERVER" : host)"]),
+      ]
+    }
+  }
+
+  /// A program by its script for sh; the secret is its argument, or in its environment.
+  private static func exec(_ failure: String, _ script: String, _ more: String = "") -> Case {
+    let words = ["sh", "-c", script, "sh"].map { "'\($0.replacing("'", with: "''"))'" } + ["\"${SECRET}\""]
+    return Case(
+      place: more.isEmpty ? "program's argument" : "program's environment", failure: failure,
+      definition:
+        "fetch: {from: a.csv}\nsupervise: {max_restarts: 3, backoff: 1ms..2ms}\ntransform:\n  - exec: {fields: {n: bigint}, command: [\(words.joined(separator: ", "))]}\nwrite: {path: out.jsonl}\n"
+        .replacing(", \"${SECRET}\"]", with: more.isEmpty ? ", \"${SECRET}\"]" : "]"))
+  }
+
+  private static func programs(_ word: String, _ more: String) -> [Case] {
+    [
+      exec("dies with it on its lips", "echo \"can't log in with \(word)\" >&2; exit 3", more),
+      exec("is killed", "echo \"\(word)\" >&2; kill -9 $$", more),
+      exec("answers no JSON", "while read line; do echo \"\(word)\"; done", more),
+      exec(
+        "rejects with it",
+        #"W="\#(word)" exec python3 -uc 'import json,os,sys;[print(line.strip() if "@batch" in line else json.dumps({"@error": "denied to " + os.environ["W"]}), flush=True) for line in sys.stdin]'"#,
+        more),
+      exec("is not there", "exec \"/no/such/program/\(word)\"", more),
+    ]
+  }
+
+  private static let programs = programs("$1", "") + programs("$SECRET", "inherited")
+
+  private static func ending(_ place: String, _ failure: String, _ notify: String, _ environment: [String: String] = [:]) -> Case {
+    Case(
+      place: place, failure: failure,
+      definition: "fetch: {from: a.csv}\nparse: {fields: {n: boolean}}\nwrite: {path: out.jsonl}\n\(notify)",
+      environment: environment)
+  }
+
+  private static let notices =
+    [
+      ("none", "RECEIVER"), ("refused by its answer", "RECEIVER/status/403"), ("unavailable", "RECEIVER/status/503"), ("refused", "GONE"),
+      ("no such host", "no-such-host.invalid"),
+    ]
+    .flatMap { failure, address in
+      [
+        ending("notify url", failure, "notify: {url: \"http://user:${TOKEN}@\(address)/?key=${TOKEN}\", on: failure}\n"),
+        ending(
+          "notify header", failure, "notify: {url: \"http://\(address)/\", headers: {Authorization: \"Bearer ${SECRET}\"}, on: failure}\n"),
+        ending("ping", failure, "notify: {ping: \"http://\(address)/${TOKEN}\"}\n"),
+        ending(
+          "telemetry", failure, "",
+          [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:\(token)@\(address)/",
+            "OTEL_EXPORTER_OTLP_HEADERS": "x-key=\(token),authorization=Bearer%20\(token)",
+          ]),
+      ]
+    } + [
+      ending("notify program", "none", "notify: {command: [cat, \"${file:key}\"], on: failure}\n"),
+      ending("notify program", "fails with it on its lips", "notify: {shell: 'echo \"$SECRET\" >&2; exit 1', on: failure}\n"),
+      ending("notify program", "is not there", "notify: {command: [/no/such/program, \"${SECRET}\"], on: failure}\n"),
+    ]
+
+  private static func expression(_ failure: String, _ steps: String) -> Case {
+    Case(place: "expression", failure: failure, definition: "fetch: {from: a.csv}\ntransform: [\(steps)]\nwrite: {path: out.jsonl}\n")
+  }
+
+  private static let expressions = [
+    expression("none", "{filter: \"s <> '${TOKEN}'\"}"),
+    expression("can't be computed", "{derive: {x: \"CAST(coalesce(s, '') || '${TOKEN}' AS bigint)\"}}"),
+    expression("is not as expected", "{expect: {is_it: \"s = '${TOKEN}'\"}}"),
+    expression("is wrong", "{filter: \"s = '${TOKEN}' AND\"}"),
+    expression("has another type", "{filter: \"n + '${TOKEN}' > 1\"}"),
+    expression("names no field", "{filter: \"${TOKEN} = 1\"}"),
+    Case(
+      place: "a value of another kind", failure: "is wrong",
+      definition: "fetch: {from: a.csv, workers: \"${SECRET}\"}\nwrite: {path: out.jsonl}\n"),
+    Case(place: "path", failure: "is not there", definition: "fetch: {from: \"in/${TOKEN}/*.csv\"}\nwrite: {path: out.jsonl}\n"),
+  ]
+
+  static let cases = fetching + programs + notices + expressions
+
+  @Test("in every place, failing in every way, it is nowhere to be found", arguments: cases)
+  func leaks(_ planted: Case) throws {
+    let servers = try Workshop()
+    try servers.write("served/a.csv", planted.source)
+    let server = try MisbehavingServer(servers, serving: servers.path("served"))
+    let receiver = try ScriptServer(try Workshop(), "receiver.py")
+    // A port that nothing listens at.
+    let gone = "127.0.0.1:1"
+    func addressed(_ text: String) -> String {
+      text.replacing("SERVER", with: server.url.dropFirst(7)).replacing("RECEIVER", with: receiver.url.dropFirst(7)).replacing(
+        "GONE", with: gone)
+    }
+    // What it holds is given, not made: it is not searched.
+    let given = try Workshop()
+    try given.write("key", Self.secret + "\n")
+    let shop = try Workshop()
+    try shop.write("a.csv", planted.source)
+    try FileManager.default.createSymbolicLink(atPath: shop.path("key"), withDestinationPath: given.path("key"))
+    try shop.write("pipeline.yaml", addressed("pipeline: planted\n" + planted.definition))
+    var environment = ["SECRET": Self.secret, "TOKEN": Self.token, "no_proxy": "127.0.0.1"].merging(
+      planted.environment.mapValues(addressed)
+    ) { $1 }
+    if planted.place == "proxy" { environment["no_proxy"] = "" }
+
+    let common = ["--log-level", "debug", "--log-file", "log", "--progress", "plain"]
+    var told = ""
+    var statuses: [Int32] = []
+    for (i, arguments) in [
+      ["check", "pipeline.yaml"], ["run", "pipeline.yaml", "--dry-run"], ["run", "pipeline.yaml", "--dry-run", "--output", "json"],
+      ["run", "pipeline.yaml", "--metrics-file", "run.prom"] + common, ["resume", "pipeline.yaml", "--quiet"] + common,
+      ["run", "pipeline.yaml", "--quiet", "--output", "json", "--log-format", "json"], ["status", "pipeline.yaml"],
+      ["status", "pipeline.yaml", "--output", "json"], ["runs", "pipeline.yaml", "--output", "json"],
+      ["report", "pipeline.yaml"], ["report", "pipeline.yaml", "--html", "report.html"], ["report", "pipeline.yaml", "--output", "json"],
+      ["dead-letters", "list", "pipeline.yaml", "--output", "json"], ["dead-letters", "show", "1", "pipeline.yaml"],
+      ["dead-letters", "export", "pipeline.yaml"], ["dead-letters", "replay", "pipeline.yaml"], ["test", "pipeline.yaml"],
+    ].enumerated() {
+      let outcome = try shop.run(Workshop.binary, arguments, environment: environment)
+      told += outcome.stdout + outcome.stderr
+      if i == 3 { statuses.append(outcome.status) }
+    }
+    if planted.failure == "none", planted.place != "notify program",
+      !["notify url", "notify header", "ping", "telemetry"].contains(planted.place)
+    {
+      #expect(statuses == [0], "\(told)")
+    } else if planted.failure != "cut off" {
+      #expect(statuses != [0], "it should have failed: \(told)")
+    }
+    let forms = Self.forms
+    for form in forms { #expect(!told.contains(form), "printed: \(form)\n\(told)") }
+    for receipt in receiver.printed {
+      let body = try #require(receipt["body"] as? String)
+      for form in forms { #expect(!body.contains(form), "sent: \(body)") }
+    }
+    try shop.write("forms", "")
+    for path in try FileManager.default.subpathsOfDirectory(atPath: shop.folder) where path != "key" {
+      guard let data = shop.data(path) else { continue }
+      for form in forms {
+        #expect(data.range(of: Data(form.utf8)) == nil && !path.contains(form), "\(path) holds \(form)")
+      }
+    }
+  }
+
+  /// What it may look like: as it is, its begin and its end, in addresses, in JSON, in base64 with and without a user's name.
+  private static var forms: [String] {
+    [secret, token].flatMap { value -> [String] in
+      let encoded = value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? value
+      return [
+        value, String(value.prefix(14)), String(value.suffix(12)), encoded, value.replacing("\"", with: "\\\""),
+        Data(value.utf8).base64EncodedString(),
+        Data("user:\(value)".utf8).base64EncodedString(),
+      ]
+    }
+  }
+
+  @Test("it does arrive where it is meant to")
+  func arrives() throws {
+    let shop = try Workshop()
+    let receiver = try ScriptServer(shop, "receiver.py")
+    try shop.write("a.csv", "n\nx\n")
+    try shop.write("key", Self.secret + "\n")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: out.jsonl}\nnotify:\n  - {url: \"\(receiver.url)/?k=${TOKEN}\", headers: {X-Key: \"${file:key}\"}, on: failure}\n  - {ping: \"\(receiver.url)/${TOKEN}\"}\n"
+    )
+    #expect(try shop.runPipeline(environment: ["TOKEN": Self.token]).status == 65)
+    let receipts = receiver.printed
+    #expect(
+      receipts.contains { ($0["headers"] as? [String: String])?["X-Key"] == Self.secret && $0["path"] as? String == "/?k=\(Self.token)" })
+    #expect(receipts.contains { $0["path"] as? String == "/\(Self.token)/fail" })
+  }
+}
