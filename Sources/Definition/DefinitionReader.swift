@@ -78,7 +78,7 @@ struct DefinitionReader {
       }
       return read(node, .init(line: 1, column: 1, length: 1), Declarations.pipeline)
     } catch let error as YamlError {
-      report(Self.diagnostic(error))
+      report(diagnostic(error))
       return nil
     } catch {
       report(Diagnostic("not YAML: \(error)", .notYAML, line: 1, column: 1))
@@ -86,16 +86,33 @@ struct DefinitionReader {
     }
   }
 
-  private static func diagnostic(_ error: YamlError) -> Diagnostic {
+  private func diagnostic(_ error: YamlError) -> Diagnostic {
     switch error {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-      return Diagnostic("not YAML: \(problem)", .notYAML, line: mark.line, column: mark.column)
+      return Diagnostic("not YAML: \(problem)\(hint(problem, mark.line))", .notYAML, line: mark.line, column: mark.column)
     case .duplicatedKeysInMapping(let duplicates, let context):
-      let mark = context.mark
+      let name = duplicates.first ?? ""
+      let first = context.mark
+      let second = lines.indices.dropFirst(first.line).first { lines[$0].dropFirst(first.column - 1).hasPrefix("\(name):") }
       return Diagnostic(
-        "the key “\(duplicates.first.map { "\($0)" } ?? "")” stands twice", .duplicateKey, line: mark.line, column: mark.column)
+        "the key “\(name)” stands twice\(second == nil ? "" : ", first in line \(first.line)")", .duplicateKey,
+        line: second.map { $0 + 1 } ?? first.line, column: first.column, length: name.count)
     default: return Diagnostic("not YAML: \(error)", .notYAML, line: 1, column: 1)
     }
+  }
+
+  /// What is most likely meant, where libyaml's words say little.
+  private func hint(_ problem: String, _ line: Int) -> String {
+    let text = line >= 1 && line <= lines.count ? lines[line - 1] : ""
+    if text.prefix(while: \.isWhitespace).contains("\t") { return "; the line begins with a tab, and YAML takes spaces only" }
+    if problem.contains("undefined alias") {
+      return "; a “*name” takes what an “&name” before it has marked, and that can't be what it is in"
+    }
+    if problem.contains("',' or ']'") || problem.contains("',' or '}'") {
+      return "; in a list of [ ] or a map of { } texts with , [ ] { } in them want quotes"
+    }
+    if problem.contains("mapping values are not allowed") { return "; a text with “: ” in it wants quotes" }
+    return ""
   }
 
   private func position(_ node: Yams.Node, _ fallback: Position) -> Position {

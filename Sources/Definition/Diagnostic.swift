@@ -22,19 +22,26 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   public var text: String
   public var diagnostics: [Diagnostic]
 
+  private static let columns = 160
+  private static let columnsBefore = 120
+
   /// `file:line:column: error: message [code]`, the line and a caret under the place, for each.
   public var description: String {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     return sorted.map { diagnostic in
       var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message) [\(diagnostic.code.rawValue)]"
-      guard diagnostic.line >= 1, diagnostic.line <= lines.count else { return out }
-      let line = lines[diagnostic.line - 1]
+      guard !text.isEmpty, diagnostic.line >= 1, diagnostic.line <= lines.count else { return out }
+      // Of a long line what is around the place.
+      let whole = lines[diagnostic.line - 1]
+      let cut = max(0, diagnostic.column - 1 - Self.columnsBefore)
+      let line = whole.dropFirst(cut).prefix(Self.columns)
+      let column = diagnostic.column - cut
       let number = String(diagnostic.line)
       let margin = String(repeating: " ", count: number.count)
-      let caret = String(repeating: "^", count: max(1, min(diagnostic.length, line.count - diagnostic.column + 2)))
+      let caret = String(repeating: "^", count: max(1, min(diagnostic.length, line.count - column + 2)))
       // Tabs are kept so that the caret stands under its place.
-      let before = line.prefix(max(0, diagnostic.column - 1)).map { $0 == "\t" ? "\t" : " " }.joined()
+      let before = line.prefix(max(0, column - 1)).map { $0 == "\t" ? "\t" : " " }.joined()
       out += "\n \(number) | \(line)\n \(margin) | \(before)\(caret)"
       return out
     }.joined(separator: "\n")

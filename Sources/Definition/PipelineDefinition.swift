@@ -106,12 +106,30 @@ public struct PipelineDefinition: Sendable {
   public static func load(
     path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(DefinitionErrors) -> PipelineDefinition {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      let reason = FileManager.default.fileExists(atPath: path) ? "can't read the definition" : "there is no such definition"
-      throw DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, .noDefinition, line: 1, column: 1)])
+    func no(_ reason: String, _ code: ErrorCode) -> DefinitionErrors {
+      DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, code, line: 1, column: 1)])
     }
-    return try load(text: String(decoding: data, as: UTF8.self), path: path, variables: variables, environment: environment)
+    guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: longest + 1) else {
+      guard !FileManager.default.fileExists(atPath: path) else { throw no("can't read the definition", .noDefinition) }
+      let folder = (path as NSString).deletingLastPathComponent
+      let others = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+      let near = Spelling.nearest(
+        to: (path as NSString).lastPathComponent, among: others.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") })
+      throw no(
+        "there is no such definition" + (near.map { "; did you mean \((folder as NSString).appendingPathComponent($0))?" } ?? ""),
+        .noDefinition)
+    }
+    guard data.count <= longest else {
+      throw no("it is longer than a definition can be, which is 1 MB; is it the data? sluice init makes a definition for it", .notYAML)
+    }
+    guard !data.contains(0), let text = String(validating: data, as: UTF8.self) else {
+      throw no("it holds bytes that are no text; is it the data? sluice init makes a definition for it", .notYAML)
+    }
+    return try load(text: text, path: path, variables: variables, environment: environment)
   }
+
+  /// Bytes.
+  private static let longest = 1_000_000
 
   /// Loads a text as the file at `path`.
   public static func load(

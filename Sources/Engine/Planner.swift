@@ -27,6 +27,8 @@ struct Planner {
     var order = 0
     /// Whether work that was done of it before is lost.
     var losesWork = false
+    /// Whether it is done, but by the definition as it was before.
+    var isOutdated = false
 
     mutating func startOver(_ reason: String) {
       action = .fetch
@@ -105,7 +107,11 @@ struct Planner {
     } else if isDone {
       let isSame = state.version != nil && state.version == record.version
       decision.action = isSame ? .skip : .replace
-      decision.reason = isSame ? "done at its present version" : problem == nil ? "changed since it was done" : "could not be asked about"
+      decision.isOutdated = isSame && record.definitionHash != definition.fingerprint
+      decision.reason =
+        isSame
+        ? "done at its present version\(decision.isOutdated ? ", by another form of the definition" : "")"
+        : problem == nil ? "changed since it was done" : "could not be asked about"
     } else if continues, record.definitionHash == definition.fingerprint, let point = record.checkpoint, record.status != .failed {
       // A server's version is compared when it answers.
       let isSame: Bool

@@ -148,6 +148,7 @@ public final class Runner: Sendable {
       planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false),
       event: event)
     let plan = try await planning.plan(resuming)
+    if plan.outdated > 0, continuing == nil { event(.outdated(count: plan.outdated, definition: definition.shownPath)) }
     progress.update {
       $0.itemsTotal = plan.total
       $0.itemsSkipped = plan.total - plan.work.count
@@ -156,7 +157,7 @@ public final class Runner: Sendable {
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
       return result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
     }
-    let schema = try await schema(plan.work, continuing, http)
+    let schema = try await schema(plan.work, continuing, ledger, http)
     let chain = try definition.transformChain(for: schema)
     let new = Ledger.NewRun(
       definition: definition.text, definitionPath: definition.file, variables: definition.variables,
@@ -184,12 +185,27 @@ public final class Runner: Sendable {
     return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
   }
 
-  private func schema(_ worked: [Planner.Decision], _ continuing: RunRecord?, _ http: HTTPClient) async throws -> Schema {
+  /// How many items are looked at for one that has records to infer fields from.
+  private static let mostSamples = 10
+
+  private func schema(_ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ http: HTTPClient) async throws -> Schema {
     if let fields = definition.fields { return fields }
     if let schema = Schema.recorded(continuing?.schema) { return schema }
-    guard let first = worked.first else { return Schema([]) }
-    let schema = try await Sampler(definition: definition, http: http).inferredSchema(first.item)
-    event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
+    let sampler = Sampler(definition: definition, http: http)
+    var failure: RunFailure?
+    for decision in worked.prefix(Self.mostSamples) {
+      do throws(RunFailure) {
+        let schema = try await sampler.inferredSchema(decision.item)
+        event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
+        return schema
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    guard let failure else { return Schema([]) }
+    // Items that are broken fail for themselves, where the run before says what their fields are.
+    let last = try await ledger.runs(pipeline: definition.name, limit: 1).first
+    guard let schema = Schema.recorded(last?.schema) else { throw failure }
     return schema
   }
 

@@ -154,7 +154,8 @@ struct ExpressionParser {
 
   private init(tokens: [Token]) { self.tokens = tokens }
 
-  private var current: Token { tokens[at] }
+  /// The last is the end, which is never passed.
+  private var current: Token { tokens[min(at, tokens.count - 1)] }
   private var place: Syntax.Place { .init(offset: current.offset, length: current.length) }
 
   private mutating func take(word: String) -> Bool {
@@ -365,8 +366,19 @@ struct ExpressionParser {
     default: break
     }
     if current.isSymbol("(") { return .call(token.text.lowercased(), try parenthesised(), place) }
+    guard !Self.reserved.contains(token.text.uppercased()) else {
+      throw ExpressionError(
+        "“\(token.text)” stands where a value is expected; a field of that name is written \"\(token.text)\", with the quotes",
+        at: token.offset,
+        length: token.length)
+    }
     return .field(token.text, place)
   }
+
+  /// Words that are no field's name unless they are quoted.
+  private static let reserved: Set = [
+    "AND", "OR", "NOT", "IS", "IN", "BETWEEN", "LIKE", "ILIKE", "ESCAPE", "WHEN", "THEN", "ELSE", "END", "AS", "FROM",
+  ]
 
   private mutating func conditional(_ place: Syntax.Place) throws(ExpressionError) -> Syntax {
     let subject = current.isWord("WHEN") ? nil : try or()

@@ -21,6 +21,11 @@ struct RunMessages: Sendable {
     case .programSaid(let command, let line): console.event(.info, "\(command): \(line)")
     case .programRestarted(let command, let reason): console.event(.warning, "\(command) is started anew: \(reason)")
     case .startsOver(let item, let reason): console.event(.warning, "\(item): starts over: \(reason)")
+    case .outdated(let count, let definition):
+      console.event(
+        .info,
+        "\(Human.count(count)) item\(count == 1 ? " was" : "s were") done by another form of this definition, and \(count == 1 ? "stays as it is" : "stay as they are"); to do \(count == 1 ? "it" : "them") again: sluice run \(definition) --full"
+      )
     case .outputsGone(let count, let first):
       console.event(
         .warning,

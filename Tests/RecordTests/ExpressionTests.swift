@@ -176,4 +176,26 @@ struct ExpressionTests {
     let told = FunctionReference.kinds.flatMap(\.functions).flatMap { [$0.name] + $0.aliases }
     #expect(told.sorted() == FunctionReference.callable)
   }
+
+  @Test("an expression that is cut off anywhere, or has a word too many, is an error and no crash")
+  func cut() {
+    let whole = [
+      "CASE WHEN a BETWEEN 1 AND 2 THEN lower(s)::text ELSE TRY_CAST(t AS double precision) END",
+      "x IS NOT DISTINCT FROM y OR NOT s LIKE 'a%' ESCAPE '!' AND a NOT IN (1, -2.5e3) OR s !~* 'b' || \"t\"",
+      "EXTRACT(year FROM TIMESTAMP '2013-08-09 17:45:00') % 2 <> coalesce(a, b) AND b IS TRUE",
+    ]
+    for text in whole {
+      for end in text.indices { _ = try? ExpressionParser.parse(String(text[..<end])) }
+      for token in (try? Lexer.tokens(text)) ?? [] {
+        let at = text.utf8.index(text.utf8.startIndex, offsetBy: token.offset)
+        _ = try? ExpressionParser.parse(String(text[at...]))
+        let doubled = String(text[..<at]) + " OR " + String(text[at...])
+        _ = try? ExpressionParser.parse(doubled)
+      }
+    }
+    for text in ["a AND OR b", "OR", "a = AND", "CAST(x AS", "a IN"] {
+      #expect(throws: ExpressionError.self) { try ExpressionParser.parse(text) }
+    }
+    #expect(throws: Never.self) { try ExpressionParser.parse("\"or\" AND \"from\" = 1") }
+  }
 }

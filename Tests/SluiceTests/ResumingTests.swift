@@ -139,4 +139,44 @@ struct ResumingTests {
       #expect((shop.read("out.csv") == want) as Bool, "moment \(moment)")
     }
   }
+
+  @Test("items that an earlier form of the definition did are told of, stay, and are done again by --full")
+  func outdated() throws {
+    let shop = try Workshop()
+    for name in ["a", "b"] { try shop.write("in/\(name).csv", "n\n1\n") }
+    func define(_ name: String) throws {
+      try shop.write(
+        "pipeline.yaml",
+        "pipeline: p\nfetch: {from: 'in/*.csv'}\ntransform: [{rename: {n: \(name)}}]\nwrite: {path: 'out/{item.stem}.jsonl'}\n")
+    }
+    try define("first")
+    #expect(try !shop.runPipeline().stderr.contains("another form"))
+    try define("second")
+    let later = try shop.runPipeline()
+    #expect(later.items["skipped"] == 2)
+    #expect(
+      later.stderr.contains(
+        "2 items were done by another form of this definition, and stay as they are; to do them again: sluice run pipeline.yaml --full"))
+    #expect(shop.read("out/a.jsonl") == "{\"first\":1}\n")
+    #expect(try shop.sluice("run", "pipeline.yaml", "--dry-run").stdout.contains("by another form of the definition"))
+    #expect(try !shop.runPipeline("pipeline.yaml", "--full").stderr.contains("another form"))
+    #expect(shop.read("out/b.jsonl") == "{\"second\":1}\n")
+  }
+
+  @Test("fields are inferred from the first item that has records; one that is broken fails alone")
+  func brokenSample() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv.gz", "no gzip")
+    try shop.write("in/b.csv", "n\n1\n")
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: 'in/*', retry: {attempts: 1}}\nwrite: {path: 'out/{item.stem}.jsonl'}\n")
+    let first = try shop.runPipeline()
+    #expect(first.status == 69 && first.items["done"] == 1 && first.items["failed"] == 1, "\(first.stderr)")
+    // Nothing but the broken one is left: the run before says what its fields would be.
+    let second = try shop.runPipeline()
+    #expect(second.status == 69 && second.items["failed"] == 1, "\(second.stderr)")
+    // In a pipeline without a run before there is nothing to resume.
+    try shop.write("alone.yaml", "pipeline: alone\nfetch: {from: in/a.csv.gz}\nwrite: {path: out/a.jsonl}\n")
+    let alone = try shop.sluice("run", "alone.yaml", "--quiet")
+    #expect(alone.status == 69 && alone.stderr.hasSuffix("next: sluice run \(shop.path("alone.yaml"))\n"), "\(alone.stderr)")
+  }
 }

@@ -68,11 +68,11 @@ public struct RunNotice: Sendable {
     problem = failure.description
     code = failure.code
     self.seconds = seconds
-    next = Self.next(failure.exitCode, definition.file, options)
+    next = Self.next(failure.exitCode, definition.file, options, hasBegun: failure.code != .noSample)
   }
 
   /// The one command that gets on with it.
-  private static func next(_ exitCode: Int32, _ path: String, _ options: [String]) -> String? {
+  private static func next(_ exitCode: Int32, _ path: String, _ options: [String], hasBegun: Bool = true) -> String? {
     let command: [String]
     let status = ExitStatus(rawValue: exitCode)
     switch status {
@@ -81,7 +81,7 @@ public struct RunNotice: Sendable {
     case .deadLetters: command = ["dead-letters", "list", path]
     case .noSource: command = ["run", path, "--dry-run"]
     case .wrongDefinition: command = ["check", path]
-    case .failedItems, .engineDied, .cannotWrite, .unfinished, nil: command = ["resume", path]
+    case .failedItems, .engineDied, .cannotWrite, .unfinished, nil: command = [hasBegun ? "resume" : "run", path]
     }
     let takesState = status != .wrongDefinition
     return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
