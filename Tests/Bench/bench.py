@@ -59,12 +59,15 @@ def commands(job):
     with open(path, "w") as file:
         file.write(job.sluice("%s/out/%s-sluice" % (home, job.name)))
     made["sluice"] = [root + "/.build-release/release/sluice", "run", path, "--full", "--quiet", "--state", home + "/state"]
-    for peer, program in (("polars", job.polars), ("duckdb", job.sql)):
-        if program:
+    for peer, python, program in (
+            ("polars", sys.executable, job.polars), ("duckdb-2.0", sys.executable, job.sql), ("duckdb-1.5", home + "/duckdb15/bin/python", job.sql)):
+        if program and not (options.quick and peer == "duckdb-1.5"):
             script = "%s/%s-%s.py" % (home, job.name, peer)
             with open(script, "w") as file:
+                # What reads over HTTP is an extension, which 1.5 has as a package.
+                file.write("" if peer != "duckdb-1.5" else "from duckdb_extensions import import_extension\nimport_extension('httpfs')\n")
                 file.write(program("%s/out/%s-%s" % (home, job.name, peer)))
-            made[peer] = [sys.executable, script]
+            made[peer] = [python, script]
     if job.name == "J1":
         made["igzip -dc"] = ["sh", "-c", "igzip -dc %s > /dev/null" % job.source]
     return made

@@ -100,4 +100,21 @@ struct ManualTests {
       #expect(line.contains("\"f\(i)\":\(row.value)" + (i == rows.count - 1 ? "}" : ",")), "\(row.expression) is not \(row.value): \(line)")
     }
   }
+
+  @Test("Scripts/install puts binary, man pages, completions and docs below the prefix, where man and the shells find them")
+  func install() throws {
+    let shop = try Workshop()
+    let installed = try shop.run(
+      Workshop.root + "/Scripts/install", ["--prefix", shop.path("usr")], environment: ["SLUICE_BINARY": Workshop.binary])
+    #expect(installed.status == 0, "\(installed.stderr)")
+    #expect(try shop.run(shop.path("usr/bin/sluice"), ["--version"]).stdout == (try shop.sluice("--version").stdout))
+    let page = try shop.run("/usr/bin/man", ["-M", "usr/share/man", "-w", "sluice-run"])
+    #expect(page.stdout == shop.path("usr/share/man/man1/sluice-run.1") + "\n", "\(page.stdout)\(page.stderr)")
+    for path in [
+      "bash-completion/completions/sluice", "zsh/site-functions/_sluice", "fish/vendor_completions.d/sluice.fish", "doc/sluice/tutorial.md",
+    ] {
+      #expect(shop.exists("usr/share/\(path)"))
+    }
+    #expect(try shop.run(Workshop.root + "/Scripts/install", ["--perfix", "x"]).status == 64)
+  }
 }
