@@ -18,14 +18,18 @@ struct ChangedWorldTests {
       try write(filter: "n % 3 <> 0", path: each ? "out/{item.stem}.jsonl" : "out/all.jsonl")
       #expect(try shop.runPipeline().status == 0)
       want = shop.read(output)
-      try FileManager.default.removeItem(atPath: shop.path(".sluice"))
-      try FileManager.default.removeItem(atPath: shop.path("out"))
-      let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
-      for _ in 0..<2000 {
-        let read = try shop.sluice("status", "pipeline.yaml", "--output", "json").json["records"] as? [String: Int]
-        if read?["read"] ?? 0 > 0 { break }
+      // On a busy machine it may be done before anybody has looked.
+      for _ in 0..<10 {
+        try FileManager.default.removeItem(atPath: shop.path(".sluice"))
+        try FileManager.default.removeItem(atPath: shop.path("out"))
+        let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
+        for _ in 0..<2000 {
+          let read = try shop.sluice("status", "pipeline.yaml", "--output", "json").json["records"] as? [String: Int]
+          if read?["read"] ?? 0 > 0 { break }
+        }
+        process.stop(SIGKILL)
+        if !shop.exists(output) { break }
       }
-      process.stop(SIGKILL)
       try #require(!shop.exists(output), "it was done before it was killed")
     }
 

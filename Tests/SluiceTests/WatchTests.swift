@@ -69,8 +69,8 @@ struct WatchTests {
   func few() throws {
     let (frames, _, _) = try frames("100x12,=1.5,.,q")
     let lines = try #require(frames.first).lines
-    #expect(lines.count { $0.contains("working") } == 3)
-    #expect(lines.contains { $0.hasPrefix("fetch") && $0.contains("3 shown") }, "\(lines)")
+    #expect(lines.count { $0.contains("working") } == 3 && !lines.contains { $0.contains("idle") || $0.contains("waiting") }, "\(lines)")
+    #expect(lines.contains { $0.contains(" shown") }, "\(lines)")
   }
 
   @Test("signals: stopped, it gives the terminal back, and takes it again; ended, it gives it back and says so by its exit")
