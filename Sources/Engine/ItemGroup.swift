@@ -93,26 +93,23 @@ final class ItemGroup: Sendable {
     private static let (items, share) = (32, 64)
   #endif
 
-  /// Splits items, in their order, into runs that go together: small files that begin at their start, and so few in a run
-  /// that there are many runs for the workers to share.
-  static func runs(_ items: [PlannedItem]) -> [Range<Int>] {
-    let most = min(self.items, items.count / share)
-    var runs: [Range<Int>] = []
-    var start = 0
+  /// Where the run ends that begins with item `start`: small items that begin at their start go together, and so few in a run that
+  /// there are many runs for the workers to share.
+  ///
+  /// - Parameter usual: the size to go by where an item's is not known.
+  static func end(ofRunFrom start: Int, _ items: [PlannedItem], usual: Int?) -> Int {
+    // Of downloads more are under way at a time, for what they wait for.
+    let most = min(items[start].size == nil ? self.items / 4 : self.items, items.count / share)
+    var end = start
     var bytes = 0
-    for (i, item) in items.enumerated() {
-      let size = item.start.offset == 0 ? item.size ?? .max : .max
-      let joins = i > start && i - start < most && size <= smallBytes && bytes + size <= mostBytes
-      if !joins, i > start {
-        runs.append(start..<i)
-        start = i
-        bytes = 0
-      }
+    while end < items.count {
+      let size = items[end].start.offset == 0 ? items[end].size ?? usual ?? .max : .max
+      if end > start, end - start >= most || size > smallBytes || bytes + size > mostBytes { break }
       // One that is not small is by itself: none joins it.
       bytes += min(size, mostBytes + 1)
+      end += 1
     }
-    if start < items.count { runs.append(start..<items.count) }
-    return runs
+    return end
   }
 }
 

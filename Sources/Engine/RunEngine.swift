@@ -67,6 +67,7 @@ final class RunEngine: Sendable {
   /// What the engine is at, for its parent and for whoever watches.
   let marks: Marks
   let journal = Journal()
+  let downloads = Downloads()
   let suspicion: Suspicion
   let solitude = Solitude()
   let programs: Programs
@@ -332,9 +333,12 @@ final class RunEngine: Sendable {
     }
     // What is slow for each record, or to be watched one by one, is not held up by what it goes with.
     let isEachAlone = !chain.links.isEmpty || !suspicion.isEmpty
-    for run in isEachAlone ? items.indices.map({ $0..<$0 + 1 }) : ItemGroup.runs(items) {
+    var next = 0
+    while next < items.count {
       if isStopping { return }
-      let group = group(items[run])
+      let start = next
+      next = isEachAlone ? start + 1 : ItemGroup.end(ofRunFrom: start, items, usual: downloads.usualBytes)
+      let group = group(items[start..<next])
       try await writeGroups.send(group)
       try await decompressGroups.send(group)
       try await fetchGroups.send(group)

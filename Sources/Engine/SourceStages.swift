@@ -44,6 +44,7 @@ extension RunEngine {
       case .notModified: task.fail(.unchanged)
       case .delivered(let version):
         task.version = version
+        if task.planned.item.isHTTP { downloads.note(task.fetchedBytes) }
         try await outgoing.add(.init(place: task.place, bytes: nil))
       }
     } catch  where task.isFailed {
@@ -209,6 +210,23 @@ extension RunEngine {
   }
 }
 
+/// How long this run's downloads are, which nobody knows before: what comes will be like what came.
+final class Downloads: Sendable {
+  /// So many have to be alike.
+  private static let least = 32
+  private let seen = Mutex((count: 0, most: 0))
+
+  func note(_ bytes: Int) {
+    seen.withLock {
+      $0.count += 1
+      $0.most = max($0.most, bytes)
+    }
+  }
+
+  /// What none was longer than, once there were enough.
+  var usualBytes: Int? { seen.withLock { $0.count < Self.least ? nil : $0.most } }
+}
+
 /// A group's bytes on their way to decompress: those of small items go together.
 private final class FetchedMessages: Sendable {
   private let group: ItemGroup
@@ -221,8 +239,12 @@ private final class FetchedMessages: Sendable {
   }
 
   func add(_ piece: ItemGroup.Fetched) async throws {
-    pieces.withLock { $0.append(piece) }
-    if group.isSingle { try await send() }
+    let bytes = pieces.withLock { pieces in
+      pieces.append(piece)
+      return pieces.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+    }
+    // One that was taken for small may be large.
+    if group.isSingle || bytes >= Fetcher.pieceBytes { try await send() }
   }
 
   func send() async throws {

@@ -27,7 +27,7 @@ public struct HTTPRequest: Sendable {
 /// What a server says before the content.
 public struct HTTPHead: Sendable {
   public var status: Int
-  /// The last response's headers, names in lower case.
+  /// Those of the last response's headers that are asked for below, names in lower case.
   public var headers: [String: String]
 
   public var etag: String? { headers["etag"] }
@@ -105,6 +105,9 @@ public final class HTTPClient: Sendable {
 
   private func loop() {
     var active: [OpaquePointerKey: Transfer] = [:]
+    // Handles that are not in use: to make one costs more than a small transfer.
+    var idle: [UnsafeMutableRawPointer] = []
+    defer { for handle in idle { curl_easy_cleanup(handle) } }
     while true {
       let (start, cancel, isClosed) = commands.withLock { commands in
         defer {
@@ -114,14 +117,14 @@ public final class HTTPClient: Sendable {
         return (commands.start, commands.cancel, commands.isClosed)
       }
       for transfer in start {
-        if let handle = transfer.begin() {
+        if let handle = transfer.begin(with: idle.popLast()) {
           curl_multi_add_handle(multi.handle, handle)
           active[OpaquePointerKey(handle)] = transfer
         }
       }
-      for transfer in cancel where transfer.handle != nil { end(transfer, &active) }
+      for transfer in cancel { end(transfer, &active, &idle) }
       if isClosed {
-        for transfer in active.values { end(transfer, &active) }
+        for transfer in active.values { end(transfer, &active, &idle) }
         return
       }
       var running: Int32 = 0
@@ -135,18 +138,20 @@ public final class HTTPClient: Sendable {
           curl_multi_remove_handle(multi.handle, handle)
           curl_multi_add_handle(multi.handle, handle)
         } else {
-          end(transfer, &active)
+          end(transfer, &active, &idle)
         }
       }
       curl_multi_poll(multi.handle, nil, 0, 1000, nil)
     }
   }
 
-  private func end(_ transfer: Transfer, _ active: inout [OpaquePointerKey: Transfer]) {
+  private func end(_ transfer: Transfer, _ active: inout [OpaquePointerKey: Transfer], _ idle: inout [UnsafeMutableRawPointer]) {
     guard let handle = transfer.handle else { return }
     curl_multi_remove_handle(multi.handle, handle)
     active[OpaquePointerKey(handle)] = nil
     transfer.release()
+    curl_easy_reset(handle)
+    idle.append(handle)
   }
 }
 
@@ -198,8 +203,9 @@ private final class Transfer: @unchecked Sendable {
     errorText.deallocate()
   }
 
-  func begin() -> UnsafeMutableRawPointer? {
-    guard let handle = curl_easy_init() else {
+  /// - Parameter idle: a handle to be used again.
+  func begin(with idle: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let handle = idle ?? curl_easy_init() else {
       continuation.finish(throwing: FetchError.connection("libcurl gave no handle"))
       return nil
     }
@@ -243,13 +249,23 @@ private final class Transfer: @unchecked Sendable {
   }
 
   private func header(_ bytes: UnsafeRawBufferPointer) {
-    let line = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    if line.hasPrefix("HTTP/") {
-      let status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+    if bytes.starts(with: "HTTP/".utf8) {
+      let status = bytes.split(separator: UInt8(ascii: " ")).dropFirst().first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
       head = HTTPHead(status: status ?? 0, headers: [:])
-    } else if let colon = line.firstIndex(of: ":") {
-      head.headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+    } else if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
+      // Of a dozen headers a few say something.
+      guard let name = Self.telling.first(where: { Self.isName($0, bytes[..<colon]) }) else { return }
+      let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }
+      let value = bytes[(colon + 1)...].drop(while: isBlank)
+      let end = value.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? value.startIndex
+      head.headers[name] = String(decoding: value[..<end], as: UTF8.self)
     }
+  }
+
+  private static let telling = ["etag", "last-modified", "content-length", "content-range", "retry-after", "location"]
+
+  private static func isName(_ name: String, _ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+    bytes.count == name.utf8.count && zip(bytes, name.utf8).allSatisfy { $0 | 0x20 == $1 }
   }
 
   private func announce() -> Bool {
@@ -333,8 +349,8 @@ private final class Transfer: @unchecked Sendable {
     list = new
   }
 
+  /// Lets go of the handle, which is the caller's.
   func release() {
-    if let handle { curl_easy_cleanup(handle) }
     handle = nil
     curl_slist_free_all(list)
     list = nil

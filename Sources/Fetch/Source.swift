@@ -190,8 +190,9 @@ public struct Fetcher: Sendable {
     var failures = 0
     func pass() async throws {
       while delivered < spool.length {
-        let buffer = ByteBuffer(capacity: Self.pieceBytes)
-        buffer.count = try spool.read(at: delivered, into: buffer.bytes, min(Self.pieceBytes, spool.length - delivered))
+        let room = min(Self.pieceBytes, spool.length - delivered)
+        let buffer = ByteBuffer(capacity: room)
+        buffer.count = try spool.read(at: delivered, into: buffer.bytes, room)
         guard buffer.count > 0 else { return }
         digest?.update(buffer.bytes, buffer.count)
         let at = delivered
@@ -241,7 +242,7 @@ public struct Fetcher: Sendable {
       case 304: return true
       case 416:
         // The server has fewer bytes than we hold: they are of another version.
-        try spool.reset()
+        spool.reset()
         throw delivered > begin ? FetchError.changed : FetchError.connection("the server refused the range")
       default: throw FetchError.status(head.status, retryAfter: head.retryAfter)
       }

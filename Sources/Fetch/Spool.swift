@@ -2,7 +2,8 @@ import Files
 import Foundation
 import Synchronization
 
-/// A download on disk, so that one that breaks off goes on from where it was, in this process or a later one.
+/// A download on disk, so that one that breaks off goes on from where it was, in this process or a later one. One that is small stays
+/// in memory: to fetch it again costs less than a file does.
 ///
 /// The content is `<path>.a` or `<path>.b`; `<path>.json` says which, of what version it is and how many of its bytes are
 /// known to be on the disk. A later process trusts those and no more, and content of another version never goes into the
@@ -32,7 +33,9 @@ public final class Spool: HTTPReceiver {
   }
 
   private struct State {
+    /// -1 while all there is is in memory.
     var descriptor: Int32 = -1
+    var memory: [UInt8] = []
     var length = 0
     var description = Description()
     /// The file that the description on the disk speaks of.
@@ -50,6 +53,14 @@ public final class Spool: HTTPReceiver {
     public init() {}
   }
 
+  #if FAILPOINTS
+    // None, so that tests of small downloads have a file.
+    private static let memoryBytes = 0
+  #else
+    /// What is longer goes to the disk.
+    private static let memoryBytes = 256 << 10
+  #endif
+
   public let path: String
   private let rule: SyncRule
   private let state: Mutex<State>
@@ -59,7 +70,7 @@ public final class Spool: HTTPReceiver {
     self.path = path
     self.rule = rule
     var initial = State()
-    if let data = FileManager.default.contents(atPath: path + ".json"),
+    if access(path + ".json", F_OK) == 0, let data = FileManager.default.contents(atPath: path + ".json"),
       let description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file)
     {
       initial.described = description.file
@@ -71,17 +82,19 @@ public final class Spool: HTTPReceiver {
       }
     }
     if initial.length == 0 { initial.description = Description(file: Self.other(than: initial.described)) }
-    let file = "\(path).\(initial.description.file)"
-    let length = initial.length
-    initial.descriptor = try Self.wrap(file) {
-      let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT, mode: 0o600, .spoolOpen)
-      try SystemCall.cut(descriptor, to: length, .spoolOpen)
-      return descriptor
+    if initial.length > 0 {
+      let file = "\(path).\(initial.description.file)"
+      let length = initial.length
+      initial.descriptor = try Self.wrap(file) {
+        let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT, mode: 0o600, .spoolOpen)
+        try SystemCall.cut(descriptor, to: length, .spoolOpen)
+        return descriptor
+      }
     }
     state = Mutex(initial)
   }
 
-  deinit { state.withLock { _ = close($0.descriptor) } }
+  deinit { state.withLock { if $0.descriptor >= 0 { close($0.descriptor) } } }
 
   private static func other(than file: String?) -> String { file == "a" ? "b" : "a" }
 
@@ -122,34 +135,49 @@ public final class Spool: HTTPReceiver {
         state.failure = .connection("the server sent another range than was asked for")
         return false
       }
-      do throws(FetchError) {
-        if head.status == 200, state.length > 0 { try startOver(&state) }
-      } catch {
-        state.failure = error
-        return false
-      }
+      if head.status == 200, state.length > 0 { startOver(&state) }
       let total = head.status == 206 ? head.contentRange?.total : head.contentLength
       state.description = Description(
         etag: head.etag, lastModified: head.lastModified, total: total, synced: state.description.synced, file: state.description.file)
+      if state.descriptor < 0, let total, total <= Self.memoryBytes { state.memory.reserveCapacity(total) }
       return true
     }
   }
 
   /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
-  private func startOver(_ state: inout State) throws(FetchError) {
-    let name = Self.other(than: state.described)
-    let file = "\(path).\(name)"
-    let descriptor = try Self.wrap(file) { try SystemCall.open(file, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600, .spoolOpen) }
-    close(state.descriptor)
-    state.descriptor = descriptor
+  private func startOver(_ state: inout State) {
+    if state.descriptor >= 0 { close(state.descriptor) }
+    state.descriptor = -1
+    state.memory = []
     state.length = 0
-    state.description = Description(file: name)
+    state.description = Description(file: Self.other(than: state.described))
+  }
+
+  /// What is in memory goes to the disk, and all that comes after it.
+  private func spill(_ state: inout State) throws(FetchError) {
+    let file = "\(path).\(state.description.file)"
+    let memory = state.memory
+    state.descriptor = try Self.wrap(file) {
+      let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT | O_TRUNC, mode: 0o600, .spoolOpen)
+      try memory.withUnsafeBytes { bytes in
+        guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
+        try SystemCall.write(descriptor, start, bytes.count, at: 0, .spoolWrite)
+      }
+      return descriptor
+    }
+    state.memory = []
   }
 
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     state.withLock { state in
       guard state.accepts, let start = bytes.baseAddress else { return true }
+      if state.descriptor < 0, state.length + bytes.count <= Self.memoryBytes {
+        state.memory.append(contentsOf: bytes)
+        state.length += bytes.count
+        return true
+      }
       do throws(FetchError) {
+        if state.descriptor < 0 { try spill(&state) }
         try Self.wrap(path) { try SystemCall.write(state.descriptor, start, bytes.count, at: state.length, .spoolWrite) }
       } catch {
         state.failure = error
@@ -170,7 +198,9 @@ public final class Spool: HTTPReceiver {
 
   /// Whether there are bytes that a later process would not trust.
   var hasNew: Bool {
-    state.withLock { $0.length > $0.description.synced && ($0.description.validator != nil || $0.description.isComplete) }
+    state.withLock {
+      $0.descriptor >= 0 && $0.length > $0.description.synced && ($0.description.validator != nil || $0.description.isComplete)
+    }
   }
 
   /// Whether a crash would cost more than it should. A small download that is complete is not worth a sync.
@@ -184,7 +214,10 @@ public final class Spool: HTTPReceiver {
 
   /// Puts what there is on the disk, then a description of it. Blocks; bytes may go on coming meanwhile.
   func sync() throws(FetchError) {
-    let (descriptor, length, description) = state.withLock { ($0.descriptor, $0.length, $0.description) }
+    let (descriptor, length, description) = try state.withLock { state throws(FetchError) in
+      if state.descriptor < 0 { try spill(&state) }
+      return (state.descriptor, state.length, state.description)
+    }
     var synced = description
     synced.synced = length
     synced.isComplete = description.isComplete && description.total == length
@@ -215,21 +248,19 @@ public final class Spool: HTTPReceiver {
   }
 
   /// Begins from nothing.
-  public func reset() throws(FetchError) {
-    let failure = state.withLock { state -> FetchError? in
-      do throws(FetchError) {
-        try startOver(&state)
-        return nil
-      } catch {
-        return error
-      }
-    }
-    if let failure { throw failure }
-  }
+  public func reset() { state.withLock { startOver(&$0) } }
 
   /// Up to `count` bytes from `offset` on, into `start`.
   func read(at offset: Int, into start: UnsafeMutablePointer<UInt8>, _ count: Int) throws(FetchError) -> Int {
-    let descriptor = state.withLock { $0.descriptor }
+    let (descriptor, held) = state.withLock { state -> (Int32, Int?) in
+      guard state.descriptor < 0 else { return (state.descriptor, nil) }
+      let held = max(0, min(count, state.memory.count - offset))
+      state.memory.withUnsafeBufferPointer { memory in
+        if let from = memory.baseAddress, held > 0 { start.update(from: from + offset, count: held) }
+      }
+      return (-1, held)
+    }
+    if let held { return held }
     while true {
       let n = pread(descriptor, start, count, off_t(offset))
       if n >= 0 { return n }

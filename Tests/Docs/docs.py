@@ -77,7 +77,8 @@ class Page:
     def shown(self, line):
         line = line.replace(os.path.realpath(self.folder), "/home/you/flights").replace(self.folder, "/home/you/flights")
         # Where it would be installed.
-        return line.replace(os.path.realpath(self.binary), "/usr/local/bin/sluice").replace(socket.gethostname(), "host").rstrip()
+        line = line.replace(os.path.realpath(self.binary), "/usr/local/bin/sluice")
+        return re.sub(r"\bon %s\b" % re.escape(socket.gethostname()), "on host", line).rstrip()
 
     @staticmethod
     def pattern(line):
@@ -86,6 +87,7 @@ class Page:
         line = re.sub(r"\b\d+(\.\d+)? (ms|s|min|h|d)( \d+ (s|min))?\b", "DURATION", line)
         line = re.sub(r"\b[\d,.]+( [KMG]?B)?/s", "RATE", line)
         line = re.sub(r"\b(engine|process|pid) \d+", r"\1 N", line)
+        line = re.sub(r"\bfailed on \S+ at\b", "failed on host at", line)
         line = re.sub(r"line \d+: +\d+ Killed +", "line N: N Killed ", line)
         line = re.sub(r"(_seconds\{.*\}) [\d.]+", r"\1 N", line)
         return re.sub(r" {2,}", "  ", line)

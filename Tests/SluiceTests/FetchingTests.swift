@@ -147,4 +147,38 @@ struct FetchingTests {
     #expect(found.stdout.split(separator: "\n").filter { $0 != "./server.log" }.isEmpty, "\(found.stdout)")
     #expect(!(outcome.stdout + outcome.stderr).contains(secret))
   }
+
+  @Test(
+    "many small downloads go together; one that is large, missing, cut off or changes among them is dealt with by itself",
+    arguments: [true, false])
+  func many(isOneOutput: Bool) throws {
+    let shop = try Workshop()
+    let count = 600
+    for i in 0..<count { try shop.write("served/\(i).csv", "n,text\n\(i),\(String(repeating: "x", count: i % 50))\n") }
+    let large = "n,text\n" + (0..<60_000).map { "\($0),a longer text that fills it up to what is large\n" }.joined()
+    try shop.write("served/300.csv", large)
+    let server = try MisbehavingServer(shop, serving: shop.path("served"))
+    let kinds = [200: "missing", 310: "flaky", 320: "flaky", 330: "changing", 440: "down", 450: "redirect"]
+    let urls = (0..<count).map { "\(server.url)/\(kinds[$0] ?? "plain")/\($0).csv" }
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: many
+      fetch: {retry: {attempts: 3, backoff: 1ms..2ms}, from: [\(urls.joined(separator: ", "))]}
+      parse: {fields: {n: bigint, text: text}}
+      write: {path: \(isOneOutput ? "out/all.jsonl" : "'out/{item.stem}.jsonl'")}
+      limits: {dead_letters: 10}
+      """)
+    let run = try shop.runPipeline()
+    #expect(run.status == 69 && run.items["done"] == count - 3 && run.items["failed"] == 3, "\(run.stderr.suffix(2000))")
+    let good = (0..<count).filter { ![200, 440, 450].contains($0) }
+    let want = good.flatMap { $0 == 300 ? Array(0..<60_000) : [$0] }
+    let lines =
+      isOneOutput
+      ? shop.read("out/all.jsonl").split(separator: "\n")
+      : good.flatMap { shop.read("out/\($0).jsonl").split(separator: "\n") }
+    let got = lines.compactMap { Int($0.dropFirst(5).prefix { $0.isNumber }) }
+    #expect((got == want) as Bool, "\(got.count) records, and not \(want.count), or in another order")
+    #expect(run.records["written"] == want.count)
+  }
 }

@@ -50,7 +50,13 @@ struct ReportTests {
     #expect(!json.isEmpty)
   }
 
-  @Test("as a page: light and dark, wide and narrow, nothing is cut off, unreadable, or fetched from elsewhere")
+  private static let hasBrowser = ["chromium", "chromium-browser", "google-chrome"].contains {
+    FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0)
+  }
+
+  @Test(
+    "as a page: light and dark, wide and narrow, nothing is cut off, unreadable, or fetched from elsewhere",
+    .enabled(if: hasBrowser, "no Chromium is installed"))
   func page() throws {
     let shop = try eventful()
     #expect(try shop.sluice("report", "pipeline.yaml", "--html", "report.html").status == 0)

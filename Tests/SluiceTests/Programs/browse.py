@@ -8,11 +8,13 @@ import html
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 page, folder = sys.argv[1:]
 WIDTHS = [360, 800, 1280]
+BROWSER = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
 HARNESS = """<!doctype html><meta charset=utf-8><body style="margin:0">%s<pre id=result></pre><script>
 const channel = c => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4 };
 const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
@@ -66,7 +68,7 @@ with open(harness, "w") as file:
 
 def chromium(scheme, *arguments):
     outcome = subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=3000",
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=3000",
          f"--user-data-dir={folder}/profile", f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}", *arguments],
         capture_output=True, text=True, timeout=120)
     return outcome.stdout, re.findall(r"CONSOLE.*", outcome.stderr)
