@@ -39,12 +39,12 @@ struct SecretTests {
       }
       return [
         Case(
-          place: "header", failure: request.failure, definition: from("http://\(host)/\(path)", "\n      headers: {X-Key: \"${SECRET}\"}")),
+          place: "header", failure: request.failure, definition: from("http://\(host)/\(path)", "\n      headers: {X-Key: \"${PLANTED}\"}")),
         Case(
           place: "header of a file", failure: request.failure,
           definition: from("http://\(host)/\(path)", "\n      headers: {X-Key: \"${file:key}\"}")),
-        Case(place: "user info", failure: request.failure, definition: from("http://user:${TOKEN}@\(host)/\(path)")),
-        Case(place: "query", failure: request.failure, definition: from("http://\(host)/\(path)?key=${TOKEN}")),
+        Case(place: "user info", failure: request.failure, definition: from("http://user:${WORD}@\(host)/\(path)")),
+        Case(place: "query", failure: request.failure, definition: from("http://\(host)/\(path)?key=${WORD}")),
         Case(
           place: "proxy", failure: request.failure, definition: from("http://\(host == "SERVER" ? "data.invalid" : host)/\(path)"),
           environment: ["http_proxy": "http://user:\(token)@\(host == "SERVER" ? "SERVER" : host)"]),
@@ -54,12 +54,12 @@ struct SecretTests {
 
   /// A program by its script for sh; the secret is its argument, or in its environment.
   private static func exec(_ failure: String, _ script: String, _ more: String = "") -> Case {
-    let words = ["sh", "-c", script, "sh"].map { "'\($0.replacing("'", with: "''"))'" } + ["\"${SECRET}\""]
+    let words = ["sh", "-c", script, "sh"].map { "'\($0.replacing("'", with: "''"))'" } + ["\"${PLANTED}\""]
     return Case(
       place: more.isEmpty ? "program's argument" : "program's environment", failure: failure,
       definition:
         "fetch: {from: a.csv}\nsupervise: {max_restarts: 3, backoff: 1ms..2ms}\ntransform:\n  - exec: {fields: {n: bigint}, command: [\(words.joined(separator: ", "))]}\nwrite: {path: out.jsonl}\n"
-        .replacing(", \"${SECRET}\"]", with: more.isEmpty ? ", \"${SECRET}\"]" : "]"))
+        .replacing(", \"${PLANTED}\"]", with: more.isEmpty ? ", \"${PLANTED}\"]" : "]"))
   }
 
   private static func programs(_ word: String, _ more: String) -> [Case] {
@@ -91,10 +91,10 @@ struct SecretTests {
     ]
     .flatMap { failure, address in
       [
-        ending("notify url", failure, "notify: {url: \"http://user:${TOKEN}@\(address)/?key=${TOKEN}\", on: failure}\n"),
+        ending("notify url", failure, "notify: {url: \"http://user:${WORD}@\(address)/?key=${WORD}\", on: failure}\n"),
         ending(
-          "notify header", failure, "notify: {url: \"http://\(address)/\", headers: {Authorization: \"Bearer ${SECRET}\"}, on: failure}\n"),
-        ending("ping", failure, "notify: {ping: \"http://\(address)/${TOKEN}\"}\n"),
+          "notify header", failure, "notify: {url: \"http://\(address)/\", headers: {Authorization: \"Bearer ${PLANTED}\"}, on: failure}\n"),
+        ending("ping", failure, "notify: {ping: \"http://\(address)/${WORD}\"}\n"),
         ending(
           "telemetry", failure, "",
           [
@@ -105,7 +105,7 @@ struct SecretTests {
     } + [
       ending("notify program", "none", "notify: {command: [cat, \"${file:key}\"], on: failure}\n"),
       ending("notify program", "fails with it on its lips", "notify: {shell: 'echo \"$SECRET\" >&2; exit 1', on: failure}\n"),
-      ending("notify program", "is not there", "notify: {command: [/no/such/program, \"${SECRET}\"], on: failure}\n"),
+      ending("notify program", "is not there", "notify: {command: [/no/such/program, \"${PLANTED}\"], on: failure}\n"),
     ]
 
   private static func expression(_ failure: String, _ steps: String) -> Case {
@@ -113,16 +113,16 @@ struct SecretTests {
   }
 
   private static let expressions = [
-    expression("none", "{filter: \"s <> '${TOKEN}'\"}"),
-    expression("can't be computed", "{derive: {x: \"CAST(coalesce(s, '') || '${TOKEN}' AS bigint)\"}}"),
-    expression("is not as expected", "{expect: {is_it: \"s = '${TOKEN}'\"}}"),
-    expression("is wrong", "{filter: \"s = '${TOKEN}' AND\"}"),
-    expression("has another type", "{filter: \"n + '${TOKEN}' > 1\"}"),
-    expression("names no field", "{filter: \"${TOKEN} = 1\"}"),
+    expression("none", "{filter: \"s <> '${WORD}'\"}"),
+    expression("can't be computed", "{derive: {x: \"CAST(coalesce(s, '') || '${WORD}' AS bigint)\"}}"),
+    expression("is not as expected", "{expect: {is_it: \"s = '${WORD}'\"}}"),
+    expression("is wrong", "{filter: \"s = '${WORD}' AND\"}"),
+    expression("has another type", "{filter: \"n + '${WORD}' > 1\"}"),
+    expression("names no field", "{filter: \"${WORD} = 1\"}"),
     Case(
       place: "a value of another kind", failure: "is wrong",
-      definition: "fetch: {from: a.csv, workers: \"${SECRET}\"}\nwrite: {path: out.jsonl}\n"),
-    Case(place: "path", failure: "is not there", definition: "fetch: {from: \"in/${TOKEN}/*.csv\"}\nwrite: {path: out.jsonl}\n"),
+      definition: "fetch: {from: a.csv, workers: \"${PLANTED}\"}\nwrite: {path: out.jsonl}\n"),
+    Case(place: "path", failure: "is not there", definition: "fetch: {from: \"in/${WORD}/*.csv\"}\nwrite: {path: out.jsonl}\n"),
   ]
 
   static let cases = fetching + programs + notices + expressions
@@ -146,10 +146,12 @@ struct SecretTests {
     try shop.write("a.csv", planted.source)
     try FileManager.default.createSymbolicLink(atPath: shop.path("key"), withDestinationPath: given.path("key"))
     try shop.write("pipeline.yaml", addressed("pipeline: planted\n" + planted.definition))
-    var environment = ["SECRET": Self.secret, "TOKEN": Self.token, "no_proxy": "127.0.0.1"].merging(
+    var environment = ["PLANTED": Self.secret, "WORD": Self.token, "no_proxy": "127.0.0.1"].merging(
       planted.environment.mapValues(addressed)
     ) { $1 }
     if planted.place == "proxy" { environment["no_proxy"] = "" }
+    // What no definition names, but programs inherit.
+    if planted.definition.contains("$SECRET") { environment = ["SECRET": Self.secret] }
 
     let common = ["--log-level", "debug", "--log-file", "log", "--progress", "plain"]
     var told = ""
@@ -208,9 +210,9 @@ struct SecretTests {
     try shop.write("key", Self.secret + "\n")
     try shop.write(
       "pipeline.yaml",
-      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: out.jsonl}\nnotify:\n  - {url: \"\(receiver.url)/?k=${TOKEN}\", headers: {X-Key: \"${file:key}\"}, on: failure}\n  - {ping: \"\(receiver.url)/${TOKEN}\"}\n"
+      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: out.jsonl}\nnotify:\n  - {url: \"\(receiver.url)/?k=${WORD}\", headers: {X-Key: \"${file:key}\"}, on: failure}\n  - {ping: \"\(receiver.url)/${WORD}\"}\n"
     )
-    #expect(try shop.runPipeline(environment: ["TOKEN": Self.token]).status == 65)
+    #expect(try shop.runPipeline(environment: ["WORD": Self.token]).status == 65)
     let receipts = receiver.printed
     #expect(
       receipts.contains { ($0["headers"] as? [String: String])?["X-Key"] == Self.secret && $0["path"] as? String == "/?k=\(Self.token)" })
