@@ -250,8 +250,7 @@ private final class Transfer: @unchecked Sendable {
 
   private func header(_ bytes: UnsafeRawBufferPointer) {
     if bytes.starts(with: "HTTP/".utf8) {
-      let status = bytes.split(separator: UInt8(ascii: " ")).dropFirst().first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
-      head = HTTPHead(status: status ?? 0, headers: [:])
+      head.headers = [:]
     } else if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
       // Of a dozen headers a few say something.
       guard let name = Self.telling.first(where: { Self.isName($0, bytes[..<colon]) }) else { return }
@@ -271,6 +270,7 @@ private final class Transfer: @unchecked Sendable {
   private func announce() -> Bool {
     if began { return true }
     began = true
+    head.status = status
     let goesOn = receiver.begin(head)
     continuation.yield(.head(head))
     return goesOn
@@ -309,11 +309,17 @@ private final class Transfer: @unchecked Sendable {
   private static let mostRedirects = 10
   /// What says nothing of who asks. libcurl itself would send all headers but Authorization and Cookie to any host.
   private static let harmlessHeaders: Set = [
-    "range",
-    "accept", "content-type", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+    "accept", "content-type", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
   ]
 
-  private var isRedirect: Bool { [301, 302, 303, 307, 308].contains(head.status) && head.headers["location"] != nil }
+  /// The last response's.
+  private var status: Int {
+    var status = 0
+    _ = sluice_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
+    return status
+  }
+
+  private var isRedirect: Bool { head.headers["location"] != nil && [301, 302, 303, 307, 308].contains(status) }
 
   /// Goes on to where the server points. Another host is told no headers of the user's and no password.
   private func follow() -> Bool {
@@ -331,7 +337,7 @@ private final class Transfer: @unchecked Sendable {
     _ = sluice_curl_set_string(handle, CURLOPT_USERNAME, isAway ? nil : from?.user)
     _ = sluice_curl_set_string(handle, CURLOPT_PASSWORD, isAway ? nil : from?.password)
     // RFC 9110 §15.4: all but 307 and 308 turn what was sent into a question.
-    if request.body != nil, head.status < 307 { _ = sluice_curl_set_long(handle, CURLOPT_HTTPGET, 1) }
+    if request.body != nil, status < 307 { _ = sluice_curl_set_long(handle, CURLOPT_HTTPGET, 1) }
     return true
   }
 

@@ -210,6 +210,7 @@ public struct Fetcher: Sendable {
     /// One request, to its end; true where the server says that nothing changed.
     func request() async throws -> Bool {
       spool.prepare()
+      let isAgain = delivered > begin
       var request = HTTPRequest(url: url)
       request.timeouts = timeouts
       request.headers = headers.map { ($0.name, $0.value) }
@@ -224,7 +225,7 @@ public struct Fetcher: Sendable {
         for try await _ in http.send(request, to: spool) {
           guard let head = spool.head, head.status == 200 || head.status == 206 else { continue }
           // From the start again is as good as a range, where the server vouches for the bytes being the same.
-          if delivered > begin, announced != .some(spool.version) || head.status == 200 && spool.validator == nil {
+          if isAgain, announced != .some(spool.version) || head.status == 200 && spool.validator == nil {
             throw FetchError.changed
           }
           try await announce()

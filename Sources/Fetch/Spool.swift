@@ -81,8 +81,9 @@ public final class Spool: HTTPReceiver {
         initial.length = description.synced
       }
     }
-    if initial.length == 0 { initial.description = Description(file: Self.other(than: initial.described)) }
-    if initial.length > 0 {
+    if initial.length == 0 {
+      initial.description = Description(file: Self.other(than: initial.described))
+    } else {
       let file = "\(path).\(initial.description.file)"
       let length = initial.length
       initial.descriptor = try Self.wrap(file) {

@@ -126,6 +126,8 @@ struct FetchingTests {
     #expect(away.outcome.status == 0 && shop.read("away.jsonl") == "{\"n\":1}\n", "\(away.outcome.stderr)")
     #expect(away.last["path"] as? String == "/plain/a.csv")
     #expect(away.last["key"] is NSNull && away.last["authorization"] is NSNull, "\(away.last)")
+    let terse = try run("terse")
+    #expect(terse.outcome.status == 0 && shop.read("terse.jsonl") == "{\"n\":1}\n", "\(terse.outcome.stderr)")
     let around = try run("around")
     #expect(around.outcome.status == 69 && around.outcome.stderr.contains("redirected more than 10 times"), "\(around.outcome.stderr)")
   }

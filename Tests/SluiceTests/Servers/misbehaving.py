@@ -3,7 +3,7 @@
 For each path: the first request is answered 503 with Retry-After: 0, the second gets half of the body and a closed
 connection, later ones are served, by Range and If-Range where asked. Paths in /missing are 404, in /down always 503, in
 /changing have another ETag at each request and break off the first time. /moved sends on to /plain here, /away to /plain on another
-host, /around to itself. Each request is a line of JSON on stdout.
+host, /around to itself; /terse gives no reason behind its status. Each request is a line of JSON on stdout.
 """
 import collections
 import http.server
@@ -55,6 +55,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.end(404, {})
         if kind == "down":
             return self.end(503, {"Retry-After": "0"})
+        if kind == "terse":
+            # RFC 9112 §4: a reason is optional, and so is the blank for some.
+            with open(file, "rb") as f:
+                body = f.read()
+            self.wfile.write(b"HTTP/1.1 200\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            return
         if kind in ("moved", "around"):
             return self.end(301, {"Location": "/%s/%s" % ("plain" if kind == "moved" else "around", name)}, b"it is elsewhere")
         if kind == "away":
