@@ -259,7 +259,7 @@ struct DefinitionReader {
     var failed = false
     while let open = rest.range(of: "${") {
       out += rest[..<open.lowerBound]
-      if out.hasSuffix("$"), rest[..<open.lowerBound].hasSuffix("$") {
+      if rest[..<open.lowerBound].hasSuffix("$") {
         out += "{"
         rest = rest[open.upperBound...]
         continue

@@ -2,30 +2,27 @@
 public enum DefinitionReference {
   public static var markdown: String {
     guard case .object(let keys) = Declarations.pipeline else { return "" }
-    var lines = [
-      "| key | takes | what for |", "|---|---|---|",
-    ]
-    lines += keys.map { row($0, $0.name) }
+    var lines = table(keys.map { row($0, $0.name) })
     for key in keys {
       let inner = nested(key.shape)
       guard !inner.isEmpty else { continue }
-      lines += ["", "## \(key.name)", "", key.doc, "", "| key | takes | what for |", "|---|---|---|"]
-      lines += rows(inner, below: key.name)
+      lines += ["", "## \(key.name)", "", key.doc, ""] + table(rows(inner, below: key.name))
     }
     return lines.joined(separator: "\n")
   }
 
+  private static func table(_ rows: [[String]]) -> [String] { MarkdownTable.lines(["key", "takes", "what for"], rows) }
+
   /// A row for each key, and for those of the maps below it.
-  private static func rows(_ keys: [Key], below path: String) -> [String] {
+  private static func rows(_ keys: [Key], below path: String) -> [[String]] {
     keys.flatMap { key in
       let place = "\(path).\(key.name)"
       return [row(key, place)] + rows(nested(key.shape), below: place)
     }
   }
 
-  private static func row(_ key: Key, _ place: String) -> String {
-    let need = key.isRequired ? " **Required.**" : ""
-    return "| `\(place)` | \(escaped(key.shape.expected)) | \(escaped(key.doc))\(need) |"
+  private static func row(_ key: Key, _ place: String) -> [String] {
+    ["`\(place)`", key.shape.expected, key.doc + (key.isRequired ? " **Required.**" : "")]
   }
 
   /// The keys of a map, wherever in the shape it is. Those of a step stand for themselves.
@@ -42,6 +39,4 @@ public enum DefinitionReference {
     var seen: Set<String> = []
     return keys.filter { seen.insert($0.name).inserted }
   }
-
-  private static func escaped(_ text: String) -> String { text.replacing("|", with: "\\|") }
 }

@@ -98,7 +98,7 @@ final class ItemGroup: Sendable {
   ///
   /// - Parameter usual: the size to go by where an item's is not known.
   static func end(ofRunFrom start: Int, _ items: [PlannedItem], usual: Int?) -> Int {
-    // Of downloads more are under way at a time, for what they wait for.
+    // Downloads come in any order, and what comes before its turn waits in memory.
     let most = min(items[start].size == nil ? self.items / 4 : self.items, items.count / share)
     var end = start
     var bytes = 0

@@ -231,7 +231,7 @@ final class Downloads: Sendable {
 private final class FetchedMessages: Sendable {
   private let group: ItemGroup
   private let heartbeat: Heartbeat
-  private let pieces = Mutex<[ItemGroup.Fetched]>([])
+  private let pending = Mutex((pieces: [ItemGroup.Fetched](), bytes: 0))
 
   init(_ group: ItemGroup, _ heartbeat: Heartbeat) {
     self.group = group
@@ -239,21 +239,21 @@ private final class FetchedMessages: Sendable {
   }
 
   func add(_ piece: ItemGroup.Fetched) async throws {
-    let bytes = pieces.withLock { pieces in
-      pieces.append(piece)
-      return pieces.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+    let bytes = pending.withLock { pending in
+      pending.pieces.append(piece)
+      pending.bytes += piece.bytes?.count ?? 0
+      return pending.bytes
     }
     // One that was taken for small may be large.
     if group.isSingle || bytes >= Fetcher.pieceBytes { try await send() }
   }
 
   func send() async throws {
-    let pieces = pieces.withLock { pieces in
-      defer { pieces = [] }
-      return pieces
+    let (pieces, bytes) = pending.withLock { pending in
+      defer { pending = ([], 0) }
+      return pending
     }
     if pieces.isEmpty { return }
-    let bytes = pieces.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
     try await heartbeat.waiting(for: .room) { try await group.fetched.send(pieces, bytes: bytes) }
   }
 }

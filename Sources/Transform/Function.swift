@@ -54,7 +54,7 @@ enum Functions {
   static let named: [String: Function] = {
     var all: [String: Function] = [:]
     for function in text + numbers + times + patterns + choices { all[function.name] = function }
-    for (alias, name) in aliases where name != "iif" { all[alias] = all[name] }
+    for (alias, name) in aliases { all[alias] = all[name] }
     return all
   }()
   static let aliases = [

@@ -101,7 +101,7 @@ struct PipelineTree {
     if worker.attempt > 1 { end += ", attempt \(worker.attempt)" }
     if worker.restarts > 0 { end += ", \(worker.restarts) restarts" }
     guard let item = worker.item.map(TerminalText.harmless) else { return begin + end }
-    let room = columns == .max ? columns : columns - begin.count - 2 - end.count
+    let room = columns - begin.count - 2 - end.count
     // A name of which little is left tells less than the bytes do.
     return begin + "  "
       + (room < 12 ? TerminalText.cutBegin(item, to: max(0, columns - begin.count - 2)) : TerminalText.cutBegin(item, to: room) + end)

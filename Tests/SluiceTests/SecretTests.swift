@@ -10,11 +10,11 @@ struct SecretTests {
     /// The definition's lines besides the pipeline's name, with SERVER and GONE for addresses.
     let definition: String
     var environment: [String: String] = [:]
-    var source = "n,s\n1,a\n2,b\n"
 
     var testDescription: String { "\(place): \(failure)" }
   }
 
+  private static let source = "n,s\n1,a\n2,b\n"
   /// Long enough, and with what JSON, addresses and shells write otherwise.
   private static let secret = "pa55 \"w/rd+%\(UUID().uuidString)"
   /// For addresses, which take no more than that.
@@ -53,29 +53,29 @@ struct SecretTests {
   }
 
   /// A program by its script for sh; the secret is its argument, or in its environment.
-  private static func exec(_ failure: String, _ script: String, _ more: String = "") -> Case {
-    let words = ["sh", "-c", script, "sh"].map { "'\($0.replacing("'", with: "''"))'" } + ["\"${PLANTED}\""]
+  private static func exec(_ failure: String, _ script: String, isInherited: Bool) -> Case {
+    let words = ["sh", "-c", script, "sh"].map { "'\($0.replacing("'", with: "''"))'" } + (isInherited ? [] : ["\"${PLANTED}\""])
     return Case(
-      place: more.isEmpty ? "program's argument" : "program's environment", failure: failure,
+      place: isInherited ? "program's environment" : "program's argument", failure: failure,
       definition:
         "fetch: {from: a.csv}\nsupervise: {max_restarts: 3, backoff: 1ms..2ms}\ntransform:\n  - exec: {fields: {n: bigint}, command: [\(words.joined(separator: ", "))]}\nwrite: {path: out.jsonl}\n"
-        .replacing(", \"${PLANTED}\"]", with: more.isEmpty ? ", \"${PLANTED}\"]" : "]"))
+    )
   }
 
-  private static func programs(_ word: String, _ more: String) -> [Case] {
+  private static func programs(_ word: String, isInherited: Bool) -> [Case] {
     [
-      exec("dies with it on its lips", "echo \"can't log in with \(word)\" >&2; exit 3", more),
-      exec("is killed", "echo \"\(word)\" >&2; kill -9 $$", more),
-      exec("answers no JSON", "while read line; do echo \"\(word)\"; done", more),
+      exec("dies with it on its lips", "echo \"can't log in with \(word)\" >&2; exit 3", isInherited: isInherited),
+      exec("is killed", "echo \"\(word)\" >&2; kill -9 $$", isInherited: isInherited),
+      exec("answers no JSON", "while read line; do echo \"\(word)\"; done", isInherited: isInherited),
       exec(
         "rejects with it",
         #"W="\#(word)" exec python3 -uc 'import json,os,sys;[print(line.strip() if "@batch" in line else json.dumps({"@error": "denied to " + os.environ["W"]}), flush=True) for line in sys.stdin]'"#,
-        more),
-      exec("is not there", "exec \"/no/such/program/\(word)\"", more),
+        isInherited: isInherited),
+      exec("is not there", "exec \"/no/such/program/\(word)\"", isInherited: isInherited),
     ]
   }
 
-  private static let programs = programs("$1", "") + programs("$SECRET", "inherited")
+  private static let programs = programs("$1", isInherited: false) + programs("$SECRET", isInherited: true)
 
   private static func ending(_ place: String, _ failure: String, _ notify: String, _ environment: [String: String] = [:]) -> Case {
     Case(
@@ -130,7 +130,7 @@ struct SecretTests {
   @Test("in every place, failing in every way, it is nowhere to be found", arguments: cases)
   func leaks(_ planted: Case) throws {
     let servers = try Workshop()
-    try servers.write("served/a.csv", planted.source)
+    try servers.write("served/a.csv", Self.source)
     let server = try MisbehavingServer(servers, serving: servers.path("served"))
     let receiver = try ScriptServer(try Workshop(), "receiver.py")
     // A port that nothing listens at.
@@ -143,7 +143,7 @@ struct SecretTests {
     let given = try Workshop()
     try given.write("key", Self.secret + "\n")
     let shop = try Workshop()
-    try shop.write("a.csv", planted.source)
+    try shop.write("a.csv", Self.source)
     try FileManager.default.createSymbolicLink(atPath: shop.path("key"), withDestinationPath: given.path("key"))
     try shop.write("pipeline.yaml", addressed("pipeline: planted\n" + planted.definition))
     var environment = ["PLANTED": Self.secret, "WORD": Self.token, "no_proxy": "127.0.0.1"].merging(

@@ -12,7 +12,7 @@ struct WatchTests {
   }
 
   /// What stands on the screen of `status --watch` over a run that goes on, after each step of terminal.py.
-  private func frames(_ steps: String, state: String = "working") throws -> (frames: [Frame], status: Int, shop: Workshop) {
+  private func frames(_ steps: String) throws -> (frames: [Frame], status: Int) {
     let shop = try Workshop()
     let server = try ScriptServer(shop, "slow.py", "30")
     let urls = (1...9).map { "\(server.url)/a/long/folder/of/many/letters/so/that/it/does/not/fit/item-\($0).csv" }
@@ -37,13 +37,13 @@ struct WatchTests {
           lines: try #require(frame["lines"] as? [String]), isAlternate: try #require(frame["alternate"] as? Bool),
           hasCursor: try #require(frame["cursor"] as? Bool), isCanonical: try #require(frame["canonical"] as? Bool),
           overflows: try #require(frame["overflows"] as? Int))
-      }, try #require(outcome.json["status"] as? Int), shop
+      }, try #require(outcome.json["status"] as? Int)
     )
   }
 
   @Test("it fills the screen, follows a change of its size down to the smallest, and leaves all as it was")
   func sizes() throws {
-    let (frames, status, _) = try frames("=1.5,.,30x6,=0.5,.,12x3,=0.5,.,1x1,=0.5,.,140x50,=0.5,.,q,=0.5,.")
+    let (frames, status) = try frames("=1.5,.,30x6,=0.5,.,12x3,=0.5,.,1x1,=0.5,.,140x50,=0.5,.,q,=0.5,.")
     try #require(frames.count == 6)
     for frame in frames { #expect(frame.overflows == 0, "a line or a row too many: \(frame.lines)") }
     for frame in frames.dropLast() { #expect(frame.isAlternate && !frame.hasCursor && !frame.isCanonical) }
@@ -67,7 +67,7 @@ struct WatchTests {
 
   @Test("where rows are few, the workers that are longest at their work are shown")
   func few() throws {
-    let (frames, _, _) = try frames("100x12,=1.5,.,q")
+    let (frames, _) = try frames("100x12,=1.5,.,q")
     let lines = try #require(frames.first).lines
     #expect(lines.count { $0.contains("working") } == 3 && !lines.contains { $0.contains("idle") || $0.contains("waiting") }, "\(lines)")
     #expect(lines.contains { $0.contains(" shown") }, "\(lines)")
@@ -75,7 +75,7 @@ struct WatchTests {
 
   @Test("signals: stopped, it gives the terminal back, and takes it again; ended, it gives it back and says so by its exit")
   func signals() throws {
-    let (frames, status, _) = try frames("=1,.,TSTP,=0.5,.,CONT,=0.5,.,TERM,=0.5,.")
+    let (frames, status) = try frames("=1,.,TSTP,=0.5,.,CONT,=0.5,.,TERM,=0.5,.")
     try #require(frames.count == 4)
     #expect(frames.map(\.isAlternate) == [true, false, true, false])
     #expect(frames.map(\.hasCursor) == [false, true, false, true])

@@ -56,19 +56,19 @@ enum ReportChart {
   ) -> String {
     let most = points.map(\.y).max() ?? 0
     let ceiling = roundCeiling(most)
-    let (first, last) = (0.0, points.last?.x ?? 1)
-    func x(_ value: Double) -> Double { left + (value - first) / max(last - first, 1e-9) * (width - left - 8) }
+    let last = points.last?.x ?? 1
+    func x(_ value: Double) -> Double { left + value / max(last, 1e-9) * (width - left - 8) }
     func y(_ value: Double) -> Double { top + (1 - value / ceiling) * (height - top - bottom) }
     let line = points.map { String(format: "%.1f,%.1f", x($0.x), y($0.y)) }.joined(separator: " ")
     let floor = String(format: "%.1f", y(0))
-    let fill = String(format: "%.1f,", x(first)) + floor + " " + line + String(format: " %.1f,", x(last)) + floor
+    let fill = String(format: "%.1f,", x(points.first?.x ?? 0)) + floor + " " + line + String(format: " %.1f,", x(last)) + floor
     let grid = [0, 0.5, 1].map { share -> String in
       let value = ceiling * share
       return String(format: "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>", left, width - 8, y(value), y(value))
         + String(format: "<text class=\"axis\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">", left - 6, y(value) + 4) + format(value)
         + "</text>"
     }.joined()
-    let ends = [(first, "start"), (last, "end")].map { value, anchor in
+    let ends = [(0.0, "start"), (last, "end")].map { value, anchor in
       String(format: "<text class=\"axis\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"%@\">", x(value), height - 6, anchor as NSString)
         + ReportNumber.seconds(value) + "</text>"
     }.joined()

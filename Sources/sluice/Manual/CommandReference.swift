@@ -1,4 +1,5 @@
 import ArgumentParser
+import Definition
 import Foundation
 
 /// A command with its options, as the parser itself describes it: what pages of the manual and the reference are made of.
@@ -33,9 +34,9 @@ struct CommandReference {
       return kind == "flag" ? all : "\(all) \(value)"
     }
 
-    /// As it stands in the line of usage.
+    /// As it stands in the line of usage, which has arguments and the options that must be there.
     var usage: String {
-      let word = isPositional ? value : kind == "flag" ? preferredName?.text ?? "" : "\(preferredName?.text ?? "") \(value)"
+      let word = isPositional ? value : "\(preferredName?.text ?? "") \(value)"
       return (isOptional ? "[\(word)]" : word) + (isRepeating ? " …" : "")
     }
 
@@ -79,7 +80,7 @@ struct CommandReference {
   /// Every command, the tool itself first.
   static func all() throws -> [CommandReference] {
     let dump = try JSONDecoder().decode(Dump.self, from: Data(Sluice._dumpHelp().utf8))
-    return flat(dump.command, below: "")
+    return flat(dump.command, below: "", common: Set(try common().map(\.label)))
   }
 
   /// The options of ``CommonOptions``, which every command takes.
@@ -88,15 +89,14 @@ struct CommandReference {
     return (dump.command.arguments ?? []).filter { $0.shouldDisplay && !isHelp($0) }
   }
 
-  private static func flat(_ node: Node, below path: String) -> [CommandReference] {
+  private static func flat(_ node: Node, below path: String, common: Set<String>) -> [CommandReference] {
     let title = path.isEmpty ? node.commandName : "\(path) \(node.commandName)"
     let inner = (node.subcommands ?? []).filter { $0.shouldDisplay && $0.commandName != "help" }
-    let common = Set(((try? Self.common()) ?? []).map(\.label))
     let own = (node.arguments ?? []).filter { $0.shouldDisplay && !isHelp($0) && !common.contains($0.label) }
     let reference = CommandReference(
       title: title, abstract: node.abstract ?? "", discussion: node.discussion ?? "", arguments: own,
       subcommands: inner.map { ("\(title) \($0.commandName)", $0.abstract ?? "") })
-    return [reference] + inner.flatMap { flat($0, below: title) }
+    return [reference] + inner.flatMap { flat($0, below: title, common: common) }
   }
 
   private static func isHelp(_ argument: Argument) -> Bool {
@@ -119,7 +119,6 @@ struct CommandReference {
 
   private static func table(_ arguments: [Argument]) -> [String] {
     guard !arguments.isEmpty else { return [] }
-    let rows = arguments.map { "| `\($0.label.replacing("|", with: "\\|"))` | \($0.explanation.replacing("|", with: "\\|")) |" }
-    return ["| argument | what for |", "|---|---|"] + rows + [""]
+    return MarkdownTable.lines(["argument", "what for"], arguments.map { ["`\($0.label)`", $0.explanation] }) + [""]
   }
 }

@@ -66,13 +66,12 @@ struct HelpTopic {
 
   private static var functions: String {
     let tables = FunctionReference.kinds.map { kind in
-      let rows = kind.functions.map { function in
+      let rows = kind.functions.map { function -> [String] in
         let also = function.aliases.isEmpty ? "" : " Also \(function.aliases.map { "`\($0)`" }.joined(separator: ", "))."
-        return "| `\(function.usage)` | \(function.summary)\(also) | `\(function.example.expression)` | `\(function.example.value)` |"
-          .replacing("||", with: "\\|\\|")
+        return ["`\(function.usage)`", function.summary + also, "`\(function.example.expression)`", "`\(function.example.value)`"]
       }
-      return (["## \(kind.title)", "", "| function | what it gives | example | gives |", "|---|---|---|---|"] + rows).joined(
-        separator: "\n")
+      let lines = ["## \(kind.title)", ""] + MarkdownTable.lines(["function", "what it gives", "example", "gives"], rows)
+      return lines.joined(separator: "\n")
     }
     return "A NULL among the arguments gives NULL, where nothing else is said.\n\n" + tables.joined(separator: "\n\n")
   }
@@ -130,8 +129,8 @@ struct HelpTopic {
     """
 
   private static var exitCodes: String {
-    let rows = ExitStatus.allCases.map { "| \($0.rawValue) | \($0.meaning) | \($0.remedy) |" }
-    return (["| exit | meaning | what to do |", "|---|---|---|"] + rows).joined(separator: "\n")
+    let rows = ExitStatus.allCases.map { ["\($0.rawValue)", $0.meaning, $0.remedy] }
+    return MarkdownTable.lines(["exit", "meaning", "what to do"], rows).joined(separator: "\n")
   }
 
   private static var errors: String {
