@@ -38,14 +38,14 @@ def blocks(root, size):
         yield "".join(block)
 
 
-def write(path, texts):
+def write(path, texts, level=6):
     """A file, through gzip where its name says so; in its place only when it is whole."""
     if os.path.exists(path):
         return path
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if path.endswith(".gz"):
         with open(path + ".part", "wb") as out:
-            packer = subprocess.Popen(["gzip", "-6"], stdin=subprocess.PIPE, stdout=out)
+            packer = subprocess.Popen(["gzip", "-%d" % level], stdin=subprocess.PIPE, stdout=out)
             for text in texts:
                 packer.stdin.write(text.encode())
             packer.stdin.close()
@@ -165,3 +165,28 @@ def texts(home, size):
             written += len(text)
             yield text
     return write("%s/texts-%d.csv.gz" % (home, size), made())
+
+
+RANDOM_COLUMNS = "id count price weight code note ratio serial".split()
+
+
+def random_numbers(home, size):
+    """Records of which no two are alike: random numbers and words, packed in haste. Nothing repeats, as it does in the flights."""
+    dice = random.Random(10)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+
+    def made():
+        yield ",".join(RANDOM_COLUMNS) + "\n"
+        written = i = 0
+        while written < size:
+            block = []
+            for _ in range(5000):
+                bits = dice.getrandbits(120)
+                code = "".join(letters[bits >> shift & 15] for shift in range(0, 48, 4))
+                block.append("%d,%d,%.2f,%.6f,%s,%s %s,%r,%d\n" % (
+                    i, bits % 1_000_000, bits % 99_999_983 / 100, bits % 999_983 / 7, code, code[:5], code[7:], bits % 10_000_019 / 10_000_019, bits >> 60))
+                i += 1
+            text = "".join(block)
+            written += len(text)
+            yield text
+    return write("%s/random-%d.csv.gz" % (home, size), made(), level=1)

@@ -163,4 +163,20 @@ def jobs(root, home, size, items, served):
     def j10():
         return simple("J10", "CSV, not compressed, to JSON Lines", data.flights(root, home, size, ".csv"), "jsonl")
 
-    return {"J1": j1, "J2": j2, "J3": j3, "J4": j4, "J5a": j5a, "J5b": j5b, "J6": j6, "J7": j7, "J8": j8, "J9": j9, "J10": j10}
+    def j11():
+        source = data.random_numbers(home, size)
+        types = dict(zip(data.RANDOM_COLUMNS, "IIDDTTDI"))
+        columns = "{" + ", ".join("'%s': '%s'" % (name, SQL_TYPES[kind]) for name, kind in types.items()) + "}"
+        polars_types = "{" + ", ".join("%r: pl.%s" % (name, {"I": "Int64", "D": "Float64", "T": "String"}[kind]) for name, kind in types.items()) + "}"
+        return Job(
+            "J11", "random numbers and words, gzip -1", source, "jsonl", ["count", "price", "total"],
+            lambda out: definition(
+                source, out + ".jsonl", "\n  - filter: count >= 250000\n  - derive: {total: price * 2}\n  - select: [id, count, price, code, total]\n",
+                parse="fields: " + fields(types)),
+            lambda out: "import polars as pl\nframe = pl.scan_csv(%r, schema=%s).filter(pl.col('count') >= 250000)\n" % (source, polars_types)
+            + "frame.with_columns((pl.col('price') * 2).alias('total')).select('id', 'count', 'price', 'code', 'total').sink_ndjson(%r)\n" % (out + ".jsonl"),
+            lambda out: duckdb(
+                "select id, count, price, code, price * 2 as total from read_csv('%s', columns=%s, header=true) where count >= 250000" % (source, columns),
+                out + ".jsonl", "json"))
+
+    return {"J1": j1, "J2": j2, "J3": j3, "J4": j4, "J5a": j5a, "J5b": j5b, "J6": j6, "J7": j7, "J8": j8, "J9": j9, "J10": j10, "J11": j11}
