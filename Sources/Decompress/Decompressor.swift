@@ -148,7 +148,7 @@ public struct Decompressor {
     switch format {
     case .none: state = .plain
     case .gzip:
-      guard isGzip || n < 2 else { throw .wrongFormat(expected: "gzip") }
+      guard isGzip || n < 2 else { throw wrong(p, n, expected: "gzip") }
       state = .inflating(Inflater(.gzip), isGzip: true)
     case .zlib: state = .inflating(Inflater(.zlib), isGzip: false)
     case .auto:
@@ -159,11 +159,15 @@ public struct Decompressor {
       {
         state = .inflating(Inflater(.zlib), isGzip: false)
       } else if name.hasSuffix(".gz"), n > 0 {
-        throw .wrongFormat(expected: "gzip, as its name says")
+        throw wrong(p, n, expected: "gzip, as its name says")
       } else {
         state = .plain
       }
     }
+  }
+
+  private func wrong(_ p: UnsafePointer<UInt8>, _ n: Int, expected: String) -> DecompressError {
+    ForeignFormat.of(p, n).map { .foreign($0) } ?? .wrongFormat(expected: expected)
   }
 
   /// The input has ended.

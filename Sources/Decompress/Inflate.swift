@@ -13,6 +13,16 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
   case ratioExceeded(limit: Int, offset: Int)
   case bytesExceeded(limit: Int)
   case wrongFormat(expected: String)
+  /// The bytes are of a format that is not read here.
+  case foreign(ForeignFormat)
+
+  /// Whether the item is what it should be, up to some place.
+  public var isDamage: Bool {
+    switch self {
+    case .truncated, .corrupt, .ratioExceeded, .bytesExceeded: true
+    case .wrongFormat, .foreign: false
+    }
+  }
 
   public var description: String {
     switch self {
@@ -22,6 +32,7 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
       "the stream inflates to more than \(limit) times its size by compressed byte \(offset); raise decompress.limits.ratio if that is right"
     case .bytesExceeded(let limit): "the stream inflates to more than \(limit) bytes; raise decompress.limits.bytes if that is right"
     case .wrongFormat(let expected): "the item is not \(expected); if it is not compressed, say decompress.format: none"
+    case .foreign(let format): format.description
     }
   }
 }

@@ -29,7 +29,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case truncatedStream = "SL-301"
   case damagedStream = "SL-302"
   case inflatesTooFar = "SL-303"
-  case wrongCompression = "SL-304"
+  case wrongFormat = "SL-304"
 
   case recordTooLong = "SL-401"
   case missingColumn = "SL-402"

@@ -158,11 +158,12 @@ extension ErrorCode {
       .init(
         "an item inflates beyond its limits", cause: "It may be a bomb: a small file that fills the disk.",
         remedy: "If it is right that it is so large, raise decompress.limits.ratio or decompress.limits.bytes.")
-    case .wrongCompression:
+    case .wrongFormat:
       .init(
-        "an item is not compressed as it should be",
-        cause: "decompress.format, or the item's name, says one thing and its first bytes another.",
-        remedy: "decompress.format: auto goes by the bytes; none takes them as they are.")
+        "an item is in a format that is not read",
+        cause:
+          "Its first bytes are those of a compression, an archive, a binary file, a web page or a JSON document, which are never read as lines of text; or decompress.format says one thing and the bytes another.",
+        remedy: "The message names what it is. Unpack or export it before, take the right file or address, or say parse.format.")
     default: runExplanation
     }
   }

@@ -214,8 +214,8 @@ public struct PipelineDefinition: Sendable {
     return definition
   }
 
-  /// The format of items' records; `name` is an item's, for where none is given.
-  public func recordFormat(itemName: String) -> any RecordFormat {
+  /// Which format an item's records are in: the definition's, else by the item's name.
+  public func parseFormat(itemName: String) -> ParseFormat {
     // In lower case and ASCII, so that a bit tells letters of either case.
     func isNamed(_ part: StaticString) -> Bool {
       let name = itemName.utf8
@@ -223,7 +223,22 @@ public struct PipelineDefinition: Sendable {
         name.indices.contains { name[$0...].prefix(part.count).elementsEqual(part) { $0 | 0x20 == $1 } }
       }
     }
-    switch parseFormat ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv) {
+    return parseFormat ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv)
+  }
+
+  /// Whether an item that begins as such a document is not to be read. A web page never is, but by a program of the user's. Values
+  /// of a table may look like the rest: who names the format and the fields is believed.
+  public func refuses(_ document: TextDocument, itemName: String) -> Bool {
+    switch parseFormat(itemName: itemName) {
+    case .exec: false
+    case .jsonl: document == .webPage
+    case .csv, .tsv: document == .webPage || (dialect.skipLines == 0 && (parseFormat == nil || fields == nil))
+    }
+  }
+
+  /// The format of items' records; `name` is an item's, for where none is given.
+  public func recordFormat(itemName: String) -> any RecordFormat {
+    switch parseFormat(itemName: itemName) {
     case .jsonl: return JSONLines()
     case .exec: return Lines()
     case .csv: return CSV(dialect, recordLimit: recordLimit)

@@ -22,7 +22,7 @@ extension DecompressError {
     case .truncated: .truncatedStream
     case .corrupt: .damagedStream
     case .ratioExceeded, .bytesExceeded: .inflatesTooFar
-    case .wrongFormat: .wrongCompression
+    case .wrongFormat, .foreign: .wrongFormat
     }
   }
 }
@@ -34,6 +34,8 @@ extension ParseError {
     case .missingColumn: .missingColumn
     case .missingHeader: .missingHeader
     case .badRecord: .badRecord
+    case .noFields: .noSample
+    case .notRecords: .wrongFormat
     }
   }
 }

@@ -107,8 +107,13 @@ public struct DryRun: Sendable {
     if decisions.contains(where: { $0.problem?.isTransient == false }) { report.exitCode = ExitStatus.failedItems.rawValue }
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
     if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
-    guard let first else { return report }
-    try await look(at: first.item, http, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
+    guard var item = first?.item else { return report }
+    if definition.fields == nil {
+      // As the run will: by the first that has records.
+      let work = decisions.lazy.filter { $0.action.isWork && $0.problem == nil }.map(\.item)
+      item = await Sampler(definition: definition, http: http).inferredSchema(work).item ?? item
+    }
+    try await look(at: item, http, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
     return report
   }
 

@@ -19,6 +19,7 @@ extension RunEngine {
 
   /// What became of a batch's records. `chunk` is what the batch was read from: the unit's, or a part of it.
   func account(_ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) throws -> (counts: RecordCounts, letters: [DeadLetter]) {
+    if definition.fields == nil, chain.input.fields.isEmpty, batch.recordCount > 0 { throw ParseError.noFields }
     var counts = RecordCounts()
     counts.read = batch.recordCount
     counts.written = batch.selectedCount

@@ -18,6 +18,10 @@ struct RecordCutter {
   /// Bytes of the item before this are done already.
   private let skipTo: Int
   private let makeLayout: (Beginning) throws -> Layout
+  private let definition: PipelineDefinition
+  private let itemName: String
+  /// The item's first bytes as they were decompressed, until there are enough to tell what it is.
+  private let head = ByteBuffer(capacity: ForeignFormat.headBytes)
   typealias Emit = (RecordChunk, Layout, Continuation?) async throws -> Void
 
   /// Where the cutter is after a chunk, so that another process goes on from there.
@@ -68,12 +72,15 @@ struct RecordCutter {
     nextContinuation = continuationBytes
     self.skipTo = skipTo
     self.makeLayout = makeLayout
+    self.definition = definition
+    self.itemName = itemName
   }
 
   /// Goes on from where another process was; false where this build can't, and nothing has changed.
   mutating func resume(_ continuation: Continuation) throws -> Bool {
     guard decompressor.resume(at: continuation.decompressor) else { return false }
     transcoder.goOnAsUTF8()
+    head.count = head.capacity
     framer.resume(continuation.beginning)
     beginning = continuation.beginning
     layout = try makeLayout(continuation.beginning)
@@ -104,12 +111,13 @@ struct RecordCutter {
   }
 
   private mutating func inflate(_ piece: ByteBuffer, _ from: Int) throws -> Int {
-    if transcoder.isIdentity {
+    if transcoder.isIdentity, head.count == head.capacity {
       if buffer.capacity - buffer.count < 4096 { buffer.reserve(Self.chunkBytes) }
       return try decompressor.step(piece, from: from, into: buffer)
     }
     let scratch = ByteBuffer(capacity: 64 << 10)
     let taken = try decompressor.step(piece, from: from, into: scratch)
+    head.append(scratch.bytes, min(scratch.count, head.capacity - head.count))
     transcoder.convert(scratch.bytes, scratch.count, isFinal: false, to: buffer)
     return taken
   }
@@ -160,12 +168,21 @@ struct RecordCutter {
   /// Reads what stands before the first record, once; false where that needs more bytes.
   private mutating func begin(isFinal: Bool) throws -> Bool {
     if layout != nil { return true }
+    try refuseForeign(isFinal: isFinal)
     guard var found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return false }
     if found.bytes <= 64 << 10 { found.text = Data(buffer.copy(0..<found.bytes)) }
     beginning = found
     layout = try makeLayout(found)
     drop(found.bytes)
     return true
+  }
+
+  /// What is known to be something else than text, or another text than records of the format, is not read.
+  private func refuseForeign(isFinal: Bool) throws {
+    if let format = ForeignFormat.of(head) { throw DecompressError.foreign(format) }
+    if let document = TextDocument.of(buffer, isWhole: isFinal), definition.refuses(document, itemName: itemName) {
+      throw ParseError.notRecords(document)
+    }
   }
 
   /// A record is longer than the buffer: it may grow to the limit.

@@ -13,7 +13,8 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case locked(pid: String, since: String)
   case nothingToResume(String)
   case gaveUp(String)
-  case sample(String)
+  /// Nothing can be inferred from the items; with the code of what is wrong with the first.
+  case sample(String, ErrorCode = .noSample)
   case failedAgain(Int)
   case schemaChanged(item: String, change: String, String)
   /// A program of the user's does not work.
@@ -48,7 +49,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .locked: .locked
     case .nothingToResume: .nothingToResume
     case .gaveUp: .stageGaveUp
-    case .sample: .noSample
+    case .sample(_, let code): code
     case .schemaChanged: .schemaChanged
     case .failedAgain: .failedAgain
     case .program: .unusableProgram
@@ -69,7 +70,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .locked(let pid, let since): "another run of this pipeline holds its lock: pid \(pid), since \(since); wait for it, or stop it"
     case .nothingToResume(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
-    case .sample(let words): words
+    case .sample(let words, _): words
     case .schemaChanged(let item, let change, let path):
       "\(item): its columns are other than before: \(change); if that is right: sluice resume \(path) --accept-schema-changes"
     case .program(let words): words + "; try it by hand, then resume"

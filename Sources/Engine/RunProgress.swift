@@ -40,6 +40,8 @@ public enum RunEvent: Sendable {
   case programSaid(command: String, line: String)
   case programRestarted(command: String, reason: String)
   case schema(String)
+  /// Fields that are inferred have other types than in the run before.
+  case retyped(String)
   /// An item's columns are other than its source's were; what was seen before is not told again.
   case schemaChanged(item: String, change: String)
   /// What was done of an item before can't be gone on from.

@@ -157,11 +157,11 @@ public final class Runner: Sendable {
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
       return result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
     }
-    let schema = try await schema(plan.work, continuing, ledger, http)
+    let (schema, isInferred) = try await schema(plan.work, continuing, ledger, http)
     let chain = try definition.transformChain(for: schema)
     let new = Ledger.NewRun(
       definition: definition.text, definitionPath: definition.file, variables: definition.variables,
-      schema: definition.fields == nil ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
+      schema: isInferred ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
     let (run, ids) = try await ledger.begin(
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
       plan.work.map { Ledger.PlannedItem(key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil) }
@@ -185,28 +185,29 @@ public final class Runner: Sendable {
     return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
   }
 
-  /// How many items are looked at for one that has records to infer fields from.
-  private static let mostSamples = 10
-
-  private func schema(_ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ http: HTTPClient) async throws -> Schema {
-    if let fields = definition.fields { return fields }
-    if let schema = Schema.recorded(continuing?.schema) { return schema }
-    let sampler = Sampler(definition: definition, http: http)
-    var failure: RunFailure?
-    for decision in worked.prefix(Self.mostSamples) {
-      do throws(RunFailure) {
-        let schema = try await sampler.inferredSchema(decision.item)
-        event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
-        return schema
-      } catch {
-        failure = failure ?? error
+  /// The fields that records are read by, and whether they are to be kept for the runs after.
+  private func schema(
+    _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ http: HTTPClient
+  ) async throws -> (schema: Schema, isInferred: Bool) {
+    if let fields = definition.fields { return (fields, false) }
+    if let schema = Schema.recorded(continuing?.schema) { return (schema, true) }
+    let inferred = await Sampler(definition: definition, http: http).inferredSchema(worked.lazy.map(\.item))
+    let known = try await ledger.runs(pipeline: definition.name, limit: 100).lazy.compactMap { Schema.recorded($0.schema) }.first
+    if let schema = inferred.schema {
+      event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
+      let changes = SchemaChange(from: known ?? schema, to: schema).retyped
+      if !changes.isEmpty {
+        event(.retyped(changes.map { "\($0.name) is \($0.looks.rawValue), was \($0.was.rawValue)" }.joined(separator: "; ")))
       }
+      return (schema, true)
     }
-    guard let failure else { return Schema([]) }
-    // Items that are broken fail for themselves, where the run before says what their fields are.
-    let last = try await ledger.runs(pipeline: definition.name, limit: 1).first
-    guard let schema = Schema.recorded(last?.schema) else { throw failure }
-    return schema
+    // Without a record nothing is learnt of types: what is known stays, and items that are broken fail for themselves.
+    if let known, inferred.header.map({ Set($0.fields.map(\.name)) == Set(known.fields.map(\.name)) }) ?? true { return (known, true) }
+    if let header = inferred.header { return (header, false) }
+    guard let failure = inferred.failure else { return (Schema([]), false) }
+    let none = Schema([])
+    if inferred.isForeign, (try? definition.transformChain(for: none)) != nil { return (none, false) }
+    throw failure
   }
 
   /// The columns that items are expected to have: those of the last item that is done, else of the first to come.

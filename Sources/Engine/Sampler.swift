@@ -27,17 +27,50 @@ struct Sampler {
     do {
       return try await Self.cut(head, definition, name: item.name, isCut: head.count >= Self.headBytes)
     } catch {
-      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")
+      let code = (error as? DecompressError)?.errorCode ?? (error as? ParseError)?.errorCode ?? .noSample
+      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))", code)
     }
   }
 
-  /// The schema that the first records of `item` show.
-  func inferredSchema(_ item: Item) async throws(RunFailure) -> Schema {
-    let sample = try await sample(item)
-    let format = definition.recordFormat(itemName: item.name)
-    let schema = Inference.schema(of: format.sample(sample.chunk, sample.beginning))
-    if schema.fields.isEmpty { throw .sample("\(item.key): there is no record to infer fields from; name them in parse.fields") }
-    return schema
+  /// What a look at items has shown of their fields.
+  struct Inferred {
+    /// By the first item that has records.
+    var schema: Schema?
+    var item: Item?
+    /// By the first header, where no item has a record: all text.
+    var header: Schema?
+    /// The first item that can't be read, and whether none can for what it holds.
+    var failure: RunFailure?
+    var isForeign = false
+  }
+
+  /// So many items are looked at for one that has records, and so many that can't be had before it is given up.
+  private static let mostItems = 1000
+  private static let mostFailures = 10
+
+  /// The schema that the first records show of the first item that has any.
+  func inferredSchema(_ items: some Sequence<Item>) async -> Inferred {
+    var inferred = Inferred()
+    var failures = 0
+    for item in items.prefix(Self.mostItems) where failures < Self.mostFailures {
+      do throws(RunFailure) {
+        let sample = try await sample(item)
+        let columns = definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning)
+        let schema = Inference.schema(of: columns)
+        if columns.cells.contains(where: { !$0.isEmpty }) {
+          inferred.schema = schema
+          inferred.item = item
+          return inferred
+        }
+        if inferred.header == nil, !schema.fields.isEmpty { inferred.header = schema }
+      } catch {
+        // An item that holds something else is looked at in no time; one that can't be had may take long.
+        if error.code == .noSample { failures += 1 }
+        inferred.failure = inferred.failure ?? error
+      }
+    }
+    inferred.isForeign = failures == 0 && inferred.header == nil && inferred.failure != nil
+    return inferred
   }
 
   /// What the item's columns are called.

@@ -30,6 +30,14 @@ struct SchemaChange: Sendable, Hashable {
     if rest != order { reordered = zip(rest, order).filter { $0 != $1 }.map { $1 } }
   }
 
+  /// The columns of both schemas that have another type now.
+  init(from before: Schema, to now: Schema) {
+    retyped = now.fields.compactMap { field in
+      guard let position = before.position(of: field.name), before.fields[position].type != field.type else { return nil }
+      return Retyped(name: field.name, was: before.fields[position].type, looks: field.type)
+    }
+  }
+
   /// `new: a, b; missing: c; in another order: d, e; f is text, was bigint`
   var description: String {
     var parts: [String] = []

@@ -190,10 +190,15 @@ extension RunEngine {
       if !isWhole || task.isFailed { return }
       try await cutter.finish(emit)
     } catch let error as DecompressError {
-      guard definition.onDamage == .keepRecords else { return task.fail(.damaged(error.description, error.errorCode, stage: "decompress")) }
+      guard definition.onDamage == .keepRecords, error.isDamage else {
+        return task.fail(.damaged(error.description, error.errorCode, stage: "decompress"))
+      }
       do {
         try await cutter.flushWhole(emit)
-      } catch is ParseError {}
+      } catch is ParseError {
+      } catch let error as DecompressError {
+        return task.fail(.damaged(error.description, error.errorCode, stage: "decompress"))
+      }
       task.damage = error.description
       // What was not taken of the item is wanted no more, but fetch may still be at it.
       if outgoing.group.isSingle { outgoing.group.fetched.close() }

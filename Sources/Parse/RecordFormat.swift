@@ -11,6 +11,10 @@ public enum ParseError: Error, Sendable {
   case missingHeader
   /// A record must fail the item, as `on_bad_record: fail` says.
   case badRecord(String, record: Int, line: Int, offset: Int)
+  /// The item has records, and it was looked at for fields before it had any.
+  case noFields
+  /// The item is something else than records of its format.
+  case notRecords(TextDocument)
 }
 
 extension ParseError: CustomStringConvertible {
@@ -24,6 +28,8 @@ extension ParseError: CustomStringConvertible {
       "the item has no header line; say header: false if it has none"
     case .badRecord(let reason, let record, let line, let offset):
       "record \(record) (line \(line), byte \(offset)): \(reason); parse.on_bad_record is fail"
+    case .noFields: "no item had a record to infer fields from when the run began, and this one has; run it again"
+    case .notRecords(let document): document.refusal
     }
   }
 }

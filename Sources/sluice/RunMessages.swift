@@ -34,6 +34,11 @@ struct RunMessages: Sendable {
     case .schemaChanged(let item, let change):
       console.event(.warning, "\(item): its columns are other than before: \(change) [\(ErrorCode.schemaChanged.rawValue)]")
     case .schema(let fields): console.event(.info, "inferred fields: \(fields)")
+    case .retyped(let fields):
+      console.event(
+        .warning,
+        "fields are inferred with other types than before: \(fields); name them in parse.fields to settle that [\(ErrorCode.schemaChanged.rawValue)]"
+      )
     }
   }
 

@@ -54,6 +54,16 @@ MUTANTS = [
     ("supervisorHistories", "a worker that does not end keeps its unit", POOL,
      "    var actions: [Action] = [.tell(worker: worker, .stuck), .exhausted(delivery, error)]",
      "    again.append(delivery)\n    var actions: [Action] = [.tell(worker: worker, .stuck)]\n    _ = error"),
+    ("foreignFormatsAreNamed", "foreign formats are known by their bytes", "Sources/Engine/RecordCutter.swift",
+     "if let format = ForeignFormat.of(head) {", "if let format = ForeignFormat.of(head), false {"),
+    ("documentsAreNoTables", "documents are known by how they begin", "Sources/Engine/RecordCutter.swift",
+     "if let document = TextDocument.of(buffer, isWhole: isFinal), ", "if let document = TextDocument.of(buffer, isWhole: isFinal), false, "),
+    ("textsLikeMarksAreRead", "letters alone are no mark", "Sources/Decompress/ForeignFormat.swift", "return !isText || ", "return isText || "),
+    ("typesComeFromTheFirstRecords", "types come from records", "Sources/Engine/Sampler.swift",
+     "if columns.cells.contains(where: { !$0.isEmpty }) {", "if !columns.cells.isEmpty {"),
+    ("changedTypesAreTold", "a change of inferred types is told", "Sources/Engine/Runner.swift", "if !changes.isEmpty {", "if false {"),
+    ("foreignItemsFailForThemselves", "items that are something else fail for themselves", "Sources/Engine/Runner.swift",
+     "if inferred.isForeign, (try?", "if false, (try?"),
 ]
 
 

@@ -158,3 +158,55 @@ struct SchemaDriftTests {
     #expect(log.allSatisfy { $0.contains("HEAD") || $0.contains(" 206 ") }, "\(log.joined(separator: "\n"))")
   }
 }
+
+/// Types that are inferred come of records, and a change of them is told.
+@Suite("Types of inferred fields")
+struct InferredTypeTests {
+  private let definition = "pipeline: p\nfetch: {from: 'in/*.csv'}\nwrite: {path: 'out/{item.stem}.jsonl'}\n"
+
+  @Test(
+    "types come from the first item that has records, however many are empty or hold a header only before it; the dry run says the same")
+  func typesComeFromTheFirstRecords() throws {
+    let shop = try Workshop()
+    for i in 10..<40 { try shop.write("in/\(i).csv", "id,v\n") }
+    try shop.write("in/50.csv", "id,v\n1,2.5\n")
+    try shop.write("pipeline.yaml", definition)
+    let dry = try shop.sluice("run", "pipeline.yaml", "--dry-run")
+    #expect(dry.stdout.contains("bigint") && dry.stdout.contains("double"), "\(dry.stdout)")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0 && outcome.records["written"] == 1, "\(outcome.stderr)")
+    #expect(shop.read("out/50.jsonl") == "{\"id\":1,\"v\":2.5}\n")
+  }
+
+  @Test(
+    "a quiet run, of headers only, keeps the types that are known; a run with other types than the one before tells column, old type and new type"
+  )
+  func changedTypesAreTold() throws {
+    let shop = try Workshop()
+    try shop.write("pipeline.yaml", definition)
+    try shop.write("in/1.csv", "id,v\n1,2.5\n")
+    #expect(try !shop.runPipeline().stderr.contains("other types"))
+    try shop.write("in/2.csv", "id,v\n")
+    #expect(try !shop.runPipeline().stderr.contains("other types"))
+    try shop.write("in/3.csv", "id,v\n2,high\n")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.stderr.contains("v is text, was double") && outcome.stderr.contains("[SL-405]"), "\(outcome.stderr)")
+    #expect(!outcome.stderr.contains("id is"))
+    try shop.write("in/4.csv", "id,v\n3,low\n")
+    #expect(try !shop.runPipeline().stderr.contains("other types"))
+  }
+
+  @Test("where every item is something else, each fails for itself, by its own code")
+  func foreignItemsFailForThemselves() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "[{\"id\": 1}]")
+    try shop.write("pipeline.yaml", definition)
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69 && outcome.items["failed"] == 1, "\(outcome.stderr)")
+    #expect(try shop.sluice("dead-letters", "export", "p").stdout.contains("a JSON array"))
+    // Once it is mended, the run goes on with types of its own.
+    try shop.write("in/a.csv", "id\n1\n")
+    #expect(try shop.runPipeline().status == 0)
+    #expect(shop.read("out/a.jsonl") == "{\"id\":1}\n")
+  }
+}

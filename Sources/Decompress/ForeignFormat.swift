@@ -1,0 +1,183 @@
+import Records
+
+/// A format that is known by its first bytes and has no reader here: its bytes are never taken for text.
+public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
+  public enum Kind: Sendable, Hashable {
+    /// A compression, and the command that takes it off.
+    case compression(command: String)
+    /// A container of files.
+    case archive
+    /// Records or numbers in a binary form.
+    case data
+    /// Anything else: a picture, a program, a document.
+    case other
+  }
+
+  /// As a sentence names it: `zstd`, `a tar archive`, `Parquet`.
+  public let name: String
+  public let kind: Kind
+
+  /// What it is, and what to do about it.
+  public var description: String {
+    switch kind {
+    case .compression(let command): "its content is compressed by \(name), which is not supported yet; take that off first: \(command)"
+    case .archive: "its content is \(name), and archives are not supported yet; unpack it first"
+    case .data: "its content is \(name), which is not supported yet; export it as CSV or JSON Lines first"
+    case .other: "its content is \(name), and no table of text"
+    }
+  }
+
+  /// The formats that an item's first bytes are looked at for need no more bytes than this.
+  public static let headBytes = 1024
+
+  /// The format that an item's first `count` bytes are in, or nil where it is none of these.
+  public static func of(_ p: UnsafePointer<UInt8>, _ count: Int) -> ForeignFormat? {
+    guard count > 0 else { return nil }
+    if let mark = ForeignMark.byFirst[Int(p[0])].first(where: { $0.matches(p, count) }) { return mark.format }
+    if let mark = ForeignMark.inside.first(where: { $0.matches(p, count) }) { return mark.format }
+    if let name = zip(p, count) { return ForeignFormat(name: name, kind: name.contains("archive") ? .archive : .data) }
+    return isTar(p, count) ? ForeignFormat(name: "a tar archive", kind: .archive) : nil
+  }
+
+  /// The same of a buffer's first bytes.
+  public static func of(_ buffer: ByteBuffer) -> ForeignFormat? { of(buffer.bytes, buffer.count) }
+
+  /// What a zip file holds, by the name of its first member.
+  private static func zip(_ p: UnsafePointer<UInt8>, _ count: Int) -> String? {
+    guard count >= 4, p[0] == 0x50, p[1] == 0x4B, [[3, 4], [5, 6], [7, 8]].contains([p[2], p[3]]) else { return nil }
+    let head = String(decoding: UnsafeBufferPointer(start: p, count: min(count, headBytes)), as: UTF8.self)
+    let members = [
+      ("application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument sheet (ods)"), ("xl/", "an Excel workbook (xlsx)"),
+      ("word/", "a Word document (docx)"), ("[Content_Types].xml", "Excel or another Office document (xlsx, docx)"),
+      (".npy", "NumPy arrays (npz)"),
+      ("doc.kml", "a KMZ file"),
+    ]
+    return members.first { head.contains($0.0) }?.1 ?? "a zip archive"
+  }
+
+  /// A tar header's own sum of its bytes tells it, of whatever age; so does a block of a name and nothing else.
+  private static func isTar(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    guard count >= 512, p[0] > 0x20 else { return false }
+    if (100..<512).allSatisfy({ p[$0] == 0 }), p[99] == 0 { return true }
+    var told = 0
+    for i in 148..<156 where (0x30...0x37).contains(p[i]) { told = told << 3 | Int(p[i] - 0x30) }
+    let found = (0..<512).reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : Int(p[$1])) }
+    return told == found
+  }
+}
+
+/// Bytes at a place by which a format is known.
+private struct ForeignMark: Sendable {
+  let offset: Int
+  let bytes: [UInt8]
+  /// Whether a text could begin so too: then it counts only where a byte that no text has stands near it.
+  let isText: Bool
+  let format: ForeignFormat
+
+  func matches(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    guard offset + bytes.count <= count, bytes.indices.allSatisfy({ p[offset + $0] == bytes[$0] }) else { return false }
+    return !isText || (0..<min(count, 256)).contains { p[$0] < 0x20 && !(0x09...0x0D).contains(p[$0]) && p[$0] != 0x1B }
+  }
+
+  static let byFirst: [[ForeignMark]] = {
+    var marks = [[ForeignMark]](repeating: [], count: 256)
+    for mark in all where mark.offset == 0 { marks[Int(mark.bytes[0])].append(mark) }
+    return marks
+  }()
+  static let inside = all.filter { $0.offset > 0 }
+
+  // MARK: The table
+
+  private static let all = compressions + archives + data + others
+
+  private static func of(_ name: String, _ kind: ForeignFormat.Kind, at offset: Int = 0, isText: Bool = false, _ marks: [[UInt8]]) -> [Self]
+  {
+    marks.map { Self(offset: offset, bytes: $0, isText: isText, format: ForeignFormat(name: name, kind: kind)) }
+  }
+
+  /// Words that a text could begin with.
+  private static func words(_ name: String, _ kind: ForeignFormat.Kind, at offset: Int = 0, _ words: String...) -> [Self] {
+    of(name, kind, at: offset, isText: true, words.map { Array($0.utf8) })
+  }
+
+  /// Words that no table of text begins with.
+  private static func signature(_ name: String, _ kind: ForeignFormat.Kind, at offset: Int = 0, _ words: String...) -> [Self] {
+    of(name, kind, at: offset, words.map { Array($0.utf8) })
+  }
+
+  private static let compressions: [Self] =
+    of("gzip", .compression(command: "gzip -d"), [[0x1F, 0x8B, 0x08]])
+    + of("zstd", .compression(command: "zstd -d"), [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] })
+    + of("xz", .compression(command: "xz -d"), [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]])
+    + of("lzma", .compression(command: "xz -d"), [[0x5D, 0x00, 0x00]])
+    + signature("lzip", .compression(command: "lzip -d"), "LZIP\u{1}")
+    // A block's mark, or that of the end of a stream without one.
+    + of(
+      "bzip2", .compression(command: "bzip2 -d"),
+      (0x31...0x39).flatMap { level in
+        [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]].map { [0x42, 0x5A, 0x68, level] + $0 }
+      })
+    + of("lz4", .compression(command: "lz4 -d"), [[0x04, 0x22, 0x4D, 0x18], [0x02, 0x21, 0x4C, 0x18]])
+    + of("compress", .compression(command: "gzip -d"), [[0x1F, 0x9D], [0x1F, 0xA0], [0x1F, 0x1E]])
+    + of("lzop", .compression(command: "lzop -d"), [[0x89, 0x4C, 0x5A, 0x4F, 0x00]])
+    + of("snappy", .compression(command: "snzip -d"), [[0xFF, 0x06, 0x00, 0x00, 0x73, 0x4E, 0x61, 0x50, 0x70, 0x59]])
+
+  private static let archives: [Self] =
+    of("a 7z archive", .archive, [[0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]])
+    + signature("a rar archive", .archive, "Rar!\u{1A}\u{7}")
+    + signature("a cab archive", .archive, "MSCF\0\0\0\0")
+    + signature("an ar archive", .archive, "!<arch>\n")
+    + words("a cpio archive", .archive, "070701", "070702", "070707")
+    + of("a cpio archive", .archive, [[0xC7, 0x71], [0x71, 0xC7]])
+    + of("an rpm package", .archive, [[0xED, 0xAB, 0xEE, 0xDB]])
+    + signature("a xar archive", .archive, "xar!\0")
+    + words("an lzh archive", .archive, at: 2, "-lh0-", "-lh5-", "-lh7-")
+
+  private static let data: [Self] =
+    words("Parquet", .data, "PAR1", "PARE")
+    + words("ORC", .data, "ORC")
+    + signature("Avro", .data, "Obj\u{1}")
+    + signature("an Arrow file (Feather)", .data, "ARROW1\0")
+    + words("an Arrow file (Feather)", .data, "FEA1")
+    + of("an Arrow stream", .data, isText: true, [[0xFF, 0xFF, 0xFF, 0xFF]])
+    + signature("an SQLite database", .data, "SQLite format 3\0")
+    + words("a DuckDB database", .data, at: 8, "DUCK")
+    + signature("an Access database", .data, at: 4, "Standard Jet DB\0", "Standard ACE DB\0")
+    + of("an old Office document (xls, doc)", .data, [[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]])
+    + of(
+      "an old Excel sheet (xls)", .data,
+      [0x00, 0x02, 0x04, 0x08].flatMap { [[0x09, $0, 0x04, 0x00], [0x09, $0, 0x06, 0x00], [0x09, $0, 0x08, 0x00]] })
+    + of("HDF5", .data, [[0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]])
+    + of("HDF4", .data, [[0x0E, 0x03, 0x13, 0x01]])
+    + signature("NetCDF", .data, "CDF\u{1}", "CDF\u{2}", "CDF\u{5}")
+    + words("a MATLAB file", .data, "MATLAB 5.0 MAT-file")
+    + of("a NumPy array", .data, [[0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]])
+    + signature("an R data file", .data, "RDX2\nX\n", "RDX3\nX\n", "RDA2\nA\n", "RDA3\nA\n", "X\n\0\0\0")
+    + of("a Python pickle", .data, [[0x80, 0x02], [0x80, 0x03], [0x80, 0x04, 0x95], [0x80, 0x05, 0x95]])
+    + of("a SAS data set", .data, at: 12, [[0xC2, 0xEA, 0x81, 0x60, 0xB3, 0x14, 0x11, 0xCF, 0xBD, 0x92, 0x08, 0x00]])
+    + signature("a SAS transport file", .data, "HEADER RECORD*******")
+    + signature("an SPSS file", .data, "$FL2@(#)", "$FL3@(#)")
+    + signature("a Stata file", .data, "<stata_dta>")
+    + of("a Stata file", .data, (0x69...0x73).flatMap { version in [[version, 0x01, 0x01, 0x00], [version, 0x02, 0x01, 0x00]] })
+    + of("a shapefile", .data, [[0x00, 0x00, 0x27, 0x0A]])
+    + of("FlatGeobuf", .data, [[0x66, 0x67, 0x62, 0x03, 0x66, 0x67, 0x62]])
+
+  private static let others: [Self] =
+    signature("a PDF document", .other, "%PDF-")
+    + signature("a PostScript document", .other, "%!PS")
+    + signature("an RTF document", .other, "{\\rtf1")
+    + of("a PNG picture", .other, [[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]])
+    + of("a JPEG picture", .other, [[0xFF, 0xD8, 0xFF]])
+    + words("a GIF picture", .other, "GIF87a", "GIF89a")
+    + of("a TIFF picture", .other, [[0x49, 0x49, 0x2A, 0x00], [0x4D, 0x4D, 0x00, 0x2A]])
+    + words("a BMP picture", .other, "BM")
+    + signature("a Photoshop picture", .other, "8BPS\0")
+    + of("an icon", .other, [[0x00, 0x00, 0x01, 0x00]])
+    + words("a picture, sound or film", .other, "RIFF", "OggS", "fLaC", "ID3")
+    + words("a picture, sound or film", .other, at: 4, "ftyp")
+    + of("a picture, sound or film", .other, [[0x1A, 0x45, 0xDF, 0xA3]])
+    + of("a program", .other, [[0x7F, 0x45, 0x4C, 0x46], [0xCF, 0xFA, 0xED, 0xFE], [0xFE, 0xED, 0xFA, 0xCF], [0xCA, 0xFE, 0xBA, 0xBE]])
+    + words("a program", .other, "MZ")
+    + signature("a program", .other, "\0asm")
+    + signature("encrypted", .other, "Salted__", "age-encryption.org/v1\n", "-----BEGIN PGP MESSAGE-----")
+}
