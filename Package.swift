@@ -63,7 +63,7 @@ let package = Package(
       dependencies: ["Engine", "Definition", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
 
-    .target(name: "Differential", dependencies: ["Parse", "Records"], path: "Tests/Differential", swiftSettings: swiftSettings),
+    .target(name: "Differential", dependencies: ["Parse", "Records", "Write"], path: "Tests/Differential", swiftSettings: swiftSettings),
     .executableTarget(
       name: "loops", dependencies: ["Parse", "Records", "Transform", "Write"], path: "Tests/Loops",
       exclude: ["instructions.py", "instructions.json"],

@@ -161,7 +161,8 @@ extension PipelineDefinition {
   private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
     if parseFormat == .jsonl || parseFormat == .exec {
       for key in [
-        "header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "trim", "ragged",
+        "header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "null_values_in_text",
+        "trim", "ragged",
         "record_delimiter",
       ] {
         if let entry = value.entries.first(where: { $0.key == key }) {
@@ -189,6 +190,7 @@ extension PipelineDefinition {
     if let nulls = value["null_values"] {
       dialect.nullValues = nulls.elements.compactMap { $0.text.map { Array($0.utf8) } }.filter { !$0.isEmpty }
     }
+    if let inText = value["null_values_in_text"]?.text { dialect.hasNullsInText = inText == "true" }
     if let trim = value["trim"]?.text { dialect.trim = trim == "true" }
     if let delimiter = value["record_delimiter"]?.text.flatMap(CSVDialect.RecordDelimiter.init) { dialect.recordDelimiter = delimiter }
     if let ragged = value["ragged"]?.text.flatMap(CSVDialect.Ragged.init) { dialect.ragged = ragged }

@@ -10,6 +10,8 @@ import Write
 extension RunEngine {
   /// Records as the sink's bytes. Done here, where any worker takes any batch, so that write only puts them in order.
   func encode(_ batch: RecordBatch, _ unit: Chunk) throws -> EncodedChunk {
+    var batch = batch
+    encoding.refuse(in: &batch)
     let output = try encoding.bytes(of: batch, sourceBytes: unit.chunk.buffer.count)
     let (counts, letters) = try account(batch, unit.chunk, unit)
     return EncodedChunk(
@@ -96,6 +98,9 @@ struct BatchEncoding {
     }
     return try finished(output)
   }
+
+  /// Takes rows out of the batch that the sink's format can't spell, each with a fault.
+  func refuse(in batch: inout RecordBatch) { encoder.refuse(in: &batch) }
 
   /// The batch as the sink has it, not compressed yet.
   func append(_ batch: RecordBatch, to output: ByteBuffer) { encoder.encode(batch, to: output) }

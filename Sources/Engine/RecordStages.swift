@@ -133,6 +133,8 @@ extension RunEngine {
   }
 
   private func add(_ batch: RecordBatch, of record: RecordChunk, _ unit: Chunk, to made: inout EncodedChunk) throws {
+    var batch = batch
+    encoding.refuse(in: &batch)
     encoding.append(batch, to: made.output)
     let (counts, found) = try account(batch, record, unit)
     var letters = found

@@ -135,7 +135,8 @@ private struct Replay {
       guard !letters.isEmpty else { return }
       last = letters.last
       for letter in letters {
-        let batch = try await programs.apply(chain, to: read(letter, format, layout))
+        var batch = try await programs.apply(chain, to: read(letter, format, layout))
+        encoding.refuse(in: &batch)
         if let fault = batch.faults.first {
           outcome.failed.append((letter.id, fault.field, fault.code.rawValue, definition.redactor.redact(fault.reason)))
           continue

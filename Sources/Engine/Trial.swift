@@ -22,8 +22,10 @@ struct Trial {
     let layout = try definition.layout(chain, beginning)
     chunk = Self.head(sample.chunk, layout, format, most)
     let programs = Programs(chain, Programs.Setting(definition))
-    batch = try await programs.apply(chain, to: format.parse(chunk, layout))
+    var batch = try await programs.apply(chain, to: format.parse(chunk, layout))
     await programs.finish()
+    definition.encoder.refuse(in: &batch)
+    self.batch = batch
   }
 
   private static func head(_ chunk: RecordChunk, _ layout: Layout, _ format: any RecordFormat, _ most: Int) -> RecordChunk {

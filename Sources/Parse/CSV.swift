@@ -19,9 +19,8 @@ public struct CSV: RecordFormat {
   public func makeFramer() -> any RecordFramer { CSVFramer(dialect, recordLimit: recordLimit) }
 
   public func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch {
-    let kinds = sluice_byte_kinds(chunk.buffer.bytes, chunk.buffer.count, 0x0D)
     let delimiter = lineEnd(layout.endsInReturn)
-    if dialect.isPlain, var batch = CSVIndexer(dialect, delimiter: delimiter).parse(chunk, layout, kinds: kinds) {
+    if dialect.isPlain, var batch = CSVIndexer(dialect, delimiter: delimiter).parse(chunk, layout) {
       batch.raw = chunk.buffer
       return batch
     }
@@ -75,8 +74,9 @@ struct CSVIndexer {
   }
 
   /// Nil where a quote stands where none may, or where quotes do not quote.
-  func parse(_ chunk: RecordChunk, _ layout: Layout, kinds: UInt32) -> RecordBatch? {
+  func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch? {
     let width = layout.columnCount
+    let kinds = kinds(chunk.buffer)
     let index = PositionIndex(capacity: chunk.buffer.count / 3 + 128)
     // The record before the first ends at -1.
     index.positions[0] = .max
@@ -111,6 +111,16 @@ struct CSVIndexer {
         trimsReturn: trimsReturn && column == width - 1, delimiter: dialect.delimiter[0])
     }
     return batch
+  }
+
+  /// Which kinds of bytes that need care the chunk's fields hold.
+  private func kinds(_ buffer: ByteBuffer) -> UInt32 {
+    let own = dialect.delimiter[0]
+    let kinds = sluice_byte_kinds(buffer.bytes, buffer.count, terminator, own)
+    // Where records end CR LF the return is no field's either.
+    let isOfLineEnds =
+      trimsReturn && kinds & UInt32(SLUICE_HAS_CONTROL) != 0 && sluice_has_stray_control(buffer.bytes, buffer.count, own) == 0
+    return isOfLineEnds ? kinds & ~UInt32(SLUICE_HAS_CONTROL) : kinds
   }
 
   struct Rows {

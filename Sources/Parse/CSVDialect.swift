@@ -24,6 +24,8 @@ public struct CSVDialect: Sendable, Hashable, Codable {
   public var comment: [UInt8]?
   /// What else than an empty unquoted cell is NULL.
   public var nullValues: [[UInt8]] = []
+  /// Whether they are in fields of text too; else `NA` stays Namibia's code there.
+  public var hasNullsInText = true
   public var trim = false
   public var recordDelimiter = RecordDelimiter.auto
   public var ragged = Ragged.reject

@@ -16,6 +16,8 @@ struct CSVRewriter {
     var faults: [RecordFault] = []
     var rowRecords: [UInt32] = []
     var cells: [CSVScanner.Cell] = []
+    var isText = [Bool](repeating: false, count: width)
+    for (field, column) in zip(layout.schema.fields, layout.columns) where column >= 0 { isText[column] = field.type == .text }
     var filled = 0
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
@@ -39,7 +41,7 @@ struct CSVRewriter {
       index.reserve(filled + 2 * width, keeping: filled)
       for column in 0..<width {
         let start = out.count
-        if column < cells.count { write(cells[column], p, to: out) }
+        if column < cells.count { write(cells[column], p, isText: isText[column], to: out) }
         index.positions[filled] = UInt32(start)
         index.positions[filled + 1] = UInt32(out.count)
         filled += 2
@@ -74,9 +76,12 @@ struct CSVRewriter {
     return nil
   }
 
-  private func write(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>, to out: ByteBuffer) {
+  /// Quotes make a text of a word that else is NULL; a number or a time has no other form for "no value".
+  private func write(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>, isText: Bool, to out: ByteBuffer) {
     let content = scanner.content(cell, p)
-    if !cell.quoted, content.isEmpty || dialect.nullValues.contains(content) { return }
+    if content.isEmpty, !cell.quoted { return }
+    let mayBeNull = isText ? dialect.hasNullsInText && !cell.quoted : true
+    if mayBeNull, dialect.nullValues.contains(content) { return }
     guard cell.quoted || content.first == 0x22 else { return out.append(content) }
     out.append(0x22)
     for byte in content {

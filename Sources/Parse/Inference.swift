@@ -24,7 +24,7 @@ public enum Inference {
     return seen ? candidates.first ?? .text : .text
   }
 
-  /// Whether a field of this type would take the cell; more than its look says, as 007 is a bigint too.
+  /// Whether a field of this type would take the cell.
   public static func fits(_ cell: SampledCell, _ type: ValueType) -> Bool {
     switch (cell, type) {
     case (.null, _), (_, .text), (_, .json): return true
@@ -33,8 +33,8 @@ public enum Inference {
       return text.withUTF8 { bytes in
         guard let p = bytes.baseAddress else { return false }
         switch type {
-        case .bigint: return NumberText.isInteger(p, bytes.count)
-        case .double: return NumberText.double(p, bytes.count) != nil
+        case .bigint: return NumberText.isBigint(p, bytes.count)
+        case .double: return NumberText.isDouble(p, bytes.count)
         case .boolean: return BooleanText.boolean(p, bytes.count) != nil
         case .date: return TimeText.date(p, bytes.count) != nil
         case .timestamp: return TimeText.timestamp(p, bytes.count) != nil
@@ -49,18 +49,13 @@ public enum Inference {
     return text.withUTF8 { bytes in
       guard let p = bytes.baseAddress, bytes.count > 0 else { return false }
       switch type {
-      // A number with leading zeros is a code whose zeros mean something.
-      case .bigint: return !isText && NumberText.isInteger(p, bytes.count) && NumberText.isJSONSpelling(p, bytes.count)
-      case .double: return !isText && NumberText.double(p, bytes.count)?.isFinite == true && !hasLeadingZero(p, bytes.count)
+      case .bigint: return !isText && NumberText.isBigint(p, bytes.count)
+      case .double: return !isText && NumberText.isDouble(p, bytes.count)
       case .boolean: return !isText && ["true", "false"].contains(String(decoding: bytes, as: UTF8.self).lowercased())
       case .date: return TimeText.date(p, bytes.count) != nil
       case .timestamp: return TimeText.timestamp(p, bytes.count) != nil
       default: return true
       }
     }
-  }
-
-  private static func hasLeadingZero(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
-    n > 1 && p[0] == 0x30 && p[1] &- 0x30 <= 9
   }
 }

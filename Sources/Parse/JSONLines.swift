@@ -14,7 +14,7 @@ public struct JSONLines: RecordFormat {
     let n = chunk.buffer.count
     let index = PositionIndex(capacity: 64 + n / 64 * 2 * max(width, 1))
     let keys = JSONKeys(layout.schema.fields.map(\.name))
-    let kinds = sluice_byte_kinds(p, n, 0x0D)
+    let kinds = sluice_byte_kinds(p, n, 0x0A, 0x0A)
     let wholeIsText = kinds & UInt32(SLUICE_HAS_HIGH) == 0 || UTF8Text.firstInvalid(p, n) == nil
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
     var rowRecords: [UInt32] = []
@@ -117,13 +117,17 @@ public struct JSONLines: RecordFormat {
       json.skipSpace()
       let keyStart = json.at + 1
       _ = json.string()
-      let key = TextEscapes.unescapeJSON(p + keyStart, json.at - 1 - keyStart, &arena).string
+      let keyCount = json.at - 1 - keyStart
+      let key = TextEscapes.unescapeJSON(p + keyStart, keyCount, &arena).string
       json.skipSpace()
       _ = json.take(0x3A)
       json.skipSpace()
       let start = json.at
       _ = json.value(depth: 1)
       let count = json.at - start
+      json.skipSpace()
+      // A key without a form as UTF-8 can't name a field.
+      guard TextEscapes.isText(p + keyStart, keyCount) else { continue }
       if !names.contains(key) { names.append(key) }
       let value = String(decoding: UnsafeBufferPointer(start: p + start, count: count), as: UTF8.self)
       switch p[start] {
@@ -132,7 +136,6 @@ public struct JSONLines: RecordFormat {
       case 0x7B, 0x5B: row[key] = .structure
       default: row[key] = .text(value, isText: false)
       }
-      json.skipSpace()
     } while json.take(0x2C)
     return row
   }
@@ -168,7 +171,7 @@ struct JSONKeys {
         return i
       }
     }
-    guard TextEscapes.firstIndex(of: 0x5C, key, count) != nil else { return nil }
+    guard TextEscapes.firstIndex(of: 0x5C, key, count) != nil, TextEscapes.isText(key, count) else { return nil }
     var arena = TextArena()
     let plain = TextEscapes.unescapeJSON(key, count, &arena)
     return names.firstIndex { $0.elementsEqual(plain.bytes) }

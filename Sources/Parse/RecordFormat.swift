@@ -174,10 +174,7 @@ extension RecordBatch {
       ) { row, code in
         guard !refused.contains(row) else { return }
         refused.insert(row)
-        let reason =
-          code == .missingValue
-          ? "\(field.name) is not null, and there is no value"
-          : "“\(view.excerpt(row))” is not a \(field.type.rawValue)"
+        let reason = FaultReason.of(code, view.excerpt(row), field)
         found.append(RecordFault(code: code, reason: reason, field: field.name, record: record(ofRow: row)))
       }
       faults += found

@@ -159,5 +159,7 @@ public struct Sniffer {
       guess.sample.cells[i] = cells.map { cell in words.contains { cell == .text($0, isText: false) } ? .null : cell }
     }
     guess.dialect.nullValues = found.map { Array($0.utf8) }
+    // What is NULL in a column of numbers may be a word in one of text.
+    guess.dialect.hasNullsInText = found.isEmpty
   }
 }

@@ -129,6 +129,26 @@ public enum NumberText {
     out.count += end.withMemoryRebound(to: CChar.self, capacity: 40) { sluice_write_double(value, $0) }
   }
 
+  /// Whether a number that ``integer(_:_:)`` or ``double(_:_:)`` accepts says no more than its value. A plus sign (+4915112345678) and
+  /// leading zeros (007) are part of a code; as a number they would be lost.
+  @inlinable
+  public static func isPlainNumber(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    let i = p[0] == 0x2D ? 1 : 0
+    if i >= count || p[i] == 0x2B { return false }
+    return p[i] != 0x30 || i + 1 >= count || p[i + 1] &- 0x30 > 9
+  }
+
+  /// Whether a field of type bigint takes the bytes.
+  @inlinable @inline(__always)
+  public static func isBigint(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool { isInteger(p, count) && isPlainNumber(p, count) }
+
+  /// Whether a field of type double takes the bytes.
+  @inlinable @inline(__always)
+  public static func isDouble(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    guard let value = double(p, count) else { return false }
+    return value.isFinite && isPlainNumber(p, count)
+  }
+
   /// Whether a number that ``integer(_:_:)`` or ``double(_:_:)`` accepts is also spelled as RFC 8259 §6 wants it:
   /// no plus sign, no leading zero, digits on both sides of the point.
   @inlinable @inline(__always)

@@ -30,13 +30,13 @@ extension FieldViews {
         let (v, plain) = numbers(rowCount, missing, 0 as Int64, NumberText.integer, refuse)
         return (.integers(v), plain)
       }
-      return (nil, checkNumbers(rowCount, missing, decimals: false, NumberText.isInteger, refuse))
+      return (nil, checkNumbers(rowCount, missing, decimals: false, NumberText.isBigint, refuse))
     case .double:
       if decoding {
         let (v, plain) = numbers(rowCount, missing, 0 as Double, Self.finite, refuse)
         return (.doubles(v), plain)
       }
-      return (nil, checkNumbers(rowCount, missing, decimals: true, { Self.finite($0, $1) != nil }, refuse))
+      return (nil, checkNumbers(rowCount, missing, decimals: true, NumberText.isDouble, refuse))
     case .timestamp:
       if decoding {
         let (v, plain) = times(rowCount, missing, TimeText.timestamp, refuse)
@@ -54,6 +54,7 @@ extension FieldViews {
       return (decoding ? .booleans(v) : nil, plain)
     case .text:
       checkPresent(rowCount, missing, refuse)
+      if decoding, !plainText { checkText(rowCount, refuse) }
       return (decoding ? .text(texts(rowCount)) : nil, plainText)
     case .json:
       checkJSON(rowCount, missing, refuse)
@@ -140,13 +141,19 @@ extension FieldViews {
         var value: Number? = nil
         if isNull(p, n) {
           if let missing { refuse(r, missing) }
-        } else if let parsed = parse(p, n) {
-          value = parsed
-          plain = plain && NumberText.isJSONSpelling(p, n)
         } else {
-          plain = false
-          let (inner, count, quoted) = scalar(p, n)
-          if quoted, encoding == .csv { value = parse(inner, count) }
+          if let parsed = parse(p, n) {
+            if NumberText.isJSONSpelling(p, n) {
+              value = parsed
+            } else {
+              plain = false
+              if NumberText.isPlainNumber(p, n) { value = parsed }
+            }
+          } else {
+            plain = false
+            let (inner, count, quoted) = scalar(p, n)
+            if quoted, encoding == .csv, let parsed = parse(inner, count), NumberText.isPlainNumber(inner, count) { value = parsed }
+          }
           if value == nil { refuse(r, .invalidValue) }
         }
         if value == nil {
@@ -222,6 +229,18 @@ extension FieldViews {
     }
   }
 
+  /// A text that is decoded must have a form as UTF-8.
+  private func checkText(_ rowCount: Int, _ refuse: (Int, RecordFault.Code) -> Void) {
+    guard encoding == .json else { return }
+    for r in 0..<rowCount where !isText(r) { refuse(r, .invalidEncoding) }
+  }
+
+  /// Whether the text of row `r` has a form as UTF-8. In JSON half of a surrogate pair may stand alone (RFC 8259 §8.2).
+  public func isText(_ r: Int) -> Bool {
+    let (p, n) = view(r)
+    return encoding == .csv || n < 2 || p[0] != 0x22 || TextEscapes.isText(p + 1, n - 2)
+  }
+
   /// In JSON any value is JSON already; in CSV the cell's text must be.
   private func checkJSON(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) {
     checkPresent(rowCount, missing, refuse)
@@ -281,7 +300,24 @@ public enum TextEscapes {
     return TextSlice(start: out, count: written + n - at)
   }
 
-  /// The text between the quotes of a JSON string that ``JSONGrammar`` has accepted (RFC 8259 §7).
+  /// Whether the text between the quotes of a JSON string that ``JSONGrammar`` has accepted has a form as UTF-8: no half of a surrogate
+  /// pair stands alone.
+  public static func isText(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
+    var i = 0
+    while let next = firstIndex(of: 0x5C, p + i, n - i), i + next + 1 < n {
+      i += next + 2
+      guard p[i - 1] == 0x75 else { continue }
+      let unit = hex(p + i)
+      i += 4
+      guard unit & 0xF800 == 0xD800 else { continue }
+      guard unit & 0xFC00 == 0xD800, i + 6 <= n, p[i] == 0x5C, p[i + 1] == 0x75, hex(p + i + 2) & 0xFC00 == 0xDC00 else { return false }
+      i += 6
+    }
+    return true
+  }
+
+  /// The text between the quotes of a JSON string that ``JSONGrammar`` has accepted (RFC 8259 §7). U+FFFD stands for half of a surrogate
+  /// pair that stands alone: see ``isText(_:_:)``.
   public static func unescapeJSON(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
     guard let _ = firstIndex(of: 0x5C, p, n) else { return TextSlice(start: p, count: n) }
     let out = arena.allocate(n)
@@ -310,7 +346,6 @@ public enum TextEscapes {
           i += 6
         }
       }
-      // A lone surrogate has no UTF-8 form: U+FFFD stands for it.
       let character = Unicode.Scalar(scalar) ?? "\u{FFFD}"
       for unit in String(character).utf8 {
         out[written] = unit

@@ -19,6 +19,25 @@ public struct CSVEncoder: RecordEncoder {
     return out.copy(0..<out.count)
   }
 
+  /// JSON can hold half of a surrogate pair as an escape; here it would have to be a character.
+  public func refuse(in batch: inout RecordBatch) {
+    for column in batch.columns where column.field.type == .text && !column.isPlain {
+      guard let views = column.views, views.encoding == .json else { continue }
+      var kept: [UInt32] = []
+      for row in batch.selected {
+        if views.isText(Int(row)) {
+          kept.append(row)
+        } else {
+          batch.faults.append(
+            RecordFault(
+              code: .invalidEncoding, reason: "“\(views.excerpt(Int(row)))” holds half of a surrogate pair, which CSV can't hold",
+              field: column.field.name, record: batch.record(ofRow: Int(row))))
+        }
+      }
+      if kept.count < batch.selectedCount { batch.selection = kept }
+    }
+  }
+
   public func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     var assembler = RowAssembler(batch, null: "", end: "\n")
     for (i, column) in batch.columns.enumerated() {
@@ -44,8 +63,12 @@ public struct CSVEncoder: RecordEncoder {
         }
         var arena = TextArena()
         assembler.render(prefix: prefix) { row, text in
-          let value = views.text(row, &arena)
-          if let start = value.start { cell(start, value.count, to: text) }
+          let value = views.text(row, &arena, jsonText: type == .json)
+          guard let start = value.start else { return }
+          switch type {
+          case .bigint, .double, .boolean: ScalarText.write(start, value.count, type, to: text)
+          default: cell(start, value.count, to: text)
+          }
         }
       } else if let values = column.values {
         assembler.render(values, type, prefix: prefix, text: { cell($0, $1, to: $2) })

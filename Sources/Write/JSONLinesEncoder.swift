@@ -16,7 +16,7 @@ public struct JSONLinesEncoder: RecordEncoder {
       } else if let values = column.values {
         let type = column.field.type
         assembler.render(values, type, prefix: key, quotesTimes: true) { p, n, out in
-          if type == .text { JSONText.quote(p, n, to: out) } else { out.append(p, n) }
+          if type == .text { JSONText.quote(p, n, to: out) } else { JSONText.line(p, n, to: out) }
         }
       } else {
         assembler.render(prefix: key) { _, _ in }
@@ -47,6 +47,11 @@ public struct JSONLinesEncoder: RecordEncoder {
         if n == 0 || (n == 4 && p[0] == 0x6E) { return }
         if p[0] == 0x22 { text.append(p, n) } else { JSONText.quote(p, n, to: text) }
       }
+    case .json where type == .json:
+      assembler.render(prefix: key) { row, text in
+        let (p, n) = views.view(row)
+        JSONText.line(p, n, to: text)
+      }
     case .json: assembler.add(views, prefix: key, SLUICE_COPIED)
     case .csv where column.isPlain && type != .json:
       assembler.add(views, prefix: key, type == .bigint || type == .double || type == .boolean ? SLUICE_COPIED : SLUICE_QUOTED)
@@ -55,25 +60,13 @@ public struct JSONLinesEncoder: RecordEncoder {
       var arena = TextArena()
       assembler.render(prefix: key) { row, text in
         let value = views.text(row, &arena)
-        if let start = value.start { Self.write(start, value.count, type, to: text) }
+        guard let start = value.start else { return }
+        switch type {
+        case .bigint, .double, .boolean: ScalarText.write(start, value.count, type, to: text)
+        case .json: JSONText.line(start, value.count, to: text)
+        default: JSONText.quote(start, value.count, to: text)
+        }
       }
-    }
-  }
-
-  /// A CSV cell's text as JSON of its type.
-  private static func write(_ p: UnsafePointer<UInt8>, _ n: Int, _ type: ValueType, to out: ByteBuffer) {
-    switch type {
-    case .bigint, .double:
-      if NumberText.isJSONSpelling(p, n) {
-        out.append(p, n)
-      } else if type == .bigint, let value = NumberText.integer(p, n) {
-        NumberText.write(value, to: out)
-      } else if let value = NumberText.double(p, n) {
-        NumberText.write(value, to: out)
-      }
-    case .boolean: out.append(BooleanText.boolean(p, n) == true ? "true" : "false")
-    case .json: out.append(p, n)
-    default: JSONText.quote(p, n, to: out)
     }
   }
 }
@@ -88,6 +81,15 @@ public enum JSONText {
     out.append(0x22)
     escape(p, n, to: out)
     out.append(0x22)
+  }
+
+  /// Appends a JSON value so that it stays on its line. A control byte in a value that is JSON stands between its tokens, where a
+  /// blank says the same (RFC 8259 §2).
+  public static func line(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
+    out.reserve(n)
+    let start = out.bytes + out.count
+    for i in 0..<n { start[i] = max(p[i], 0x20) }
+    out.count += n
   }
 
   /// Appends the text with what JSON does not take as it is escaped.

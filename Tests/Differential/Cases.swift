@@ -1,5 +1,6 @@
 import Parse
 import Records
+import Write
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice: RandomNumberGenerator, Sendable {
@@ -79,13 +80,26 @@ public struct Cases: Sendable {
   }
 
   private mutating func plain() -> [UInt8] {
-    (0..<dice.below(9)).map { _ in dice.below(40) == 0 ? dice.pick([0x22, 0x0D, 0x80, 0xC3, 0xA9]) : dice.pick(Array("abc 01".utf8)) }
+    (0..<dice.below(9)).map { _ in
+      switch dice.below(80) {
+      case 0, 1: dice.pick([0x22, 0x0D, 0x80, 0xC3, 0xA9])
+      case 2: control()
+      default: dice.pick(Array("abc 01".utf8))
+      }
+    }
+  }
+
+  /// U+0000 to U+001F, U+007F.
+  private mutating func control() -> UInt8 {
+    let code = UInt8(dice.below(33))
+    return code < 0x20 ? code : 0x7F
   }
 
   private mutating func quoted() -> [UInt8] {
     var text: [UInt8] = [0x22]
     for _ in 0..<dice.below(12) {
-      switch dice.below(8) {
+      switch dice.below(9) {
+      case 8: text.append(dice.below(3) == 0 ? control() : 0x78)
       case 0: text += [0x22, 0x22]
       case 1: text.append(dice.pick([0x0A, 0x0D, 0x2C]))
       case 2: text += Array("é".utf8)
@@ -96,7 +110,9 @@ public struct Cases: Sendable {
   }
 
   private mutating func wild() -> [UInt8] {
-    (0..<dice.below(40)).map { _ in dice.pick([0x2C, 0x22, 0x22, 0x0A, 0x0D, 0x61, 0x62, 0x20, 0xC3, 0xA9]) }
+    (0..<dice.below(40)).map { _ in
+      dice.below(20) == 0 ? control() : dice.pick([0x2C, 0x22, 0x22, 0x0A, 0x0D, 0x61, 0x62, 0x20, 0xC3, 0xA9])
+    }
   }
 
   // MARK: JSON
@@ -139,7 +155,7 @@ public struct Cases: Sendable {
       return "\""
         + (0..<dice.below(30)).map { _ in
           dice.below(6) == 0
-            ? dice.pick(["\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d\\ude00", "\\ud83d", "\\udE00", "é", "😀"])
+            ? dice.pick(["\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\ud83d\\ude00", "\\ud83d", "\\udE00", "é", "😀", "\u{7F}", escaped()])
             : dice.pick(["a", "b", " ", "1"])
         }.joined() + "\""
     case 6: return "[" + (0..<dice.below(3)).map { _ in value(depth + 1) }.joined(separator: ",") + "]"
@@ -147,9 +163,15 @@ public struct Cases: Sendable {
     }
   }
 
+  /// A control character as JSON has it.
+  private mutating func escaped() -> String {
+    let digits = String(control(), radix: 16)
+    return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+  }
+
   private mutating func spoil(_ line: inout [UInt8]) {
     let at = dice.below(line.count)
-    let byte: UInt8 = dice.pick(Array("\"\\{}[]:,0-.eux \t".utf8) + [0x01, 0x80, 0xC3, 0x0D])
+    let byte: UInt8 = dice.below(8) == 0 ? control() : dice.pick(Array("\"\\{}[]:,0-.eux \t".utf8) + [0x01, 0x80, 0xC3, 0x0D])
     switch dice.below(3) {
     case 0: line.remove(at: at)
     case 1: line.insert(byte, at: at)
@@ -171,8 +193,10 @@ public struct Cases: Sendable {
     buffer.append(text)
     var framer = format.makeFramer()
     guard let beginning = try? framer.begin(buffer.bytes, text.count, isFinal: true) else { return "it does not begin" }
-    let found = records(format, text[...], layout(beginning))
+    let whole = batch(format, text[...], layout(beginning))
+    let found = whole.map { records($0, text[...]) } ?? []
     if found != expected { return "as a whole: \(found)\nwhere there are \(expected)" }
+    if let whole, let words = written(whole, expected) { return words }
     var cut = 0
     for count in 0...text.count {
       var framer = format.makeFramer()
@@ -192,11 +216,54 @@ public struct Cases: Sendable {
       ? nil : "in chunks of \(cut) and \(text.count - cut) bytes: \(first) \(second)\nwhere there are \(expected)"
   }
 
+  /// The records written, and read again by the scalar implementations: what differs, in words, or nil.
+  private static func written(_ batch: RecordBatch, _ expected: [ScalarRecord]) -> String? {
+    let names = batch.columns.map(\.field.name)
+    func read(_ encoder: any RecordEncoder, _ records: ([UInt8]) -> [ScalarRecord]) -> (text: [UInt8], fields: [[[UInt8]?]]) {
+      var batch = batch
+      encoder.refuse(in: &batch)
+      let out = ByteBuffer(capacity: 64)
+      encoder.encode(batch, to: out)
+      let text = out.copy(0..<out.count)
+      let fields = records(text).map { record in
+        if case .fields(let fields) = record.content { return fields }
+        return [Array("\(record.content)".utf8)]
+      }
+      return (text, fields)
+    }
+    func told(_ what: String, _ found: (text: [UInt8], fields: [[[UInt8]?]]), _ wanted: [[[UInt8]?]]) -> String {
+      "written as \(what): \(found.fields)\nwhere there are \(wanted)\nwritten: \(found.text)"
+    }
+    let all = expected.compactMap { record in if case .fields(let fields) = record.content { fields } else { nil } }
+    let json = read(JSONLinesEncoder()) { text in
+      var scalar = ScalarJSON(text)
+      return scalar.records(names)
+    }
+    // Half of a surrogate pair stays an escape in JSON, and the record is refused where it has to become a character.
+    if json.fields != all { return told("JSON", json, all) }
+    if json.text.contains(where: { $0 < 0x20 && $0 != 0x0A }) { return "a control character is not escaped: \(json.text)" }
+    let spelled = zip(expected, expected.map(\.isText)).compactMap { record, isText -> [[UInt8]?]? in
+      if case .fields(let fields) = record.content, isText { fields } else { nil }
+    }
+    let csv = read(CSVEncoder()) { text in
+      var scalar = ScalarCSV(text, ending: nil, isQuoting: true)
+      return scalar.records(width: names.count)
+    }
+    return csv.fields == spelled ? nil : told("CSV", csv, spelled)
+  }
+
   private static func records(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ layout: Layout) -> [ScalarRecord] {
-    if text.isEmpty { return [] }
+    batch(format, text, layout).map { records($0, text) } ?? []
+  }
+
+  private static func batch(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ layout: Layout) -> RecordBatch? {
+    if text.isEmpty { return nil }
     let buffer = ByteBuffer(capacity: text.count)
     buffer.append(text)
-    let batch = format.parse(RecordChunk(buffer: buffer, offset: text.startIndex, sequence: 0), layout)
+    return format.parse(RecordChunk(buffer: buffer, offset: text.startIndex, sequence: 0), layout)
+  }
+
+  private static func records(_ batch: RecordBatch, _ text: ArraySlice<UInt8>) -> [ScalarRecord] {
     var contents: [ScalarRecord.Content?] = Array(repeating: nil, count: batch.recordCount)
     for fault in batch.faults { contents[fault.record] = .fault(fault.code.rawValue) }
     var arena = TextArena()
@@ -207,8 +274,11 @@ public struct Cases: Sendable {
       }
       contents[batch.record(ofRow: Int(row))] = .fields(fields)
     }
+    let lone = Set(
+      batch.selected.filter { row in batch.columns.contains { $0.views?.isText(Int(row)) == false } }.map { batch.record(ofRow: Int($0)) })
     return contents.enumerated().map { record, content in
-      ScalarRecord(start: text.startIndex + Int(batch.places.starts[record]), content: content ?? .fault("nothing"))
+      ScalarRecord(
+        start: text.startIndex + Int(batch.places.starts[record]), content: content ?? .fault("nothing"), isText: !lone.contains(record))
     }
   }
 }

@@ -8,6 +8,8 @@ struct ScalarRecord: Equatable, Sendable {
   /// Its first byte.
   var start: Int
   var content: Content
+  /// Whether all its fields have a form as UTF-8; else U+FFFD stands for what has none.
+  var isText = true
 }
 
 /// CSV read byte by byte, in the plainest way: RFC 4180, and what Sluice says of records that break it.

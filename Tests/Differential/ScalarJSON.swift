@@ -8,7 +8,13 @@ struct ScalarJSON {
   struct Value {
     var spelling: [UInt8]
     var string: [UInt8]?
+    var isText = true
   }
+
+  /// The fields of the last record that hold half of a surrogate pair.
+  private var lone: Set<String> = []
+  /// Whether the last string holds none.
+  private var isText = true
 
   init(_ text: [UInt8]) { self.text = text }
 
@@ -20,18 +26,21 @@ struct ScalarJSON {
       end = text[start...].firstIndex(of: 0x0A) ?? text.count
       defer { start = end + 1 }
       if text[start..<end].allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-      records.append(ScalarRecord(start: start, content: record(start, names)))
+      let content = record(start, names)
+      records.append(ScalarRecord(start: start, content: content, isText: lone.isDisjoint(with: names)))
     }
     return records
   }
 
   private mutating func record(_ start: Int, _ names: [String]) -> ScalarRecord.Content {
+    lone = []
     guard String(validating: text[start..<end], as: UTF8.self) != nil else { return .fault("invalid_encoding") }
     at = start
     skipSpace()
     guard next == 0x7B, let members = object(depth: 0) else { return .fault("invalid_json") }
     skipSpace()
     guard at == end else { return .fault("invalid_json") }
+    lone = Set(names.filter { members[Array($0.utf8)]?.isText == false })
     return .fields(
       names.map { name in
         guard let value = members[Array(name.utf8)], value.spelling != Array("null".utf8) else { return nil }
@@ -95,7 +104,7 @@ struct ScalarJSON {
     case 0x6E: if !word("null") { return nil }
     default: if !number() { return nil }
     }
-    return Value(spelling: Array(text[start..<at]), string: string)
+    return Value(spelling: Array(text[start..<at]), string: string, isText: string == nil || isText)
   }
 
   private mutating func word(_ word: String) -> Bool { word.utf8.allSatisfy { take($0) } }
@@ -125,8 +134,10 @@ struct ScalarJSON {
     guard take(0x22) else { return nil }
     var units: [UInt16] = []
     var bytes: [UInt8] = []
+    isText = true
     /// Escapes may be halves of a surrogate pair; a half alone becomes U+FFFD.
     func flush() {
+      if String(validating: units, as: UTF16.self) == nil { isText = false }
       bytes += Array(String(decoding: units, as: UTF16.self).utf8)
       units = []
     }

@@ -37,8 +37,8 @@ struct FastCheckTests {
       bytes.withUnsafeBufferPointer { bytes in
         guard let p = bytes.baseAddress else { return false }
         switch type {
-        case .bigint: return NumberText.integer(p, bytes.count) != nil
-        case .double: return NumberText.double(p, bytes.count)?.isFinite == true
+        case .bigint: return NumberText.integer(p, bytes.count) != nil && !isCode(bytes)
+        case .double: return NumberText.double(p, bytes.count)?.isFinite == true && !isCode(bytes)
         default: return TimeText.timestamp(p, bytes.count) != nil
         }
       }
@@ -48,6 +48,12 @@ struct FastCheckTests {
     }
     let isQuoted = value.count >= 2 && value.first == 0x22
     return (!(isQuoted && fits(Array(value.dropFirst().dropLast()))), false)
+  }
+
+  /// Whether a plus or a zero leads, which a number would lose.
+  private static func isCode(_ text: some Collection<UInt8>) -> Bool {
+    let digits = Array(text.first == 0x2D ? Array(text.dropFirst()) : Array(text))
+    return text.first == 0x2B || (digits.count > 1 && digits[0] == 0x30 && (0x30...0x39).contains(digits[1]))
   }
 
   /// RFC 8259 §6, to the letter.

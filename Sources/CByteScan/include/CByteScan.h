@@ -35,25 +35,25 @@ SLUICE_INLINE uint64_t sluice_prefix_xor(uint64_t m) {
 
 enum {
   SLUICE_HAS_HIGH = 1,    ///< a byte of 0x80 and above
-  SLUICE_HAS_CONTROL = 2, ///< a byte below 0x20 other than line feed, or 0x7f is not counted
+  SLUICE_HAS_CONTROL = 2, ///< a byte below 0x20
   SLUICE_HAS_BACKSLASH = 4,
 };
 
-/// Which kinds of bytes that need care the n bytes at p hold, as a set of SLUICE_HAS_ flags.
-/// `separator` is not counted as a control byte.
-SLUICE_INLINE uint32_t sluice_byte_kinds(const uint8_t *p, size_t n, uint8_t separator) {
+/// Which kinds of bytes that need care the n bytes at p hold, as a set of SLUICE_HAS_ flags. What ends records and what stands
+/// between fields is not counted as a control byte: no field holds it.
+SLUICE_INLINE uint32_t sluice_byte_kinds(const uint8_t *p, size_t n, uint8_t terminator, uint8_t delimiter) {
   uint32_t flags = 0;
   size_t i = 0;
 #if defined(__SSE2__)
   __m128i high = _mm_setzero_si128(), control = high, backslash = high;
-  const __m128i limit = _mm_set1_epi8(0x1f), feed = _mm_set1_epi8('\n'), slash = _mm_set1_epi8('\\');
-  const __m128i own = _mm_set1_epi8((char)separator);
+  const __m128i limit = _mm_set1_epi8(0x1f), end = _mm_set1_epi8((char)terminator), slash = _mm_set1_epi8('\\');
+  const __m128i own = _mm_set1_epi8((char)delimiter);
   for (; i + 16 <= n; i += 16) {
     const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
     high = _mm_or_si128(high, v);
     backslash = _mm_or_si128(backslash, _mm_cmpeq_epi8(v, slash));
     const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, limit), v);
-    const __m128i allowed = _mm_or_si128(_mm_cmpeq_epi8(v, feed), _mm_cmpeq_epi8(v, own));
+    const __m128i allowed = _mm_or_si128(_mm_cmpeq_epi8(v, end), _mm_cmpeq_epi8(v, own));
     control = _mm_or_si128(control, _mm_andnot_si128(allowed, low));
   }
   if (_mm_movemask_epi8(high)) flags |= SLUICE_HAS_HIGH;
@@ -63,10 +63,31 @@ SLUICE_INLINE uint32_t sluice_byte_kinds(const uint8_t *p, size_t n, uint8_t sep
   for (; i < n; i++) {
     const uint8_t c = p[i];
     if (c >= 0x80) flags |= SLUICE_HAS_HIGH;
-    if (c < 0x20 && c != '\n' && c != separator) flags |= SLUICE_HAS_CONTROL;
+    if (c < 0x20 && c != terminator && c != delimiter) flags |= SLUICE_HAS_CONTROL;
     if (c == '\\') flags |= SLUICE_HAS_BACKSLASH;
   }
   return flags;
+}
+
+/// Whether the n bytes at p hold a control byte other than the delimiter, line feeds, and the return before a line feed.
+SLUICE_INLINE int sluice_has_stray_control(const uint8_t *p, size_t n, uint8_t delimiter) {
+  size_t i = 0;
+#if defined(__SSE2__)
+  const __m128i limit = _mm_set1_epi8(0x1f), feed = _mm_set1_epi8('\n'), back = _mm_set1_epi8('\r');
+  const __m128i own = _mm_set1_epi8((char)delimiter);
+  for (; i + 16 <= n; i += 16) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(p + i)), next = _mm_loadu_si128((const __m128i *)(p + i + 1));
+    const __m128i pair = _mm_and_si128(_mm_cmpeq_epi8(v, back), _mm_cmpeq_epi8(next, feed));
+    const __m128i allowed = _mm_or_si128(pair, _mm_or_si128(_mm_cmpeq_epi8(v, feed), _mm_cmpeq_epi8(v, own)));
+    if (_mm_movemask_epi8(_mm_andnot_si128(allowed, _mm_cmpeq_epi8(_mm_min_epu8(v, limit), v)))) return 1;
+  }
+#endif
+  for (; i < n; i++) {
+    const uint8_t c = p[i];
+    if (c >= 0x20 || c == '\n' || c == delimiter) continue;
+    if (c != '\r' || i + 1 >= n || p[i + 1] != '\n') return 1;
+  }
+  return 0;
 }
 
 #if defined(__SSE2__)

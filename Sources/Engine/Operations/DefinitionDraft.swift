@@ -215,7 +215,10 @@ private struct DefinitionWriter {
       lines.append(commented("  header: \(guess.dialect.headerLines == 1)", guess.headerEvidence))
     }
     let nulls = guess.dialect.nullValues.map { YAMLText.quoted(String(decoding: $0, as: UTF8.self)) }
-    if !nulls.isEmpty { lines.append(commented("  null_values: [\(nulls.joined(separator: ", "))]", "what else than nothing is NULL")) }
+    if !nulls.isEmpty {
+      lines.append(commented("  null_values: [\(nulls.joined(separator: ", "))]", "what else than nothing is NULL"))
+      if !guess.dialect.hasNullsInText { lines.append(commented("  null_values_in_text: false", "in a field of text they are words")) }
+    }
     lines.append("  # A value that does not fit its field makes its record a dead letter; \"not null\" after a type asks for a value.")
     lines.append("  fields:")
     lines += zip(schema.fields, guess.sample.cells).map { field, cells in

@@ -1,0 +1,58 @@
+import Records
+
+/// Why a value does not fit its field, and what would make it fit.
+enum FaultReason {
+  /// - Parameter excerpt: the value, at most 60 characters of it.
+  static func of(_ code: RecordFault.Code, _ excerpt: String, _ field: Field) -> String {
+    switch code {
+    case .missingValue: "\(field.name) is not null, and there is no value"
+    case .invalidEncoding: "“\(excerpt)” holds half of a surrogate pair, which is no character"
+    default: "“\(excerpt)” is not a \(field.type.rawValue)\(hint(excerpt, field.type).map { "; \($0)" } ?? "")"
+    }
+  }
+
+  /// Words that often stand for no value.
+  private static let nullWords: Set = ["NA", "N/A", "n/a", "NULL", "null", "\\N", "NaN", "nan", "None", "-", "--", "?", "."]
+
+  private static func hint(_ excerpt: String, _ type: ValueType) -> String? {
+    guard type != .text, type != .json else { return nil }
+    var text = Substring(excerpt)
+    if text.count > 1, text.first == "\"", text.last == "\"" { text = text.dropFirst().dropLast() }
+    if nullWords.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
+    guard type == .bigint || type == .double else { return nil }
+    var digits = text
+    while digits.first == " " { digits = digits.dropFirst() }
+    while digits.last == " " { digits = digits.dropLast() }
+    if digits.count != text.count { return number(digits) == nil ? nil : "parse.trim takes the blanks away" }
+    if let value = number(text) {
+      if text.first == "+" { return "its + would be lost: make the field text" }
+      if type == .double || !text.allSatisfy({ $0.isNumber || $0 == "-" }) {
+        if !value.isFinite { return "it is beyond a double: make the field text" }
+        return type == .bigint && isPlain(text) ? "make the field double" : "its leading zero would be lost: make the field text"
+      }
+      return isPlain(text) ? "it is beyond 64 bits: make the field double or text" : "its leading zero would be lost: make the field text"
+    }
+    if digits.first == "-" { digits = digits.dropFirst() }
+    let commas = digits.count { $0 == "," }
+    let points = digits.count { $0 == "." }
+    guard digits.first?.isNumber == true, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == "," || $0 == ".") }) else { return nil }
+    if points > 1, commas < 2 {
+      return "its points may separate thousands, and then 1.234 is no decimal either: make the field text"
+    }
+    if commas > 1 || (commas == 1 && points == 1 && digits.lastIndex(of: ".")! > digits.lastIndex(of: ",")!) {
+      return "its commas may separate thousands: make the field text, which CAST(replace(x, ',', '') AS \(type.rawValue)) reads"
+    }
+    return commas == 1
+      ? "its comma may be a decimal comma: make the field text, which CAST(replace(x, ',', '.') AS double) reads" : nil
+  }
+
+  private static func number(_ text: Substring) -> Double? {
+    var text = String(text)
+    return text.withUTF8 { bytes in bytes.baseAddress.flatMap { NumberText.double($0, bytes.count) } }
+  }
+
+  private static func isPlain(_ text: Substring) -> Bool {
+    var text = String(text)
+    return text.withUTF8 { bytes in bytes.baseAddress.map { NumberText.isPlainNumber($0, bytes.count) } ?? false }
+  }
+}
