@@ -116,7 +116,8 @@ enum Declarations {
       Key("null_values_in_text", .boolean, "Whether null_values are NULL in fields of text too (default true)."),
       Key("trim", .boolean, "Whether blanks around fields go (default false)."),
       Key(
-        "encoding", .choice(TextEncoding.allCases.map(\.rawValue)), "The character encoding (default utf-8; a byte order mark is honoured)."
+        "encoding", .text,
+        "The character encoding (default utf-8; a byte order mark is honoured): any that iconv knows, by any of its names, as utf-16le, ascii, latin-1, iso-8859-2, windows-1251, cp850, shift_jis, gb18030, big5, euc-kr, koi8-r, macroman."
       ),
       Key("record_delimiter", .choice(CSVDialect.RecordDelimiter.allCases.map(\.rawValue)), "What ends a record (default auto)."),
       Key(

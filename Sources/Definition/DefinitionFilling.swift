@@ -132,7 +132,16 @@ extension PipelineDefinition {
     if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
     onSchemaChange = value["on_schema_change"]?.text.flatMap(OnSchemaChange.init)
     if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
-    if let text = value["encoding"]?.text.flatMap(TextEncoding.init) { encoding = text }
+    if let entry = value["encoding"], let name = entry.text {
+      if let known = TextEncoding(named: name) {
+        encoding = known
+      } else {
+        let near = Spelling.nearest(to: name.lowercased(), among: TextEncoding.usualNames).map { "; did you mean \($0)?" }
+        reader.report(
+          entry.position.diagnostic(
+            "“\(name)” is no character encoding that is known here\(near ?? "; iconv -l lists what this system knows")"))
+      }
+    }
     if let list = value["fields"] {
       fields = schema(list)
       if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }

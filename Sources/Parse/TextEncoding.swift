@@ -1,103 +1,106 @@
-import Records
+import Foundation
 
-/// The character encoding of an item's text.
-public enum TextEncoding: String, Sendable, Hashable, Codable, CaseIterable {
-  case utf8 = "utf-8"
-  case latin1 = "latin-1"
-  case windows1252 = "windows-1252"
-  /// By its byte order mark, little endian without one.
-  case utf16 = "utf-16"
-  case utf16le = "utf-16le"
-  case utf16be = "utf-16be"
-}
-
-/// Turns an item's bytes into UTF-8, piece by piece. A byte order mark is taken away, and tells UTF-16 where UTF-8 was
-/// assumed. What has no character becomes bytes that are not UTF-8, so that the record it stands in is a dead letter.
-public struct Transcoder: Sendable {
-  private var encoding: TextEncoding
-  private var started = false
-  private var held: [UInt8] = []
-  private var high: UInt32 = 0
-
-  public init(_ encoding: TextEncoding) { self.encoding = encoding }
-
-  /// True where the bytes can go on as they are, without a copy.
-  public var isIdentity: Bool { started && encoding == .utf8 && held.isEmpty }
-
-  /// Goes on behind the beginning of a text that is UTF-8.
-  public mutating func goOnAsUTF8() {
-    started = true
-    encoding = .utf8
+/// The character encoding of an item's text: those that are read by code of this module, and all of the system's iconv.
+///
+/// Names are looked for without regard to case and to what stands between letters and digits, so that `ISO_8859-1`, `iso8859-1` and
+/// `ISO 8859-1` are one.
+public struct TextEncoding: Sendable, Hashable {
+  /// What reads it.
+  enum Reader: Sendable, Hashable {
+    case utf8, ascii, latin1, windows1252
+    /// By its byte order mark, little endian without one.
+    case utf16
+    case utf16le, utf16be
+    /// The system's iconv, by this name of its own.
+    case iconv(String)
   }
 
-  /// Appends the UTF-8 of the next `count` bytes to `out`.
-  public mutating func convert(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool, to out: ByteBuffer) {
-    var bytes = held
-    held = []
-    bytes.append(contentsOf: UnsafeBufferPointer(start: p, count: count))
-    if !started {
-      if bytes.count < 3, !isFinal {
-        held = bytes
-        return
-      }
-      started = true
-      bytes.removeFirst(takeMark(bytes))
+  /// As a definition writes it.
+  public let name: String
+  let reader: Reader
+
+  public static let utf8 = TextEncoding(name: "utf-8", reader: .utf8)
+  public static let ascii = TextEncoding(name: "ascii", reader: .ascii)
+  public static let latin1 = TextEncoding(name: "latin-1", reader: .latin1)
+  public static let windows1252 = TextEncoding(name: "windows-1252", reader: .windows1252)
+  public static let utf16 = TextEncoding(name: "utf-16", reader: .utf16)
+  public static let utf16le = TextEncoding(name: "utf-16le", reader: .utf16le)
+  public static let utf16be = TextEncoding(name: "utf-16be", reader: .utf16be)
+
+  private init(name: String, reader: Reader) {
+    self.name = name
+    self.reader = reader
+  }
+
+  /// The encoding that people call so; nil where there is none.
+  public init?(named name: String) {
+    let key = Self.key(name)
+    if let own = Self.own.first(where: { $0.keys.contains(key) }) {
+      self = own.encoding
+      return
     }
-    switch encoding {
-    case .utf8: bytes.withUnsafeBufferPointer { if let base = $0.baseAddress { out.append(base, $0.count) } }
-    case .latin1: for byte in bytes { append(UInt32(byte), to: out) }
-    case .windows1252: for byte in bytes { append(Self.windows1252(byte), to: out) }
-    case .utf16, .utf16le: sixteen(bytes, littleEndian: true, isFinal: isFinal, to: out)
-    case .utf16be: sixteen(bytes, littleEndian: false, isFinal: isFinal, to: out)
-    }
+    // iconv takes options after slashes.
+    guard !key.isEmpty, name.allSatisfy({ $0.isASCII && !"/,\0".contains($0) }) else { return nil }
+    let usual = Self.usual.first { $0.keys.contains(key) }
+    let candidates = [usual?.iconv, Self.codePage(key), name.uppercased(), key.uppercased()].compactMap { $0 }
+    guard let found = candidates.first(where: { Iconv($0) != nil }) else { return nil }
+    self.init(name: usual?.name ?? name.lowercased(), reader: .iconv(found))
   }
 
-  private mutating func takeMark(_ bytes: [UInt8]) -> Int {
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return encoding == .utf8 ? 3 : 0 }
-    if bytes.starts(with: [0xFF, 0xFE]), encoding == .utf8 || encoding == .utf16 || encoding == .utf16le {
-      encoding = .utf16le
-      return 2
-    }
-    if bytes.starts(with: [0xFE, 0xFF]), encoding == .utf8 || encoding == .utf16 || encoding == .utf16be {
-      encoding = .utf16be
-      return 2
-    }
-    return 0
+  /// The names that are told where one is not known; iconv knows more.
+  public static let usualNames: [String] = own.map(\.encoding.name) + usual.map(\.name)
+
+  // MARK: Names
+
+  /// A name's letters and digits, in lower case.
+  private static func key(_ name: String) -> String {
+    var key = name.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber) }
+    // Names that were never registered bear an x (x-mac-roman), aliases of the registry a cs (csShiftJIS).
+    if name.lowercased().hasPrefix("x-") { key.removeFirst() }
+    return key
   }
 
-  private mutating func sixteen(_ bytes: [UInt8], littleEndian: Bool, isFinal: Bool, to out: ByteBuffer) {
-    var i = 0
-    while i + 1 < bytes.count {
-      let unit = UInt32(bytes[littleEndian ? i + 1 : i]) << 8 | UInt32(bytes[littleEndian ? i : i + 1])
-      i += 2
-      if high != 0 {
-        if unit & 0xFC00 == 0xDC00 {
-          append(0x10000 + (high & 0x3FF) << 10 + (unit & 0x3FF), to: out)
-          high = 0
-          continue
-        }
-        out.append(0xFF)
-        high = 0
-      }
-      if unit & 0xFC00 == 0xD800 { high = unit } else { append(unit, to: out) }
+  /// `windows1251`, `win1251`, `dos850`, `ibm850` and `cp850` are code pages by their numbers.
+  private static func codePage(_ key: String) -> String? {
+    let digits = String(key.drop { !$0.isNumber })
+    guard !digits.isEmpty, digits.allSatisfy(\.isNumber),
+      ["windows", "win", "microsoftcp", "ms", "mswin", "dos", "oem", "ibm", "cp", "codepage"].contains(String(key.prefix { !$0.isNumber }))
+    else { return nil }
+    return ["CP", "IBM"].map { $0 + digits }.first { Iconv($0) != nil }
+  }
+
+  private static let own: [(encoding: TextEncoding, keys: [String])] = [
+    (.utf8, ["utf8", "utf8sig", "utf8bom", "cp65001"]),
+    (.ascii, ["ascii", "usascii", "us", "ansix341968", "iso646us", "646"]),
+    (.latin1, ["latin1", "iso88591", "88591", "l1", "cp819", "ibm819"]),
+    (.windows1252, ["windows1252", "cp1252", "win1252", "ms1252", "1252", "ansi"]),
+    (.utf16, ["utf16", "ucs2", "unicode"]),
+    (.utf16le, ["utf16le", "ucs2le"]),
+    (.utf16be, ["utf16be", "ucs2be"]),
+  ]
+
+  /// Encodings by the name that most call them, iconv's, and others.
+  private static let usual: [(name: String, iconv: String, keys: [String])] = {
+    func row(_ name: String, _ iconv: String? = nil, _ others: String...) -> (String, String, [String]) {
+      (name, iconv ?? name.uppercased(), [key(name)] + others)
     }
-    if i < bytes.count { if isFinal { out.append(0xFF) } else { held = [bytes[i]] } }
-    if isFinal, high != 0 { out.append(0xFF) }
-  }
-
-  private func append(_ scalar: UInt32, to out: ByteBuffer) {
-    guard let scalar = Unicode.Scalar(scalar) else { return out.append(0xFF) }
-    for unit in UTF8.encode(scalar) ?? .init() { out.append(unit) }
-  }
-
-  /// The characters of 0x80 to 0x9F (WHATWG Encoding Standard, index windows-1252).
-  private static func windows1252(_ byte: UInt8) -> UInt32 {
-    guard byte >= 0x80, byte < 0xA0 else { return UInt32(byte) }
-    let table: [UInt32] = [
-      0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D,
-      0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,
-      0x017E, 0x0178,
-    ]
-    return table[Int(byte - 0x80)]
-  }
+    let parts = (2...16).filter { $0 != 12 }.map { row("iso-8859-\($0)", nil, "iso8859\($0)", "8859\($0)") }
+    let windows = (1250...1258).filter { $0 != 1252 }.map { row("windows-\($0)", "CP\($0)", "\($0)") }
+    let latins = [(2, 2), (3, 3), (4, 4), (9, 5), (10, 6), (13, 7), (14, 8), (15, 9), (16, 10)].map {
+      row("latin-\($0.1)", "ISO-8859-\($0.0)")
+    }
+    return [
+      row("utf-32", nil, "ucs4"), row("utf-32le", nil, "ucs4le"), row("utf-32be", nil, "ucs4be"), row("utf-7"),
+      row("shift_jis", "SJIS", "sjis", "csshiftjis", "mskanji"), row("cp932", nil, "ms932", "windows31j", "sjiswin", "cswindows31j"),
+      row("euc-jp", nil, "ujis", "cseucpkdfmtjapanese"), row("iso-2022-jp", nil, "jis", "csiso2022jp"),
+      row("gb18030"), row("gbk", nil, "cp936", "ms936"), row("gb2312", "EUC-CN", "gb231280", "euccn", "csgb2312", "chinese"),
+      row("big5", nil, "big5tw", "cnbig5", "csbig5"), row("big5-hkscs"), row("cp950", nil, "ms950"), row("euc-tw"),
+      row("euc-kr", nil, "ksc5601", "ksc56011987", "korean", "cseuckr"), row("cp949", "UHC", "uhc", "ms949", "windows949"), row("johab"),
+      row("koi8-r", nil, "koi8", "cskoi8r"), row("koi8-u"),
+      row("macroman", "MACINTOSH", "mac", "macintosh", "csmacintosh"), row("mac-cyrillic", nil, "maccyrillic"),
+      row("mac-centraleurope", "MAC-CENTRALEUROPE", "maccentraleuropean", "macce", "maclatin2"),
+      row("tis-620", nil, "thai"), row("viscii"), row("armscii-8"), row("cp437"), row("cp850"), row("cp852"), row("cp855"), row("cp858"),
+      row("cp862"), row("cp864"), row("cp866"), row("cp874"), row("cp037"), row("cp500"), row("cp1047"),
+    ] + parts + windows + latins
+  }()
 }

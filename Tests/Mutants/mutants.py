@@ -72,6 +72,11 @@ MUTANTS = [
     ("changedTypesAreTold", "a change of inferred types is told", "Sources/Engine/Runner.swift", "if !changes.isEmpty {", "if false {"),
     ("foreignItemsFailForThemselves", "items that are something else fail for themselves", "Sources/Engine/Runner.swift",
      "if inferred.isForeign, (try?", "if false, (try?"),
+    ("invalidBytesAreDeadLetters", "what stands for nothing is marked", "Sources/Parse/Iconv.swift", "        out.append(0xFF)\n", ""),
+    ("cutCharactersAreRead", "a cut character is kept for the next piece", "Sources/Parse/Transcoder.swift", "    held = Array(bytes[taken...])\n", ""),
+    ("unknownEncodingsAreTold", "an encoding that is none is an error", "Sources/Definition/DefinitionFilling.swift",
+     "if let known = TextEncoding(named: name) {", "if let known = TextEncoding(named: name) ?? .some(.utf8) {"),
+    ("marksTellTheEncoding", "a mark tells the encoding", "Sources/Parse/Transcoder.swift", "    reader = mark.reader\n", ""),
 ]
 
 

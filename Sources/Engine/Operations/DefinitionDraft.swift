@@ -115,10 +115,7 @@ public struct DefinitionDraft: Sendable {
   }
 
   private static func converted(_ text: ByteBuffer, _ encoding: TextEncoding?) -> ByteBuffer {
-    let out = ByteBuffer(capacity: text.count + text.count / 8)
-    var transcoder = Transcoder(encoding ?? .utf8)
-    transcoder.convert(text.bytes, text.count, isFinal: true, to: out)
-    return out
+    Transcoder.decode(text, encoding ?? .utf8, isWhole: true).text
   }
 }
 
@@ -167,7 +164,7 @@ private struct DefinitionWriter {
     }
     add("compression", compression, .sure, compression == "none" ? "its first bytes are text" : "by its first bytes")
     add("format", guess.kind.rawValue, guess.certainty, guess.evidence)
-    if let encoding { add("encoding", encoding.rawValue, encoding == .utf16 ? .sure : .likely, encodingEvidence) }
+    if let encoding { add("encoding", encoding.name, encoding == .utf16 ? .sure : .likely, encodingEvidence) }
     if guess.kind != .jsonl {
       add("header", guess.dialect.headerLines == 1 ? "true" : "false", guess.headerCertainty, guess.headerEvidence)
     }
@@ -210,7 +207,7 @@ private struct DefinitionWriter {
     lines += ["", "parse:", commented("  format: \(guess.kind.rawValue)", guess.evidence)]
     let delimiter = guess.dialect.delimiter
     if guess.kind == .csv, delimiter != [0x2C] { lines.append("  delimiter: \"\(String(decoding: delimiter, as: UTF8.self))\"") }
-    if let encoding { lines.append(commented("  encoding: \(encoding.rawValue)", encodingEvidence)) }
+    if let encoding { lines.append(commented("  encoding: \(encoding.name)", encodingEvidence)) }
     if guess.kind != .jsonl {
       lines.append(commented("  header: \(guess.dialect.headerLines == 1)", guess.headerEvidence))
     }

@@ -1,0 +1,119 @@
+import Records
+
+/// Turns an item's bytes into UTF-8, piece by piece; pieces may cut characters. A byte order mark is taken away, and tells the
+/// encoding whatever was assumed. What has no character becomes bytes that are not UTF-8, so that the record it stands in is a dead letter.
+public struct Transcoder {
+  private var reader: TextEncoding.Reader
+  private var iconv: Iconv?
+  private var started = false
+  private var held: [UInt8] = []
+  private var high: UInt32 = 0
+  /// How many characters there were that the encoding does not have. In UTF-8 nothing is looked at.
+  public private(set) var invalid = 0
+
+  public init(_ encoding: TextEncoding) { reader = encoding.reader }
+
+  /// The UTF-8 of the beginning of a text, or of all of it, and how many characters of it the encoding does not have.
+  public static func decode(_ bytes: ByteBuffer, _ encoding: TextEncoding, isWhole: Bool) -> (text: ByteBuffer, invalid: Int) {
+    let text = ByteBuffer(capacity: bytes.count + bytes.count / 2)
+    var transcoder = Transcoder(encoding)
+    transcoder.convert(bytes.bytes, bytes.count, isFinal: isWhole, to: text)
+    return (text, transcoder.invalid)
+  }
+
+  /// True where the bytes can go on as they are, without a copy.
+  public var isIdentity: Bool { started && reader == .utf8 && held.isEmpty }
+
+  /// Goes on behind the beginning of a text that is UTF-8.
+  public mutating func goOnAsUTF8() {
+    started = true
+    reader = .utf8
+  }
+
+  /// Appends the UTF-8 of the next `count` bytes to `out`.
+  public mutating func convert(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool, to out: ByteBuffer) {
+    var bytes = held
+    held = []
+    bytes.append(contentsOf: UnsafeBufferPointer(start: p, count: count))
+    if !started {
+      if bytes.count < 4, !isFinal {
+        held = bytes
+        return
+      }
+      started = true
+      bytes.removeFirst(takeMark(bytes))
+      if case .iconv(let name) = reader { iconv = Iconv(name) }
+    }
+    switch reader {
+    case .utf8: bytes.withUnsafeBufferPointer { if let base = $0.baseAddress { out.append(base, $0.count) } }
+    case .ascii: for byte in bytes { append(byte < 0x80 ? UInt32(byte) : nil, to: out) }
+    case .latin1: for byte in bytes { append(UInt32(byte), to: out) }
+    case .windows1252: for byte in bytes { append(Self.windows1252(byte), to: out) }
+    case .utf16, .utf16le: sixteen(bytes, littleEndian: true, isFinal: isFinal, to: out)
+    case .utf16be: sixteen(bytes, littleEndian: false, isFinal: isFinal, to: out)
+    case .iconv: convert(bytes, isFinal: isFinal, to: out)
+    }
+  }
+
+  private mutating func takeMark(_ bytes: [UInt8]) -> Int {
+    let marks: [(bytes: [UInt8], reader: TextEncoding.Reader)] = [
+      ([0xEF, 0xBB, 0xBF], .utf8), ([0xFF, 0xFE, 0, 0], .iconv("UTF-32LE")), ([0, 0, 0xFE, 0xFF], .iconv("UTF-32BE")),
+      ([0xFF, 0xFE], .utf16le), ([0xFE, 0xFF], .utf16be), ([0x84, 0x31, 0x95, 0x33], .iconv("GB18030")),
+    ]
+    guard let mark = marks.first(where: { bytes.starts(with: $0.bytes) }) else { return 0 }
+    reader = mark.reader
+    return mark.bytes.count
+  }
+
+  private mutating func convert(_ bytes: [UInt8], isFinal: Bool, to out: ByteBuffer) {
+    let taken = bytes.withUnsafeBufferPointer { buffer -> Int in
+      guard let base = buffer.baseAddress, let iconv else { return 0 }
+      return iconv.convert(base, buffer.count, to: out, invalid: &invalid)
+    }
+    held = Array(bytes[taken...])
+    guard isFinal else { return }
+    if !held.isEmpty { append(nil, to: out) }
+    held = []
+    iconv?.finish(to: out)
+  }
+
+  private mutating func sixteen(_ bytes: [UInt8], littleEndian: Bool, isFinal: Bool, to out: ByteBuffer) {
+    var i = 0
+    while i + 1 < bytes.count {
+      let unit = UInt32(bytes[littleEndian ? i + 1 : i]) << 8 | UInt32(bytes[littleEndian ? i : i + 1])
+      i += 2
+      if high != 0 {
+        if unit & 0xFC00 == 0xDC00 {
+          append(0x10000 + (high & 0x3FF) << 10 + (unit & 0x3FF), to: out)
+          high = 0
+          continue
+        }
+        append(nil, to: out)
+        high = 0
+      }
+      if unit & 0xFC00 == 0xD800 { high = unit } else { append(unit, to: out) }
+    }
+    if i < bytes.count { if isFinal { append(nil, to: out) } else { held = [bytes[i]] } }
+    if isFinal, high != 0 { append(nil, to: out) }
+  }
+
+  /// Appends a character, or in the place of one that is none a byte that no UTF-8 has.
+  private mutating func append(_ scalar: UInt32?, to out: ByteBuffer) {
+    guard let scalar = scalar.flatMap(Unicode.Scalar.init) else {
+      invalid += 1
+      return out.append(0xFF)
+    }
+    for unit in UTF8.encode(scalar) ?? .init() { out.append(unit) }
+  }
+
+  /// The characters of 0x80 to 0x9F (WHATWG Encoding Standard, index windows-1252).
+  private static func windows1252(_ byte: UInt8) -> UInt32 {
+    guard byte >= 0x80, byte < 0xA0 else { return UInt32(byte) }
+    let table: [UInt32] = [
+      0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D,
+      0x8F, 0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,
+      0x017E, 0x0178,
+    ]
+    return table[Int(byte - 0x80)]
+  }
+}
