@@ -53,11 +53,12 @@ enum Declarations {
       "What was in work when the engine's process died so often is tried once more, alone, and then a dead letter (default 2)."),
   ])
 
-  static let source: Shape = Shape.object([
-    Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true),
-    Key("headers", .map(.text), "HTTP headers to send."),
-    Key("sha256", .text, "The SHA-256 that the content must have."),
-  ])
+  static let source: Shape = Shape.object(
+    [
+      Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true),
+      Key("headers", .map(.text), "HTTP headers to send."),
+      Key("sha256", .text, "The SHA-256 that the content must have."),
+    ] + connection)
 
   static let fetch: [Key] =
     [
@@ -69,10 +70,10 @@ enum Declarations {
       Key(
         "timeout",
         .object([
-          Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte (default 30s)."),
+          Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte, once connected (default 30s)."),
           Key("total", .duration, "For a whole transfer (default 1h)."),
         ]), "HTTP's time limits."),
-    ] + stage
+    ] + connection + stage
 
   static let decompress: [Key] =
     [

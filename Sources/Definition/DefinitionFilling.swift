@@ -93,11 +93,14 @@ extension PipelineDefinition {
     if let (first, longest) = fetch["retry"]?["backoff"]?.text.flatMap(Scalars.durationRange) {
       fetchRetry.backoff = Backoff(first: first, longest: longest)
     }
+    let shared = connection(fetch, HTTPConnection(), &reader)
     for element in fetch["from"]?.elements ?? [] {
       let url = element["url"] ?? element
       guard let pattern = url.text else { continue }
       let headers = element["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
       var entry = Entry(pattern: pattern, headers: headers, sha256: element["sha256"]?.text?.lowercased())
+      entry.connection = connection(element, shared, &reader)
+      if entry.isHTTP { checkAddresses(entry, at: url.position, &reader) }
       if !entry.isHTTP, let scheme = pattern.range(of: "://") {
         if pattern.hasPrefix("file://") {
           entry.pattern = String(pattern[scheme.upperBound...])

@@ -27,7 +27,7 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
 
   /// `file:line:column: error: message [code]`, the line and a caret under the place, for each.
   public var description: String {
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = Redactor.hidingPasswords(text, keepsLength: true).split(separator: "\n", omittingEmptySubsequences: false)
     let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     return sorted.map { diagnostic in
       var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message) [\(diagnostic.code.rawValue)]"

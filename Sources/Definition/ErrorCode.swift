@@ -25,6 +25,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case wrongChecksum = "SL-206"
   case changedSource = "SL-207"
   case noSample = "SL-208"
+  case unusableAnswer = "SL-209"
 
   case truncatedStream = "SL-301"
   case damagedStream = "SL-302"
@@ -65,6 +66,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case tooManyFailedItems = "SL-903"
   case interrupted = "SL-904"
   case failedAgain = "SL-905"
+  case notAsked = "SL-906"
   case bug = "SL-999"
 
   /// What dead letters call it, where they have a word for it.

@@ -116,7 +116,7 @@ extension ErrorCode {
       .init(
         "a server answers with an error",
         cause:
-          "401 and 403: it wants credentials, or others. 404 and 410: nothing is there. 429 and 5xx: it can't now, and was asked fetch.retry.attempts times.",
+          "401 and 403: it wants credentials, or others. 404 and 410: nothing is there. 429 and 5xx: it can't now, and was asked fetch.retry.attempts times, or asks by Retry-After for a longer wait than the longest of fetch.retry.backoff.",
         remedy: "Try the address with curl -I. Credentials go into fetch.from's headers, from ${NAME}. Then “sluice resume”.")
     case .brokenConnection:
       .init(
@@ -128,7 +128,9 @@ extension ErrorCode {
       .init(
         "an address can't be used",
         cause: "It is no http or https address, its certificate is not to be trusted, or it redirects without end or to another scheme.",
-        remedy: "Mend the address. A certificate of your own authority goes into the system's store (update-ca-certificates).")
+        remedy:
+          "Mend the address. A certificate of your own authority goes into fetch.tls.ca, or into the system's store (update-ca-certificates)."
+      )
     case .wrongChecksum:
       .init(
         "the content is not what the definition says",
@@ -144,6 +146,12 @@ extension ErrorCode {
         "there is nothing to go by",
         cause: "Without parse.fields, types are inferred from a sample of the first item, and that can't be had.",
         remedy: "Mend the item, or write parse.fields, which a definition should have anyway.")
+    case .unusableAnswer:
+      .init(
+        "what a server sends can't be used",
+        cause:
+          "Its answer contradicts itself or what was asked for, is compressed in a way that was not asked for, or is a web page or an error in JSON with a status of success.",
+        remedy: "Look at it with curl -i. A sign-in page wants credentials in fetch.from's headers. Then “sluice resume”.")
     case .truncatedStream:
       .init(
         "a compressed item ends too early", cause: "The stream has no end: the file was cut, or is still being written.",
@@ -304,6 +312,11 @@ extension ErrorCode {
       .init(
         "the run was interrupted", cause: "A signal, or --max-duration, stopped it; what was under way is checkpointed.",
         remedy: "“sluice resume” finishes it, as does the next “sluice run”.")
+    case .notAsked:
+      .init(
+        "servers could not be asked whether items that are done are new",
+        cause: "The request failed fetch.retry.attempts times. What is known of these items, and their outputs, stay as they are.",
+        remedy: "The reasons stand in the log. The next “sluice run” asks again.")
     case .failedAgain:
       .init(
         "replayed dead letters failed again", cause: "The definition as it is now refuses them too.",

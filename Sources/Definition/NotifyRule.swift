@@ -59,7 +59,7 @@ extension NotifyRule {
 
   private static func address(_ value: Value?, _ reader: inout DefinitionReader) -> String? {
     guard let value, let text = value.text else { return nil }
-    if text.hasPrefix("http://") || text.hasPrefix("https://") { return text }
+    if HTTPAddress.isOne(text) { return text }
     reader.report(value.position.diagnostic("expected an http or https address"))
     return nil
   }

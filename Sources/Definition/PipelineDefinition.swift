@@ -20,7 +20,8 @@ public struct PipelineDefinition: Sendable {
     public var pattern: String
     public var headers: [HTTPHeader]
     public var sha256: String?
-    public var isHTTP: Bool { pattern.hasPrefix("http://") || pattern.hasPrefix("https://") }
+    public var connection = HTTPConnection()
+    public var isHTTP: Bool { HTTPAddress.isOne(pattern) }
   }
 
   public struct CheckpointRule: Sendable {
@@ -154,8 +155,10 @@ public struct PipelineDefinition: Sendable {
 
   /// Passwords that stand in the definition's addresses, as nobody should write them.
   private var plainPasswords: [String: String] {
-    let addresses = entries.map(\.pattern) + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
-    return Dictionary(addresses.compactMap(Redactor.password(inAddress:)).map { ($0, "***") }) { first, _ in first }
+    let proxies = entries.compactMap(\.connection.proxy)
+    let addresses = entries.map(\.pattern) + proxies + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
+    let passwords = addresses.compactMap(Redactor.password(inAddress:)) + entries.compactMap(\.connection.keyPassword)
+    return Dictionary(passwords.map { ($0, "***") }) { first, _ in first }
   }
 
   private init(file: String, folder: String, text: String, variables: [String: String]) {

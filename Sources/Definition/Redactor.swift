@@ -64,11 +64,40 @@ public struct Redactor: Sendable {
   }
 
   public func redact(_ text: String) -> String {
-    guard !secrets.isEmpty else { return text }
     var text = text
     for secret in secrets where text.contains(secret.value) {
       text = text.replacingOccurrences(of: secret.value, with: secret.name)
     }
-    return text
+    return Self.hidingPasswords(text)
+  }
+
+  /// The text with passwords in addresses hidden, however short and whether known or not; what stands for a variable stays.
+  ///
+  /// - Parameter keepsLength: one * for each character, so that places in the text stay what they are.
+  static func hidingPasswords(_ text: String, keepsLength: Bool = false) -> String {
+    guard text.contains("://") else { return text }
+    var out = ""
+    var rest = text[...]
+    while let scheme = rest.range(of: "://") {
+      out += rest[..<scheme.upperBound]
+      rest = rest[scheme.upperBound...]
+      guard let password = password(afterScheme: rest), !(password.hasPrefix("${") && password.hasSuffix("}")) else { continue }
+      out += rest[..<password.startIndex]
+      out += String(repeating: "*", count: keepsLength ? password.count : 3)
+      rest = rest[password.endIndex...]
+    }
+    return out + rest
+  }
+
+  /// The password of what follows `scheme://`. One that holds / ? # unencoded, which makes an address none, is found too.
+  private static func password(afterScheme text: Substring) -> Substring? {
+    let run = text.prefix { !$0.isWhitespace && !"\"'<>`".contains($0) }
+    let authority = run.prefix { !"/?#".contains($0) }
+    guard let colon = authority.firstIndex(of: ":") else { return nil }
+    let begin = run.index(after: colon)
+    var end = authority.lastIndex(of: "@")
+    if end == nil, !authority[begin...].allSatisfy(\.isNumber) { end = run.lastIndex(of: "@") }
+    guard let end, begin < end else { return nil }
+    return run[begin..<end]
   }
 }

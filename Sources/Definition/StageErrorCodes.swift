@@ -6,7 +6,8 @@ import Records
 extension FetchError {
   public var errorCode: ErrorCode {
     switch self {
-    case .status: .refusedByServer
+    case .status, .comeAgain: .refusedByServer
+    case .answer: .unusableAnswer
     case .connection: .brokenConnection
     case .address: .wrongAddress
     case .checksum: .wrongChecksum

@@ -105,7 +105,7 @@ struct Discovery {
   private func http(_ url: String, _ entry: PipelineDefinition.Entry) -> Item {
     let path = url.prefix { $0 != "?" && $0 != "#" }
     let name = Self.name(String(path).removingPercentEncoding ?? String(path))
-    return Item(key: definition.redactor.redact(url), name: name, source: .http(url: url, headers: entry.headers), sha256: entry.sha256)
+    return Item(key: definition.redactor.redact(url), name: name, source: .http(entry.source(url)), sha256: entry.sha256)
   }
 
   /// The last part of a path, as a name that stays in its folder whatever it is put into.

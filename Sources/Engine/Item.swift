@@ -68,6 +68,7 @@ struct EncodedChunk: Sendable {
 /// Why an item's attempt ended early.
 enum ItemFailure: Error, Sendable {
   case fetch(FetchError)
+  case download(DownloadFailure)
   case damaged(String, ErrorCode, stage: String)
   case worker(String, stage: String)
   /// The run stops; the item goes on from its checkpoint later.
@@ -79,7 +80,7 @@ enum ItemFailure: Error, Sendable {
 
   var stage: String {
     switch self {
-    case .fetch, .stopped, .unchanged: "fetch"
+    case .fetch, .download, .stopped, .unchanged: "fetch"
     case .notResumable: "decompress"
     case .damaged(_, _, let stage), .worker(_, let stage): stage
     }
@@ -87,15 +88,22 @@ enum ItemFailure: Error, Sendable {
   var reason: String {
     switch self {
     case .fetch(let error): error.description
+    case .download(let failure): failure.error.description
     case .damaged(let words, _, _), .worker(let words, _): words
     case .stopped: "stopped"
     case .unchanged: "unchanged"
     case .notResumable: "its checkpoint was made by another build of sluice"
     }
   }
+  /// Whether it was told of before.
+  var isTold: Bool {
+    if case .download(let failure) = self { return failure.isTold }
+    return false
+  }
   var errorCode: ErrorCode {
     switch self {
     case .fetch(let error): error.errorCode
+    case .download(let failure): failure.error.errorCode
     case .damaged(_, let code, _): code
     default: .workerFailed
     }
@@ -104,7 +112,7 @@ enum ItemFailure: Error, Sendable {
   var code: String {
     switch self {
     case .fetch(.checksum): "checksum_mismatch"
-    case .fetch: "fetch_failed"
+    case .fetch, .download: "fetch_failed"
     case .damaged: "damaged_item"
     default: "worker_failed"
     }

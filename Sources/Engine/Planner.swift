@@ -27,6 +27,8 @@ struct Planner {
     var order = 0
     /// Whether work that was done of it before is lost.
     var losesWork = false
+    /// Whether it is done, and could not be asked about.
+    var isUnasked = false
     /// Whether it is done, but by the definition as it was before.
     var isOutdated = false
 
@@ -45,6 +47,7 @@ struct Planner {
   let continues: Bool
   /// Ask servers about items that were never done too (a dry run wants their sizes).
   let looksAtAll: Bool
+  var event: @Sendable (RunEvent) -> Void = { _ in }
 
   func decide(_ items: [Item], _ known: [String: ItemRecord]) async -> [Decision] {
     if !items.contains(where: \.isHTTP) {
@@ -92,9 +95,11 @@ struct Planner {
     do throws(FetchError) {
       switch item.source {
       case .file(let path): state = try Fetcher.state(ofFile: path)
-      case .http(let url, let headers) where isDone || looksAtAll:
-        let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { _, _, _ in }
-        state = try await fetcher.look(url, headers, known: isDone ? record?.version : nil)
+      case .http(let source) where isDone || looksAtAll:
+        let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { attempt, error, wait in
+          event(.retry(item: item.key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
+        }
+        state = try await fetcher.look(source, known: isDone ? record?.version : nil)
       case .http: break
       }
     } catch {
@@ -104,6 +109,11 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
+    } else if isDone, item.isHTTP, let problem, problem.mayPass {
+      decision.action = .skip
+      decision.isUnasked = true
+      decision.reason = "could not be asked about; what is known stays"
+      event(.notAsked(item: item.key, reason: definition.redactor.redact(problem.description)))
     } else if isDone {
       let isSame = state.version != nil && state.version == record.version
       decision.action = isSame ? .skip : .replace
@@ -115,10 +125,19 @@ struct Planner {
     } else if continues, record.definitionHash == definition.fingerprint, let point = record.checkpoint, record.status != .failed {
       // A server's version is compared when it answers.
       let isSame: Bool
-      if case .file = item.source { isSame = state.version == record.version } else { isSame = record.version?.isEmpty == false }
+      if item.isHTTP {
+        isSame = record.version.flatMap(HTTPVersion.init)?.isStrong == true
+      } else {
+        isSame = state.version == record.version
+      }
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
-      if !isSame { decision.startOver(problem == nil ? "changed since it was begun" : "its source can't be read") }
+      if !isSame {
+        decision.startOver(
+          problem != nil
+            ? "its source can't be read"
+            : item.isHTTP ? "its server gives no version that would tell a change" : "changed since it was begun")
+      }
     } else {
       decision.reason = record.status == .failed ? "failed before" : "not finished before"
     }

@@ -14,6 +14,8 @@ struct Planning {
     /// Of the one output of a run: what stands of it already, and where items that start over begin.
     var kept = FilePrefix()
     var base = FilePrefix()
+    /// Items that are done, and could not be asked about.
+    var unasked = 0
     /// Items that are done, but by the definition as it was before, and stay so.
     var outdated = 0
     /// Whether the one output is in its place already.
@@ -33,9 +35,9 @@ struct Planning {
     let isShared = !definition.writesPerItem
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll = isShared && (continuing != nil || items != nil || definition.entries.contains(where: \.isHTTP))
-    var (decisions, total, outdated) = try await decide(items, keepsAll: keepsAll)
+    var (decisions, total, outdated, unasked) = try await decide(items, keepsAll: keepsAll)
     if isShared, !keepsAll, !decisions.isEmpty, decisions.count < total {
-      (decisions, total, outdated) = try await decide(items, keepsAll: true)
+      (decisions, total, outdated, unasked) = try await decide(items, keepsAll: true)
     }
     var plan = Plan()
     plan.total = total
@@ -48,7 +50,9 @@ struct Planning {
     }
     plan.work = decisions.filter { $0.action.isWork }
     // One output is made again from all items where anything is to be done.
-    plan.outdated = isShared && !plan.work.isEmpty ? 0 : outdated
+    let isMadeAgain = isShared && !plan.work.isEmpty
+    plan.outdated = isMadeAgain ? 0 : outdated
+    plan.unasked = isMadeAgain ? 0 : unasked
     try await checkTargets(plan.work, isDiscovering: items == nil)
     for decision in plan.work where decision.losesWork { event(.startsOver(item: decision.item.key, reason: decision.reason)) }
     return plan
@@ -56,7 +60,7 @@ struct Planning {
 
   /// What would be done with every item, in order.
   func decisions() async throws -> [Planner.Decision] {
-    var (decisions, _, _) = try await decide(nil, keepsAll: true)
+    var (decisions, _, _, _) = try await decide(nil, keepsAll: true)
     if definition.writesPerItem { return try await planner.verified(decisions) { [naming] in naming.target($0) } }
     var plan = Plan()
     try await settle(&decisions, &plan)
@@ -64,15 +68,17 @@ struct Planning {
   }
 
   /// Decides about every item, a batch at a time; returns those that are to be worked on, or all.
-  func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ([Planner.Decision], total: Int, outdated: Int) {
+  func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ([Planner.Decision], total: Int, outdated: Int, unasked: Int) {
     var kept: [(found: Discovery.Found, decision: Planner.Decision)] = []
     var total = 0
     var outdated = 0
+    var unasked = 0
     func take(_ batch: [Discovery.Found]) async throws {
       let known = try await ledger?.items(pipeline: definition.name, keys: batch.map(\.item.key)) ?? [:]
       let decisions = await planner.decide(batch.map(\.item), known)
       total += batch.count
       outdated += decisions.count(where: \.isOutdated)
+      unasked += decisions.count(where: \.isUnasked)
       for (found, decision) in zip(batch, decisions) where keepsAll || decision.action.isWork { kept.append((found, decision)) }
     }
     if let items {
@@ -89,7 +95,7 @@ struct Planning {
       decision.order = order
       return decision
     }
-    return (decisions, total, outdated)
+    return (decisions, total, outdated, unasked)
   }
 
   /// No two items may have one output: one would replace the other.

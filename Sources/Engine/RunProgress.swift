@@ -46,6 +46,8 @@ public enum RunEvent: Sendable {
   case schemaChanged(item: String, change: String)
   /// What was done of an item before can't be gone on from.
   case startsOver(item: String, reason: String)
+  /// A server could not be asked whether an item that is done is new.
+  case notAsked(item: String, reason: String)
   /// Items are done, but by the definition as it was before.
   case outdated(count: Int, definition: String)
   /// Outputs of items that are done are no longer there.

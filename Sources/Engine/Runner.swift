@@ -26,6 +26,15 @@ public struct RunResult: Sendable {
   /// Why it is not done, in a sentence or two.
   public var problem: String?
   public var problemCode: ErrorCode?
+
+  /// Items that are done, and could not be asked about, keep a run from being a success; nothing of it is left to resume.
+  mutating func note(unasked: Int, _ path: String) {
+    guard unasked > 0, exitCode == ExitStatus.done.rawValue else { return }
+    exitCode = ExitStatus.failedItems.rawValue
+    problem =
+      "\(unasked) item\(unasked == 1 ? " that is done" : "s that are done") could not be asked about; what is known stays; ask again with: sluice run \(path)"
+    problemCode = .notAsked
+  }
 }
 
 extension Schema {
@@ -145,7 +154,8 @@ public final class Runner: Sendable {
     let planning = Planning(
       definition: definition, options: options, ledger: ledger, continuing: continuing,
       naming: naming(continuing?.id.description ?? "new"),
-      planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false),
+      planner: Planner(
+        definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false, event: event),
       event: event)
     let plan = try await planning.plan(resuming)
     if plan.outdated > 0, continuing == nil { event(.outdated(count: plan.outdated, definition: definition.shownPath)) }
@@ -155,7 +165,9 @@ public final class Runner: Sendable {
       $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
-      return result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
+      var result = result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
+      result.note(unasked: plan.unasked, definition.shownPath)
+      return result
     }
     let (schema, isInferred) = try await schema(plan.work, continuing, ledger, http)
     let chain = try definition.transformChain(for: schema)
@@ -182,7 +194,9 @@ public final class Runner: Sendable {
     await engine.journal.write(to: ledger, run)
     await timeline.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
-    return try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
+    var result = try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
+    result.note(unasked: plan.unasked, definition.shownPath)
+    return result
   }
 
   /// The fields that records are read by, and whether they are to be kept for the runs after.
@@ -243,7 +257,8 @@ public final class Runner: Sendable {
     let failed = totals.items[.failed] ?? 0
     let isWhole = left == 0 && engine.fatal == nil
     var placement: Placement?
-    if isWhole, let part {
+    // An output that would hold nothing, since all failed, does not take the place of one that holds something.
+    if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0, let part {
       do {
         try await BlockingThreads.files.run { try part.sync(isFinal: true) }
         placement = Placement(part, definition, run: run, item: nil)

@@ -113,9 +113,10 @@ struct Sampler {
           }
           return buffer
         }
-      case .http(let url, let headers):
+      case .http(let source):
         let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { _, _, _ in }
-        return try await fetcher.head(url, headers, bytes: Self.headBytes)
+        let expected = definition.expectedContent(itemName: item.name)
+        return try await fetcher.head(source, bytes: Self.headBytes, expected: expected)
       }
     } catch {
       throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")

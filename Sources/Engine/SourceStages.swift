@@ -51,18 +51,19 @@ extension RunEngine {
       // Somebody behind has failed the item, told while it waited.
     } catch let error as FetchError {
       task.fail(.fetch(error))
+    } catch let failure as DownloadFailure {
+      task.fail(.download(failure))
     } catch let failure as ItemFailure {
       task.fail(failure)
     }
   }
 
-  /// Where an item's download is kept; nil for a file, which needs none.
-  func spool(_ planned: PlannedItem) throws(FetchError) -> Spool? {
-    guard planned.item.isHTTP else { return nil }
+  /// Where an item's download is kept. Another attempt begins with nothing.
+  private func spool(_ task: ItemTask) throws(FetchError) -> Spool {
     var rule = Spool.SyncRule()
     rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
     rule.every = min(rule.every, definition.checkpoint.every)
-    return try Spool(path: spoolPath(planned), rule: rule)
+    return try Spool(path: spoolPath(task.planned), rule: rule, startsOver: task.attempt > 1)
   }
 
   /// Nothing of the item's download is wanted any more.
@@ -110,12 +111,13 @@ extension RunEngine {
     switch planned.item.source {
     case .file(let path):
       outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, began: begin, deliver: deliver)
-    case .http(let url, let headers):
-      guard let spool = try spool(planned) else { throw FetchError.address(url) }
-      outcome = try await heartbeat.waiting(for: .other) {
-        try await fetcher.fetchHTTP(
-          url, headers, from: from, spool: spool, known: planned.knownVersion, digest: digest, heartbeat, began: begin, deliver: deliver)
-      }
+    case .http(let source):
+      var download = HTTPDownload(
+        fetcher, source, from: from, spool: try spool(task), known: planned.knownVersion,
+        expected: definition.expectedContent(itemName: planned.item.name), digest: digest, failures: task.attempt - 1, heartbeat)
+      download.began = begin
+      download.deliver = deliver
+      outcome = try await heartbeat.waiting(for: .other) { try await download.run() }
     }
     if let expected = planned.item.sha256, let found = digest?.finish(), outcome != .notModified, found != expected {
       throw FetchError.checksum(expected: expected, found: found)

@@ -47,16 +47,18 @@ extension RunEngine {
     var task = first
     // What is whole has been handed on: nothing that comes later of its workers matters.
     while !isWhole, let failure = task.failure, mayTryAgain(failure, task) {
-      let wait = definition.fetchRetry.backoff.wait(after: task.attempt, random: .random(in: 0..<1))
-      progress.update { $0.retries += 1 }
-      journal.add("write", nil, "retried", "\(planned.item.key): \(definition.redactor.redact(failure.reason))")
-      event(.retry(item: planned.item.key, attempt: task.attempt, reason: definition.redactor.redact(failure.reason), wait: wait))
-      try await pause(wait)
+      let attempts = attempts(failure, task)
+      if !failure.isTold {
+        let wait = definition.fetchRetry.backoff.wait(after: attempts, random: .random(in: 0..<1))
+        progress.update { $0.retries += 1 }
+        journal.add("write", nil, "retried", "\(planned.item.key): \(definition.redactor.redact(failure.reason))")
+        event(.retry(item: planned.item.key, attempt: attempts, reason: definition.redactor.redact(failure.reason), wait: wait))
+        try await pause(wait)
+      }
       if isStopping { return }
-      try spool(planned)?.reset()
       try await ledger.startOver(planned.id)
       try part.cut(to: planned.base)
-      let again = group([planned], attempt: task.attempt + 1)
+      let again = group([planned], attempt: attempts + 1)
       task = again.tasks[0]
       let attempted = task
       try await serveAgain(again) {
@@ -76,9 +78,16 @@ extension RunEngine {
     }
   }
 
+  /// How often the item was tried: a request that failed is an attempt too.
+  private func attempts(_ failure: ItemFailure, _ task: ItemTask) -> Int {
+    if case .download(let failure) = failure { return failure.failures }
+    return task.attempt
+  }
+
   private func mayTryAgain(_ failure: ItemFailure, _ task: ItemTask) -> Bool {
-    guard task.attempt < definition.fetchRetry.attempts, !isStopping else { return false }
+    guard attempts(failure, task) < definition.fetchRetry.attempts, !isStopping else { return false }
     switch failure {
+    case .download(let failure): return failure.beginsAnew
     case .fetch(.changed), .fetch(.checksum), .worker, .notResumable: return true
     // Bytes from a server may have been damaged on the way; a file stays as it is. What a checkpoint kept of the reading
     // may be another library's.
@@ -266,7 +275,9 @@ extension RunEngine {
         planned.id, error: reason,
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
-          code: failure.code, reason: reason, attempts: max(task.attempt, failure.stage == "fetch" ? definition.fetchRetry.attempts : 1)))
+          code: failure.code, reason: reason, attempts: attempts(failure, task)))
+      // The next run is to fetch it again.
+      if case .fetch(.checksum) = failure { removeSpool(planned) }
       try discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))

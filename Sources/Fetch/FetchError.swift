@@ -3,7 +3,11 @@ import Foundation
 /// Why an item's bytes could not be had.
 public enum FetchError: Error, Sendable, CustomStringConvertible {
   /// The server answered with another status than success.
-  case status(Int, retryAfter: Duration?)
+  case status(Int, retryAfter: HTTPHead.RetryAfter?)
+  /// The server asks to be left alone for longer than a run waits.
+  case comeAgain(Int, after: Duration)
+  /// The server's answer contradicts itself or the request, or is something else than the item can be.
+  case answer(String, isTransient: Bool)
   /// The connection failed or broke; libcurl's words.
   case connection(String)
   /// The address can't be used at all; libcurl's words.
@@ -18,25 +22,64 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   public var isTransient: Bool {
     switch self {
     case .status(let code, _): code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
+    case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
-    case .address: false
+    case .address, .comeAgain: false
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
     }
   }
 
+  /// Whether another run may find it otherwise without anybody's doing.
+  public var mayPass: Bool {
+    if case .comeAgain = self { return true }
+    return isTransient
+  }
+
   public var description: String {
     switch self {
-    case .status(let code, _):
-      switch code {
-      case 401, 403: "the server answers \(code): it does not let us in; check fetch.from's headers"
-      case 404, 410: "the server answers \(code): there is nothing at this address"
-      default: "the server answers \(code)"
-      }
-    case .connection(let words): words
+    case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
+    case .comeAgain(let code, let after): "the server answers \(code) and asks to come again in \(Self.words(after))"
+    case .answer(let words, _), .connection(let words): words
     case .address(let words): "the address can't be used: \(words)"
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
     case .file(let path, let code): "can't read \(path): \(String(cString: strerror(code)))"
     }
   }
+
+  private static func meaning(of status: Int) -> String {
+    switch status {
+    case 203: ": a proxy on the way has changed the content"
+    case 204, 205: ": it has no content"
+    case 206: ": it sends a part, and all was asked for"
+    case 304: " (not modified), although it was not asked whether anything changed"
+    case 401, 403: ": it does not let us in; check fetch.from's headers"
+    case 404, 410: ": there is nothing at this address"
+    case 407: ": the proxy does not let us through; check fetch.proxy"
+    default: ""
+    }
+  }
+
+  /// `90 s`, `45 min`, `24 h`, `30 days`.
+  private static func words(_ duration: Duration) -> String {
+    let seconds = duration.components.seconds
+    switch seconds {
+    case ..<120: return "\(seconds) s"
+    case ..<7200: return "\(seconds / 60) min"
+    case ..<172_800: return "\(seconds / 3600) h"
+    case ..<31_536_000: return "\(seconds / 86_400) days"
+    default: return "more than a year"
+    }
+  }
+}
+
+/// A download that failed, after all that its requests could do.
+public struct DownloadFailure: Error, Sendable {
+  public let error: FetchError
+  /// Requests that failed, those of earlier attempts at the item included.
+  public let failures: Int
+  /// Whether bytes were delivered that can't be gone on from: the item has to begin anew.
+  public let beginsAnew: Bool
+  /// Whether the failure was told of, and waited for, before.
+  public let isTold: Bool
 }

@@ -12,6 +12,11 @@ public final class Spool: HTTPReceiver {
   struct Description: Codable {
     var etag: String?
     var lastModified: String?
+    /// The answer's Date: what tells whether `lastModified` is strong.
+    var date: String?
+    var mediaType: String?
+    /// As the answer that the content began with had it; it stays as it is while the content grows.
+    var version: String?
     var total: Int?
     var isComplete = false
     /// Bytes of the content that were on the disk before this was written.
@@ -19,16 +24,17 @@ public final class Spool: HTTPReceiver {
     /// `a` or `b`.
     var file = "a"
 
-    /// What If-Range takes: a strong validator (RFC 9110 §13.1.5).
-    var validator: String? {
-      if let etag, !etag.hasPrefix("W/") { return etag }
-      return lastModified
-    }
+    var validators: HTTPValidators { HTTPValidators(etag: etag, lastModified: lastModified, date: date) }
+    /// What If-Range takes; nil where the content can't be gone on with.
+    var validator: String? { validators.strong }
 
-    var version: String? {
-      if let etag { return "etag:\(etag)" }
-      if let lastModified { return "modified:\(lastModified)" + (total.map { ":\($0)" } ?? "") }
-      return nil
+    init(file: String = "a") { self.file = file }
+
+    init(_ head: HTTPHead, file: String) throws(FetchError) {
+      (etag, lastModified, date, mediaType) = (head.etag, head.lastModified, head.date, head.mediaType)
+      total = try head.contentLength()
+      self.file = file
+      version = validators.version(length: total)?.description
     }
   }
 
@@ -43,7 +49,14 @@ public final class Spool: HTTPReceiver {
     var syncedAt = ContinuousClock.now
     var head: HTTPHead?
     var failure: FetchError?
+    /// Whether the answer's content is taken.
     var accepts = false
+    /// From which byte on was asked for; 0 to ask for all.
+    var asked = 0
+    /// Where the answer's content ends, where that is known.
+    var end: Int?
+    /// Whether the answer does not go on with what there is.
+    var isRefused = false
   }
 
   /// New bytes are put on the disk after so many, or after so long: what a crash can cost.
@@ -65,8 +78,8 @@ public final class Spool: HTTPReceiver {
   private let rule: SyncRule
   private let state: Mutex<State>
 
-  /// Opens what an earlier try left, or an empty spool.
-  public init(path: String, rule: SyncRule = SyncRule()) throws(FetchError) {
+  /// Opens what an earlier try left, or an empty spool where that is not wanted.
+  public init(path: String, rule: SyncRule = SyncRule(), startsOver: Bool = false) throws(FetchError) {
     self.path = path
     self.rule = rule
     var initial = State()
@@ -76,8 +89,9 @@ public final class Spool: HTTPReceiver {
       initial.described = description.file
       var status = stat()
       let isThere = stat("\(path).\(description.file)", &status) == 0 && Int(status.st_size) >= description.synced
-      if isThere, description.validator != nil || description.isComplete {
+      if isThere, !startsOver, description.validator != nil || description.isComplete {
         initial.description = description
+        initial.description.version = description.version ?? description.validators.version(length: description.total)?.description
         initial.length = description.synced
       }
     }
@@ -113,36 +127,78 @@ public final class Spool: HTTPReceiver {
   public var length: Int { state.withLock { $0.length } }
   public var isComplete: Bool { state.withLock { $0.description.isComplete } }
   public var version: String? { state.withLock { $0.description.version } }
-  public var total: Int? { state.withLock { $0.description.total } }
+  var mediaType: String? { state.withLock { $0.description.mediaType } }
   var validator: String? { state.withLock { $0.description.validator } }
   var head: HTTPHead? { state.withLock { $0.head } }
   var failure: FetchError? { state.withLock { $0.failure } }
+  var accepts: Bool { state.withLock { $0.accepts } }
+  var isRefused: Bool { state.withLock { $0.isRefused } }
 
-  /// Forgets the head of the try before.
-  func prepare() {
+  /// Forgets the head of the try before. The next request asks for the bytes from `asked` on.
+  func prepare(asked: Int) {
     state.withLock {
       $0.head = nil
       $0.failure = nil
       $0.accepts = false
+      $0.asked = asked
+      $0.end = nil
+      $0.isRefused = false
     }
   }
 
   public func begin(_ head: HTTPHead) -> Bool {
     state.withLock { state in
       state.head = head
-      state.accepts = head.status == 200 || head.status == 206
-      guard state.accepts else { return true }
-      if head.status == 206, head.contentRange?.start != state.length {
-        state.failure = .connection("the server sent another range than was asked for")
+      do throws(FetchError) {
+        switch head.status {
+        case 200:
+          var description = try Description(head, file: state.description.file)
+          if state.length > 0 {
+            startOver(&state)
+            description.file = state.description.file
+          }
+          description.synced = state.description.synced
+          state.description = description
+          state.end = description.total
+        case 206 where state.asked > 0:
+          do throws(FetchError) {
+            let range = try Self.continuation(head, state.description, at: state.length)
+            state.description.total = range.total
+            state.end = range.last + 1
+          } catch {
+            state.isRefused = true
+            throw error
+          }
+        default: return true
+        }
+      } catch {
+        state.failure = error
         return false
       }
-      if head.status == 200, state.length > 0 { startOver(&state) }
-      let total = head.status == 206 ? head.contentRange?.total : head.contentLength
-      state.description = Description(
-        etag: head.etag, lastModified: head.lastModified, total: total, synced: state.description.synced, file: state.description.file)
-      if state.descriptor < 0, let total, total <= Self.memoryBytes { state.memory.reserveCapacity(total) }
+      state.accepts = true
+      if state.descriptor < 0, let end = state.end, end <= Self.memoryBytes { state.memory.reserveCapacity(end) }
       return true
     }
+  }
+
+  /// The range that a 206 holds, where it goes on with `length` bytes of what `description` says (RFC 9110 §15.3.7).
+  ///
+  /// - Throws: ``FetchError/answer(_:isTransient:)``.
+  private static func continuation(
+    _ head: HTTPHead, _ description: Description, at length: Int
+  ) throws(FetchError) -> HTTPHead.ContentRange {
+    func no(_ words: String) -> FetchError { .answer("the server sends a part (206) \(words)", isTransient: true) }
+    guard var range = head.contentRange else { throw no("and does not say which: its Content-Range is missing or unreadable") }
+    guard range.first == length else { throw no("from byte \(range.first) on, and was asked for byte \(length)") }
+    if let total = range.total, let known = description.total, total != known { throw no("of \(total) bytes; before it was \(known)") }
+    range.total = range.total ?? description.total
+    guard let total = range.total, range.last < total else { throw no("and does not say how long the whole is") }
+    if let count = try head.contentLength(), count != range.last - range.first + 1 {
+      throw no("of \(range.last - range.first + 1) bytes by its Content-Range, and of \(count) by its Content-Length")
+    }
+    if let etag = head.etag, etag != description.etag { throw no("of another version") }
+    if head.etag == nil, let modified = head.lastModified, modified != description.lastModified { throw no("of another version") }
+    return range
   }
 
   /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
@@ -189,9 +245,15 @@ public final class Spool: HTTPReceiver {
     }
   }
 
-  /// The transfer ended as it should: all bytes are there.
-  func complete() {
-    state.withLock { state in
+  /// The transfer ended without an error. A server may send less than it was asked for: then the content is not complete.
+  ///
+  /// - Throws: ``FetchError/connection(_:)`` where other bytes came than the answer's head says.
+  func finish() throws(FetchError) {
+    try state.withLock { state throws(FetchError) in
+      if let end = state.end, state.length != end {
+        throw .connection("the content ended after \(state.length) bytes, and the server says that it has \(end)")
+      }
+      if let total = state.description.total, state.length < total { return }
       state.description.isComplete = true
       state.description.total = state.length
     }
@@ -249,7 +311,13 @@ public final class Spool: HTTPReceiver {
   }
 
   /// Begins from nothing.
-  public func reset() { state.withLock { startOver(&$0) } }
+  public func reset() {
+    state.withLock {
+      // A transfer that is being ended may have bytes still.
+      $0.accepts = false
+      startOver(&$0)
+    }
+  }
 
   /// Up to `count` bytes from `offset` on, into `start`.
   func read(at offset: Int, into start: UnsafeMutablePointer<UInt8>, _ count: Int) throws(FetchError) -> Int {

@@ -21,6 +21,8 @@ struct RunMessages: Sendable {
     case .programSaid(let command, let line): console.event(.info, "\(command): \(line)")
     case .programRestarted(let command, let reason): console.event(.warning, "\(command) is started anew: \(reason)")
     case .startsOver(let item, let reason): console.event(.warning, "\(item): starts over: \(reason)")
+    case .notAsked(let item, let reason):
+      console.event(.warning, "\(item): could not be asked about, and stays as it is known: \(reason) [\(ErrorCode.notAsked.rawValue)]")
     case .outdated(let count, let definition):
       console.event(
         .info,

@@ -11,6 +11,10 @@ POLICY = "Sources/Supervision/RestartPolicy.swift"
 PROGRAM = "Sources/Processes/Program.swift"
 PROGRAMS = "Sources/Engine/Programs.swift"
 
+SPOOL = "Sources/Fetch/Spool.swift"
+DOWNLOAD = "Sources/Fetch/HTTPDownload.swift"
+ASKING = "Sources/Fetch/HTTPFetching.swift"
+
 # Test, what is taken out, file, text, what stands there instead.
 MUTANTS = [
     ("kotlinSiblingsSurvive", "a failure stays with its worker", POLICY, "case .oneForOne: other == failed", "case .oneForOne: true",
@@ -77,6 +81,32 @@ MUTANTS = [
     ("unknownEncodingsAreTold", "an encoding that is none is an error", "Sources/Definition/DefinitionFilling.swift",
      "if let known = TextEncoding(named: name) {", "if let known = TextEncoding(named: name) ?? .some(.utf8) {"),
     ("marksTellTheEncoding", "a mark tells the encoding", "Sources/Parse/Transcoder.swift", "    reader = mark.reader\n", ""),
+    ("unaskedNotModified", "a 304 counts only where it was asked for", DOWNLOAD, "case 304 where !conditions.isEmpty: return true", "case 304: return true"),
+    ("foreignParts", "a part is of the total that was known", SPOOL, "let known = description.total, total != known { throw",
+     "let known = description.total, total != known, known < 0 { throw"),
+    ("validators", "a date that may be weak is not strong", "Sources/Fetch/HTTPVersion.swift", "answered > changed ? lastModified", "answered >= changed ? lastModified"),
+    ("causes", "an item that can't be gone on with begins anew for the connection's sake", DOWNLOAD,
+     "if error.isTransient, delivered > first, spool.validator == nil { throw end(error, failures, beginsAnew: true) }",
+     "if error.isTransient, delivered > first, spool.validator == nil { throw end(.changed, failures, beginsAnew: true) }"),
+    ("refusedRanges", "a range that is refused is not the end", DOWNLOAD, "case 416 where request.offset > 0:", "case 416 where request.offset > .max - 1:"),
+    ("retryAfter", "no wait is longer than the longest", ASKING, "where asked > retry.backoff.longest: throw FetchError.comeAgain(code, after: asked)",
+     "where asked > retry.backoff.longest: wait = retry.backoff.longest"),
+    ("webPages", "a web page is no table", ASKING, "UInt8(ascii: \"<\") where mediaType == \"text/html\"", "UInt8(ascii: \"<\") where mediaType == \"text/htm\""),
+    ("codings", "codings are looked at", DOWNLOAD, "        try expected.check(codings: head.contentCodings)\n", ""),
+    ("lengths", "lengths have to agree", SPOOL, "if let end = state.end, state.length != end {", "if let end = state.end, end < 0 {",
+     "Sources/Fetch/HTTPHead.swift", "guard texts.count == 1, first", "guard texts.count >= 1, first"),
+    ("unasked", "what is known stays where a server can't be asked", "Sources/Engine/Planner.swift", "let problem, problem.mayPass {", "let problem, problem.mayPass, isFull {"),
+    ("refusedHead", "a server that refuses HEAD is asked by GET", ASKING, "          isHead = false\n          continue\n", "          isHead = false\n"),
+    ("nothingReplaces", "nothing does not replace something", "Sources/Engine/Runner.swift", "failed == 0 || (totals.items[.done] ?? 0) > 0, let part", "let part"),
+    ("idle", "silence ends a transfer", "Sources/Fetch/HTTPClient.swift", "if limit <= now {", "if limit <= now - .seconds(60) {"),
+    ("addresses", "what can't stand in an address is encoded", "Sources/Fetch/HTTPTransfer.swift",
+     "CURLOPT_URL, try HTTPAddress.normal(request.url))", "CURLOPT_URL, request.url + (try HTTPAddress.normal(request.url)).prefix(0))"),
+    ("wrongAddresses", "check looks at addresses", "Sources/Definition/DefinitionFilling.swift", "if entry.isHTTP { checkAddresses(entry, at: url.position, &reader) }", ""),
+    ("shortPasswords", "passwords are found by where they stand", "Sources/Definition/Redactor.swift", "    return Self.hidingPasswords(text)\n", "    return text\n"),
+    ("certificates", "an authority takes the system's place", "Sources/Fetch/HTTPTransfer.swift",
+     "    set(connection.authorities, file: CURLOPT_CAINFO, text: CURLOPT_CAINFO_BLOB)\n", ""),
+    ("proxies", "the environment's exceptions are not the definition's", "Sources/Fetch/HTTPTransfer.swift",
+     '      _ = sluice_curl_set_string(handle, CURLOPT_NOPROXY, "")\n', ""),
 ]
 
 

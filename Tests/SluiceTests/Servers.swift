@@ -56,10 +56,16 @@ final class Nginx {
   private let process: Child
   private let workshop: Workshop
   let port: Int
+  private let scheme: String
 
-  init(_ workshop: Workshop, serving folder: String) throws {
+  /// - Parameter certificates: by which it speaks https, and asks for a client's certificate; nil for http.
+  init(_ workshop: Workshop, serving folder: String, _ certificates: Certificates? = nil) throws {
     self.workshop = workshop
     port = try Self.freePort()
+    scheme = certificates == nil ? "http" : "https"
+    let tls = certificates.map {
+      "ssl_certificate \($0.folder)/server.pem; ssl_certificate_key \($0.folder)/server.key; ssl_client_certificate \($0.folder)/ca.pem; ssl_verify_client on;"
+    }
     try workshop.write(
       "nginx.conf",
       """
@@ -69,7 +75,7 @@ final class Nginx {
         access_log \(workshop.path("nginx.access"));
         client_body_temp_path \(workshop.path("t1")); proxy_temp_path \(workshop.path("t2")); fastcgi_temp_path \(workshop.path("t3"));
         uwsgi_temp_path \(workshop.path("t4")); scgi_temp_path \(workshop.path("t5"));
-        server { listen 127.0.0.1:\(port); root \(folder); }
+        server { listen 127.0.0.1:\(port)\(tls == nil ? "" : " ssl"); root \(folder); \(tls ?? "") }
       }
       """)
     process = try workshop.start("/usr/sbin/nginx", ["-c", workshop.path("nginx.conf"), "-p", workshop.folder])
@@ -85,7 +91,7 @@ final class Nginx {
     process.stop(SIGKILL)
   }
 
-  var url: String { "http://127.0.0.1:\(port)" }
+  var url: String { "\(scheme)://127.0.0.1:\(port)" }
 
   /// The statuses of the requests so far.
   var statuses: [Int] {
@@ -124,4 +130,41 @@ final class Nginx {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
     }
   }
+}
+
+/// An authority, and certificates of a server and a client that it signed, made by openssl.
+struct Certificates {
+  let folder: String
+
+  init(_ workshop: Workshop) throws {
+    folder = workshop.path("certificates")
+    try workshop.write("certificates/san", "subjectAltName=IP:127.0.0.1")
+    let made = try workshop.run(
+      "/bin/sh",
+      [
+        "-c",
+        """
+        set -e; cd "$1"
+        new="openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        $new -x509 -days 2 -subj "/CN=an authority" -keyout ca.key -out ca.pem
+        for name in server client; do
+          $new -subj "/CN=$name" -keyout $name.key -out $name.csr
+          openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out $name.pem
+        done
+        openssl ec -in client.key -aes128 -passout pass:word -out locked.key
+        """, "sh", folder,
+      ])
+    try #require(made.status == 0, "\(made.stderr)")
+  }
+}
+
+extension ScriptServer {
+  /// A server that answers as `script` says; answers.py has how.
+  convenience init(_ workshop: Workshop, answers script: [String: [[String: Any]]]) throws {
+    try self.init(workshop, "answers.py", try workshop.write("answers.json", try JSONSerialization.data(withJSONObject: script)))
+  }
+
+  /// A header of each request so far; nil where one did not have it.
+  func sent(_ header: String) -> [String?] { printed.map { ($0["headers"] as? [String: String])?[header] } }
+  var methods: [String] { printed.compactMap { $0["method"] as? String } }
 }

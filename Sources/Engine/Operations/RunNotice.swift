@@ -54,7 +54,7 @@ public struct RunNotice: Sendable {
     retries = result.retries
     restarts = result.restarts
     failedItems = failed
-    next = Self.next(result.exitCode, definition.file, options)
+    next = Self.next(result.exitCode, definition.file, options, hasBegun: result.problemCode != .notAsked)
   }
 
   /// Of a run that could not be, or that nobody saw the end of.

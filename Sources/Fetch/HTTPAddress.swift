@@ -1,0 +1,87 @@
+import Foundation
+
+/// An http or https address as people write it, made what RFC 3986 and IDNA want.
+public enum HTTPAddress {
+  /// Why a text is no address; it names no user and no password.
+  public struct Problem: Error, Sendable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+  }
+
+  /// Whether the text begins with `http://` or `https://`; a scheme has no case.
+  public static func isOne(_ text: String) -> Bool { scheme(text) != nil }
+
+  private static func scheme(_ text: String) -> (name: String, rest: Substring)? {
+    guard let end = text.range(of: "://") else { return nil }
+    let name = text[..<end.lowerBound].lowercased()
+    return name == "http" || name == "https" ? (name, text[end.upperBound...]) : nil
+  }
+
+  /// The address in ASCII: what is not allowed as it is in user, path and query is percent-encoded, and a host's name is put as
+  /// IDNA does. Percent-encoded bytes stay as they are.
+  public static func normal(_ text: String) throws(Problem) -> String {
+    guard let (scheme, rest) = scheme(text) else { throw Problem("it begins with neither http:// nor https://") }
+    if let control = text.unicodeScalars.first(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+      throw Problem("it holds a control character (\(String(format: "0x%02x", control.value)))")
+    }
+    let authority = rest.prefix { !"/?#".contains($0) }
+    let tail = rest[authority.endIndex...]
+    let at = authority.lastIndex(of: "@")
+    let user = at.map { encoded(authority[..<$0], "@") + "@" } ?? ""
+    let place = at.map { authority[authority.index(after: $0)...] } ?? authority
+    return "\(scheme)://\(user)\(try host(place))\(encoded(tail))"
+  }
+
+  /// A host's name, with its port.
+  private static func host(_ place: Substring) throws(Problem) -> String {
+    var name = place
+    var port: Substring?
+    let isNumeric = place.hasPrefix("[")
+    let end = isNumeric ? place.lastIndex(of: "]") : place.startIndex
+    if let end, let colon = place[end...].lastIndex(of: ":") {
+      name = place[..<colon]
+      port = place[place.index(after: colon)...]
+    }
+    if let port, !port.isEmpty, Int(port).map({ (1...65_535).contains($0) }) != true || !port.allSatisfy(\.isNumber) {
+      throw Problem("the port is no number from 1 to 65535; in a user's name or password / ? # @ : are written %2F %3F %23 %40 %3A")
+    }
+    let shownPort = port.map { ":\($0)" } ?? ""
+    if name.isEmpty { throw Problem("it has no host") }
+    if isNumeric {
+      guard name.hasSuffix("]"), name.dropFirst().dropLast().allSatisfy({ $0.isHexDigit || ":.%".contains($0) || $0.isLetter }) else {
+        throw Problem("what stands in [ ] is no IPv6 address")
+      }
+      return name + shownPort
+    }
+    if name.utf8.allSatisfy({ $0 < 0x80 }) {
+      if let wrong = name.first(where: { !($0.isLetter || $0.isNumber || "-._~%".contains($0)) }) {
+        throw Problem("“\(wrong)” can't be in a host's name")
+      }
+      return name + shownPort
+    }
+    var components = URLComponents()
+    components.host = String(name)
+    guard let ascii = components.encodedHost, !ascii.contains("%"), !ascii.isEmpty else {
+      throw Problem("the host's name is none that IDNA allows")
+    }
+    return ascii + shownPort
+  }
+
+  /// Percent-encodes what can't stand in an address: blanks, quotes, what is not ASCII, a % that begins no escape.
+  private static func encoded(_ text: Substring, _ more: String = "") -> String {
+    let bytes = Array(text.utf8)
+    let refused = Set("\"<>\\^`{|} \(more)".utf8)
+    var out = ""
+    for (i, byte) in bytes.enumerated() {
+      let isEscape = i + 2 < bytes.count && isHex(bytes[i + 1]) && isHex(bytes[i + 2])
+      if byte >= 0x80 || refused.contains(byte) || byte == UInt8(ascii: "%") && !isEscape {
+        out += String(format: "%%%02X", byte)
+      } else {
+        out.unicodeScalars.append(Unicode.Scalar(byte))
+      }
+    }
+    return out
+  }
+
+  private static func isHex(_ byte: UInt8) -> Bool { Character(Unicode.Scalar(byte)).isHexDigit }
+}

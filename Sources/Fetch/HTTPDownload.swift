@@ -1,0 +1,186 @@
+import Files
+import Foundation
+import Records
+import Supervision
+
+/// A download under way: delivers a source's content in order while it arrives, and goes on with what broke off by Range and
+/// If-Range. Nothing is delivered twice.
+///
+/// A request that fails is an attempt. Where bytes were delivered, and no strong validator says which version they are of, nothing can be
+/// gone on with: the item has to begin anew, and the failure stays what it was.
+public struct HTTPDownload {
+  private let fetcher: Fetcher
+  private let source: HTTPSource
+  private let spool: Spool
+  private let start: Int
+  private let known: HTTPVersion?
+  private let expected: ExpectedContent
+  private let digest: Digest?
+  private let heartbeat: Heartbeat
+
+  /// Told the version as soon as the server has said it.
+  public var began: (String?) async throws -> Void = { _ in }
+  public var deliver: (ByteBuffer) async throws -> Void = { _ in }
+
+  /// The byte that the next delivery begins at, and that the first did.
+  private var delivered: Int
+  private let first: Int
+  private var announced: String??
+  private var failures: Int
+  private var lastError: FetchError?
+  private var isLookedAt = false
+
+  /// - Parameters:
+  ///   - start: the byte that is delivered first.
+  ///   - known: a version that need not be fetched again.
+  ///   - digest: told all bytes, in order, those before `start` too.
+  ///   - failures: requests that failed in earlier attempts at the item.
+  public init(
+    _ fetcher: Fetcher, _ source: HTTPSource, from start: Int, spool: Spool, known: String?, expected: ExpectedContent, digest: Digest?,
+    failures: Int, _ heartbeat: Heartbeat
+  ) {
+    self.fetcher = fetcher
+    self.source = source
+    self.spool = spool
+    self.start = start
+    self.known = known.flatMap(HTTPVersion.init)
+    self.expected = expected
+    self.digest = digest
+    self.failures = failures
+    self.heartbeat = heartbeat
+    first = digest == nil ? start : 0
+    delivered = first
+  }
+
+  /// - Throws: ``DownloadFailure``; whatever ``deliver`` and ``began`` throw.
+  public mutating func run() async throws -> Fetcher.Outcome {
+    do {
+      while !spool.isComplete {
+        do {
+          if try await request() { return .notModified }
+        } catch let error as FetchError {
+          try await fail(error)
+        }
+      }
+      try await announce()
+      try await pass()
+    } catch {
+      let failure = error as? DownloadFailure ?? (error as? FetchError).map { end($0, failures + 1) }
+      if case .answer? = failure?.error {
+        // What is no content of the item's is not to be found by a later process.
+        spool.reset()
+        Spool.remove(spool.path)
+      } else if spool.hasNew {
+        // What is here already need not be fetched again by a later process.
+        try? await Task.detached { [spool] in try await BlockingThreads.files.run { try spool.sync() } }.value
+      }
+      throw failure ?? error
+    }
+    return .delivered(version: spool.version ?? "")
+  }
+
+  /// A request failed: waits for the next, or throws what becomes of the item.
+  private mutating func fail(_ error: FetchError) async throws {
+    failures += 1
+    lastError = error
+    // Bytes that were delivered can't be gone on with where another version begins, or none is known to be the same.
+    if error.isTransient, delivered > first, spool.validator == nil { throw end(error, failures, beginsAnew: true) }
+    if case .changed = error { throw end(error, failures, beginsAnew: true) }
+    do {
+      try await fetcher.pause(after: failures, error)
+    } catch let error as FetchError {
+      throw end(error, failures)
+    }
+  }
+
+  private func end(_ error: FetchError, _ failures: Int, beginsAnew: Bool = false, isTold: Bool = false) -> DownloadFailure {
+    DownloadFailure(error: error, failures: failures, beginsAnew: beginsAnew, isTold: isTold)
+  }
+
+  /// The server does not go on where a transfer broke off: that transfer's failure is why the content is fetched anew.
+  private func startOver() throws {
+    spool.reset()
+    if delivered > first {
+      throw end(lastError ?? .connection("the server does not go on"), failures, beginsAnew: true, isTold: lastError != nil)
+    }
+  }
+
+  /// One request, to its end; true where the server says that nothing changed.
+  private mutating func request() async throws -> Bool {
+    var request = HTTPRequest(source, fetcher.timeouts)
+    var conditions: [(String, String)] = []
+    if spool.length > 0, let validator = spool.validator {
+      try FailPoint.spoolRange.pass(.before)
+      request.offset = spool.length
+      request.headers.append(("If-Range", validator))
+    } else {
+      conditions = known?.conditions ?? []
+      request.headers += conditions
+    }
+    spool.prepare(asked: request.offset)
+    do {
+      for try await _ in fetcher.http.send(request, to: spool) {
+        guard spool.accepts, let head = spool.head else { continue }
+        try expected.check(codings: head.contentCodings)
+        if request.offset > 0, head.status == 200, delivered > first { try checkSame() }
+        try await announce()
+        try await pass()
+      }
+    } catch let error as FetchError {
+      guard !spool.isRefused else {
+        try startOver()
+        return false
+      }
+      throw spool.failure ?? error
+    }
+    guard let head = spool.head else { throw FetchError.connection("the server gave no answer") }
+    switch head.status {
+    case _ where spool.accepts:
+      try spool.finish()
+      return false
+    case 304 where !conditions.isEmpty: return true
+    // The server has fewer bytes than we hold, or knows no ranges.
+    case 416 where request.offset > 0:
+      try startOver()
+      return false
+    default: throw FetchError.status(head.status, retryAfter: head.retryAfter)
+    }
+  }
+
+  /// Content comes from its start again: it has to be what was delivered of it before.
+  ///
+  /// - Throws: ``FetchError/changed`` where it is of another version, ``DownloadFailure`` where that can't be told.
+  private func checkSame() throws {
+    if spool.validator == nil { try startOver() }
+    guard announced == .some(spool.version) else { throw FetchError.changed }
+  }
+
+  private mutating func announce() async throws {
+    guard announced != .some(spool.version) else { return }
+    announced = spool.version
+    try await began(spool.version)
+  }
+
+  /// Delivers what has come since.
+  private mutating func pass() async throws {
+    if !isLookedAt {
+      guard spool.length >= ExpectedContent.lookedAt || spool.isComplete else { return }
+      let beginning = ByteBuffer(capacity: ExpectedContent.lookedAt)
+      beginning.count = try spool.read(at: 0, into: beginning.bytes, min(spool.length, ExpectedContent.lookedAt))
+      try expected.check(beginning.copy(0..<beginning.count), mediaType: spool.mediaType)
+      isLookedAt = true
+    }
+    while delivered < spool.length {
+      let room = min(Fetcher.pieceBytes, spool.length - delivered)
+      let buffer = ByteBuffer(capacity: room)
+      buffer.count = try spool.read(at: delivered, into: buffer.bytes, room)
+      guard buffer.count > 0 else { return }
+      digest?.update(buffer.bytes, buffer.count)
+      let at = delivered
+      delivered += buffer.count
+      heartbeat.beat()
+      if let new = Fetcher.piece(buffer, at: at, from: start) { try await deliver(new) }
+    }
+    if spool.wantsSync { try await BlockingThreads.files.run { [spool] in try spool.sync() } }
+  }
+}

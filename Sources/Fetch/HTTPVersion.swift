@@ -1,0 +1,71 @@
+import CCurl
+import Foundation
+
+/// What a server says of a representation's version, and what may be concluded from it (RFC 9110 §8.8 and §13).
+struct HTTPValidators: Codable, Hashable {
+  var etag: String?
+  var lastModified: String?
+  /// The answer's Date.
+  var date: String?
+
+  /// What If-Range takes: a validator that differs where any byte does. A weak entity tag may stay as it is when bytes change. So may a
+  /// Last-Modified of the second in which the answer was made, or of none that is known (§8.8.2.2); with an entity tag there
+  /// a date is not used at all (§13.1.5).
+  var strong: String? {
+    if let etag { return Self.isStrong(etag) ? etag : nil }
+    guard let lastModified, let date else { return nil }
+    let (changed, answered) = (curl_getdate(lastModified, nil), curl_getdate(date, nil))
+    return changed >= 0 && answered > changed ? lastModified : nil
+  }
+
+  static func isStrong(_ etag: String) -> Bool { etag.count >= 2 && etag.hasPrefix("\"") && etag.hasSuffix("\"") }
+
+  /// As the ledger keeps it. The kind says whether reading may go on in the middle of content of this version.
+  func version(length: Int?) -> HTTPVersion? {
+    if let etag { return HTTPVersion(kind: .etag, value: etag, length: nil) }
+    guard let lastModified else { return nil }
+    return HTTPVersion(kind: strong == nil ? .weaklyModified : .modified, value: lastModified, length: length)
+  }
+}
+
+/// A version as text: `etag:"1"`, `modified:DATE:LENGTH`, `weakly-modified:DATE:LENGTH`.
+public struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
+  enum Kind: String { case etag, modified, weaklyModified = "weakly-modified" }
+  let kind: Kind
+  let value: String
+  let length: Int?
+
+  init(kind: Kind, value: String, length: Int?) {
+    (self.kind, self.value, self.length) = (kind, value, length)
+  }
+
+  public init?(_ text: String) {
+    guard let colon = text.firstIndex(of: ":"), let kind = Kind(rawValue: String(text[..<colon])) else { return nil }
+    let value = text[text.index(after: colon)...]
+    // A date ends in GMT, and has colons itself.
+    guard kind != .etag, let end = value.range(of: "GMT:"), let length = Int(value[end.upperBound...]) else {
+      self.init(kind: kind, value: String(value), length: nil)
+      return
+    }
+    self.init(kind: kind, value: String(value[..<value.index(before: end.upperBound)]), length: length)
+  }
+
+  public var description: String { "\(kind.rawValue):\(value)\(length.map { ":\($0)" } ?? "")" }
+
+  /// Whether content of this version is the same byte for byte.
+  public var isStrong: Bool {
+    switch kind {
+    case .etag: HTTPValidators.isStrong(value)
+    case .modified: true
+    case .weaklyModified: false
+    }
+  }
+
+  /// Whether the other is the same as far as can be told: a length that is known of one only says nothing.
+  func matches(_ other: HTTPVersion) -> Bool {
+    (kind == .etag) == (other.kind == .etag) && value == other.value && (length == nil || other.length == nil || length == other.length)
+  }
+
+  /// The headers by which a server may answer that this is the present version (304).
+  var conditions: [(String, String)] { [(kind == .etag ? "If-None-Match" : "If-Modified-Since", value)] }
+}
