@@ -80,7 +80,7 @@ enum Declarations {
       Key("format", .choice(CompressionFormat.allCases.map(\.rawValue)), "auto (by magic bytes, then by name), gzip, zlib or none."),
       Key(
         "on_error", .choice(OnDamage.allCases.map(\.rawValue)),
-        "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter."
+        "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter: its rest counts as one record."
       ),
       Key(
         "limits",

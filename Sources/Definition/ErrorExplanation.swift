@@ -265,9 +265,11 @@ extension ErrorCode {
     case .ledger:
       .init(
         "the ledger can't be read or written",
-        cause: "The state folder is on a full, read-only or failing disk, or a newer sluice wrote it.",
+        cause:
+          "The state folder is on a full, read-only or failing disk, a newer sluice wrote it, or it was damaged, emptied or cut short.",
         remedy:
-          "Mend that, then “sluice resume”. The ledger is SQLite: sqlite3 .sluice/ledger.sqlite 'PRAGMA integrity_check' looks it over.")
+          "Mend that, then “sluice resume”. The ledger is SQLite: sqlite3 .sluice/ledger.sqlite 'PRAGMA integrity_check' looks it over. A damaged one comes back from a backup; without one, move it away with its -wal and run with --full."
+      )
     case .locked:
       .init(
         "the pipeline is running already", cause: "One run at a time works on a pipeline and state folder; another process holds the lock.",

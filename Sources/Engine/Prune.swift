@@ -7,6 +7,8 @@ public struct PruneResult: Sendable {
   public var deadLetters = 0
   public var spoolFiles = 0
   public var spoolBytes = 0
+  /// How much smaller the ledger is.
+  public var ledgerBytes = 0
   /// Pipelines whose spool was left alone since a run of them is under way.
   public var busy: [String] = []
 }
@@ -27,6 +29,7 @@ public struct Prune: Sendable {
       let pruned = try await ledger.prune(before: date, pipeline: pipeline, includingOpen: includingOpen)
       result.runs = pruned.runs
       result.deadLetters = pruned.deadLetters
+      result.ledgerBytes = pruned.bytes
       var names: [String] = []
       if let pipeline { names = [pipeline] } else { names = try await ledger.pipelines() }
       for name in names {

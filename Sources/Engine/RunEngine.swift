@@ -221,6 +221,9 @@ final class RunEngine: Sendable {
     stop()
   }
 
+  /// What an engine before this one, which died, had counted of the run.
+  func noteDeadLetters(before count: Int) { control.withLock { $0.deadLetters += count } }
+
   /// One more item failed: more than `limits.failed_items` stop the run.
   func countFailedItem() {
     control.withLock { $0.failedItems += 1 }

@@ -71,8 +71,8 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .nothingToResume(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
     case .sample(let words, _): words
-    case .schemaChanged(let item, let change, let path):
-      "\(item): its columns are other than before: \(change); if that is right: sluice resume \(path) --accept-schema-changes"
+    case .schemaChanged(let item, let change, let command):
+      "\(item): its columns are other than before: \(change); if that is right: \(command)"
     case .program(let words): words + "; try it by hand, then resume"
     case .failedAgain(let count): "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list"
     case .engine(let words): words

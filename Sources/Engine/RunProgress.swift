@@ -50,6 +50,8 @@ public enum RunEvent: Sendable {
   case notAsked(item: String, reason: String)
   /// Items are done, but by the definition as it was before.
   case outdated(count: Int, definition: String)
+  /// Items that were not done, and that are no longer found: nobody will try them again.
+  case closed(items: [String])
   /// Outputs of items that are done are no longer there.
   case outputsGone(count: Int, first: String)
 }

@@ -23,6 +23,10 @@ public struct RunResult: Sendable {
   public var retries: Int
   /// What happened under its supervisors: how often of each kind.
   public var events: [String: Int] = [:]
+  /// Items that are done, but for what was damaged of them: each rest counts as one record, read and dead-lettered.
+  public var damagedItems = 0
+  /// The pipeline's other runs of which something is left to do, the newest first.
+  public var unfinishedRuns: [RunID] = []
   /// Why it is not done, in a sentence or two.
   public var problem: String?
   public var problemCode: ErrorCode?
@@ -158,6 +162,14 @@ public final class Runner: Sendable {
         definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false, event: event),
       event: event)
     let plan = try await planning.plan(resuming)
+    if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
+      let found = Set(plan.work.map(\.item.key))
+      let (closed, open) = try await Closing(definition: definition, state: state, ledger: ledger)
+        .closeGone(found: found, continued: continuing?.id)
+      if !closed.isEmpty { event(.closed(items: closed)) }
+      // A run is gone on with where all that is left of it was found. Else it stays as it is, to be resumed with its own variables.
+      if let run = continuing?.id, open.contains(run) { return try await work(ledger, continuing: nil, resuming: nil) }
+    }
     if plan.outdated > 0, continuing == nil { event(.outdated(count: plan.outdated, definition: definition.shownPath)) }
     progress.update {
       $0.itemsTotal = plan.total
@@ -167,6 +179,7 @@ public final class Runner: Sendable {
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
       var result = result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
       result.note(unasked: plan.unasked, definition.shownPath)
+      result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
       return result
     }
     let (schema, isInferred) = try await schema(plan.work, continuing, ledger, http)
@@ -187,6 +200,7 @@ public final class Runner: Sendable {
     let engine = RunEngine(
       definition, chain: chain, ledger: ledger, run: run, state: state, http: http, sharedPart: part,
       columns: try await columns(ledger, plan.work.first?.item, http), timeline: timeline, progress: progress, event: event)
+    if EngineProcess.isStartedAgain { engine.noteDeadLetters(before: try await ledger.totals(run).counts.deadLettered) }
     self.engine.withLock { $0 = engine }
     if stopAsked.withLock({ $0 }) { engine.stop() }
     await engine.run(planned)
@@ -266,7 +280,7 @@ public final class Runner: Sendable {
         engine.abort(.write(error))
       }
     }
-    var (status, exit, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
+    var (status, exit, problem, code) = verdict(engine, run, totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
     func ended() -> Ledger.RunEnd {
       // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
@@ -281,45 +295,49 @@ public final class Runner: Sendable {
         try await ledger.placed([placement.part])
       } catch let error as WriteError {
         engine.abort(.write(error))
-        (status, exit, problem, code) = verdict(engine, totals.counts, left: left, failed: failed)
+        (status, exit, problem, code) = verdict(engine, run, totals.counts, left: left, failed: failed)
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
     try await Recovery(ledger: ledger, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
-    let done = (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped)
-    var result = result(
-      run, status, exit, (snapshot.itemsTotal, done, snapshot.itemsTotal - done - failed - left, failed),
-      totals.counts, totals.bytes, problem)
+    let done = max(0, (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped))
+    // A run that goes on has done items too that are not found any more.
+    let total = max(snapshot.itemsTotal, done + failed + left)
+    var result = result(run, status, exit, (total, done, total - done - failed - left, failed), totals.counts, totals.bytes, problem)
+    if definition.onDamage == .keepRecords { result.damagedItems = try await ledger.damagedItems(run) }
+    result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id).filter { $0 != run }
     result.problemCode = code
     result.events = (try? await ledger.eventCounts(run)) ?? [:]
     return result
   }
 
-  private func verdict(_ engine: RunEngine, _ counts: RecordCounts, left: Int, failed: Int) -> (RunStatus, ExitStatus, String?, ErrorCode?)
-  {
+  private func verdict(
+    _ engine: RunEngine, _ run: RunID, _ counts: RecordCounts, left: Int, failed: Int
+  ) -> (RunStatus, ExitStatus, String?, ErrorCode?) {
     let path = definition.shownPath
+    let resume = state.command("resume", "\(run)")
     if let fatal = engine.fatal { return (.failed, fatal.exitStatus, fatal.description, fatal.code) }
     let isExceeded = definition.deadLetterLimit.isExceeded(by: counts.deadLettered, of: counts.read)
     if engine.exceeded || (left == 0 && failed == 0 && isExceeded) {
       return (
         .failed, .deadLetters,
-        "\(counts.deadLettered) dead letters of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)",
+        "\(counts.deadLettered) dead letter\(counts.deadLettered == 1 ? "" : "s") of \(counts.read) records, more than limits.dead_letters allows; see them with: sluice dead-letters list \(path)",
         .tooManyDeadLetters
       )
     }
     if engine.hasFailedTooOften {
       return (
         .interrupted, .failedItems,
-        "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: sluice resume \(path)",
+        "more items failed than limits.failed_items allows; see why with: sluice dead-letters list \(path); then go on with: \(resume)",
         .tooManyFailedItems
       )
     }
-    if left > 0 { return (.interrupted, .unfinished, "interrupted; finish it with: sluice resume \(path)", .interrupted) }
+    if left > 0 { return (.interrupted, .unfinished, "interrupted; finish it with: \(resume)", .interrupted) }
     if failed > 0 {
       return (
         .failed, .failedItems,
-        "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: sluice resume \(path)",
+        "\(failed) item\(failed == 1 ? "" : "s") failed; the rest is written; try them again with: \(resume)",
         .failedItems
       )
     }

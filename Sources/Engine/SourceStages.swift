@@ -162,10 +162,12 @@ extension RunEngine {
     case nil, .evolve: return
     case .deadLetter: throw SchemaChanged(words)
     case .fail:
-      abort(.schemaChanged(item: task.planned.item.key, change: words, definition.shownPath))
+      abort(.schemaChanged(item: task.planned.item.key, change: words, resumeCommand))
       throw SchemaChanged(words)
     }
   }
+
+  private var resumeCommand: String { state.command("resume", "\(run)", "--accept-schema-changes") }
 
   private func decompressItem(
     _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: Marks.Unit, _ heartbeat: Heartbeat
@@ -208,7 +210,7 @@ extension RunEngine {
       return task.fail(.damaged(error.description, .schemaChanged, stage: "parse"))
     } catch let error as ParseError {
       if case .missingColumn(let name, _) = error, definition.onSchemaChange == .fail {
-        abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", definition.shownPath))
+        abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", resumeCommand))
       }
       return task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     }

@@ -15,6 +15,20 @@ public struct StateFolder: Sendable {
     return StateFolder(path: folder + "/.sluice")
   }
 
+  /// A command about what is in this folder that works as it stands where it is read: in the present folder, as short as it can be; or
+  /// anywhere, for whoever reads it elsewhere.
+  public func command(_ words: String..., anywhere: Bool = false) -> String {
+    let whole = URL(fileURLWithPath: path).standardizedFileURL.path
+    let here = URL(fileURLWithPath: FileManager.default.currentDirectoryPath).standardizedFileURL.path
+    var words = ["sluice"] + words
+    if anywhere {
+      words += ["--state", whole]
+    } else if whole != here + "/.sluice" {
+      words += ["--state", whole.hasPrefix(here + "/") ? String(whole.dropFirst(here.count + 1)) : whole]
+    }
+    return words.map(ShellText.word).joined(separator: " ")
+  }
+
   func spoolPath(pipeline: String, key: String) -> String { "\(path)/spool/\(pipeline)/\(Digest.of(key).prefix(40))" }
 
   /// Where a running engine shows what it is at.

@@ -240,6 +240,13 @@ extension RunEngine {
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: "decompress",
           offset: position.point.offset, code: "damaged_item", reason: damage))
+      // How many records the damaged rest would have been nobody knows: it counts as one that was read, and is a dead letter.
+      position.point.counts.read += 1
+      position.point.counts.deadLettered += 1
+      progress.update {
+        $0.counts.read += 1
+        $0.counts.deadLettered += 1
+      }
       countDeadLetters(1)
     }
     var advance = advance(task, &position)

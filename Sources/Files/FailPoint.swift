@@ -18,6 +18,8 @@ public enum FailPoint: String, Sendable, CaseIterable {
   /// The target's name, before the ledger forgets that it had to be put there.
   case targetNameSync = "target.name_sync"
 
+  /// A new ledger, with its tables, gets its name.
+  case ledgerCreate = "ledger.create"
   case ledgerBeginRun = "ledger.begin_run"
   case ledgerCheckpoint = "ledger.checkpoint"
   /// Inside a transaction, between its dead letters and the rest.

@@ -13,9 +13,21 @@ public struct SystemFailure: Error, Sendable, Hashable {
     case ENOSPC, EDQUOT: "; make room, then resume"
     case EACCES, EPERM, EROFS: "; make it writable, then resume"
     case EMFILE, ENFILE: "; raise the limit of open files (ulimit -n), then resume"
+    case ENOMEM, EAGAIN: "; give the process more memory (ulimit -v) or more processes (ulimit -u), then resume"
     case EIO: "; look at the disk, then resume"
     default: ""
     }
+  }
+}
+
+/// The descriptors that this process may have.
+public enum Descriptors {
+  /// Whether not one more can be had.
+  public static var areUsedUp: Bool {
+    let one = Foundation.open("/dev/null", O_RDONLY | O_CLOEXEC)
+    let code = errno
+    if one >= 0 { close(one) }
+    return one < 0 && (code == EMFILE || code == ENFILE)
   }
 }
 

@@ -10,29 +10,24 @@ public struct Ledger: Sendable {
   let database: DatabaseQueue
   public let path: String
 
-  /// Opens the ledger in `folder`, made where it is missing, and brings its tables to the present version.
+  /// Opens the ledger in `folder`, made where there is none, and brings its tables to the present version.
   public static func open(folder: String) throws(LedgerError) -> Ledger {
     let path = folder + "/ledger.sqlite"
     return try wrap(path) {
       try SystemCall.createFolders(folder)
-      var configuration = Configuration()
-      configuration.busyMode = .timeout(10)
-      configuration.prepareDatabase { db in
-        let synchronous = FailPoint.ledgerSync.isSkipped ? "NORMAL" : "FULL"
-        try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous)")
-      }
-      let database = try DatabaseQueue(path: path, configuration: configuration)
-      try refuseNewer(database)
+      if try !isThere(path) { try create(path) }
+      let database = try DatabaseQueue(path: path, configuration: configuration())
+      try refuseForeign(database)
       try Migrations.all.migrate(database)
       return Ledger(database: database, path: path)
     }
   }
 
-  /// Opens the ledger without writing a byte; nil where there is none, or one that was killed before it had its tables.
+  /// Opens the ledger without writing a byte; nil where there is none.
   public static func openReadOnly(folder: String) throws(LedgerError) -> Ledger? {
     let path = folder + "/ledger.sqlite"
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
     return try wrap(path) {
+      guard try isThere(path) else { return nil }
       var configuration = Configuration()
       configuration.readonly = true
       configuration.busyMode = .timeout(10)
@@ -40,15 +35,70 @@ public struct Ledger: Sendable {
       let isIdle = !FileManager.default.fileExists(atPath: path + "-wal")
       let name = isIdle ? "file:\(path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)?immutable=1" : path
       let database = try DatabaseQueue(path: name, configuration: configuration)
-      try refuseNewer(database)
-      guard try database.read({ try $0.tableExists("runs") }) else { return nil }
+      try refuseForeign(database)
       return Ledger(database: database, path: path)
     }
   }
 
-  private static func refuseNewer(_ database: DatabaseQueue) throws {
-    let isNewer = try database.read { try Migrations.all.hasBeenSuperseded($0) }
-    if isNewer { throw Reason("it was written by a newer sluice; use that one, or another --state") }
+  private static func configuration() -> Configuration {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(10)
+    configuration.prepareDatabase { db in
+      let synchronous = FailPoint.ledgerSync.isSkipped ? "NORMAL" : "FULL"
+      try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous)")
+    }
+    return configuration
+  }
+
+  /// Whether there is a ledger.
+  ///
+  /// - Throws: ``Reason`` where one was there, and what is left of it is no ledger: to begin anew would do again what is done.
+  private static func isThere(_ path: String) throws -> Bool {
+    // The log is looked for first: it comes after the ledger.
+    let hasLog = FileManager.default.fileExists(atPath: path + "-wal")
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      let code = errno
+      guard code == ENOENT || code == ENOTDIR else { throw SystemFailure(code: code) }
+      if hasLog {
+        throw Reason("it is gone, but its log \(path)-wal is there; restore both from a backup, or move the log away too\(anew)")
+      }
+      return false
+    }
+    if status.st_size == 0 { throw Reason("it is empty, which no ledger is; restore it from a backup, or move it away\(anew)") }
+    return true
+  }
+
+  private static let anew = " and run with --full, which does everything again"
+
+  /// Makes a ledger with all its tables beside its place and moves it there: so whatever is found in its place is whole, and
+  /// an empty one was not left by a run that was killed.
+  private static func create(_ path: String) throws {
+    let new = "\(path).new-\(getpid())"
+    func remove() { for end in ["", "-wal", "-shm", "-journal"] { unlink(new + end) } }
+    remove()
+    defer { remove() }
+    let database = try DatabaseQueue(path: new, configuration: configuration())
+    try Migrations.all.migrate(database)
+    // Brings its log into it.
+    try database.close()
+    // Another pipeline of the folder may be making one too: the first counts. (Where a folder can't be locked, nobody waits.)
+    let lock = Foundation.open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if lock >= 0 { flock(lock, LOCK_EX) }
+    defer { if lock >= 0 { Foundation.close(lock) } }
+    if try isThere(path) { return }
+    try SystemCall.rename(new, to: path, .ledgerCreate)
+    try SystemCall.syncFolder(of: path, .ledgerCreate)
+  }
+
+  /// Refuses what is not a ledger of this version or an earlier one.
+  private static func refuseForeign(_ database: DatabaseQueue) throws {
+    if try database.read({ try Migrations.all.hasBeenSuperseded($0) }) {
+      throw Reason("it was written by a newer sluice; use that one, or another --state")
+    }
+    if try !database.read({ try $0.tableExists("runs") && $0.tableExists("items") }) {
+      throw Reason("it has no tables of a ledger; restore it from a backup, or move it away\(anew)")
+    }
   }
 
   private struct Reason: Error, CustomStringConvertible {
@@ -71,16 +121,24 @@ public struct Ledger: Sendable {
       let result = try await database.write(body)
       try point.pass(.after)
       return result
-    } catch let error where error is DatabaseError || error is SystemFailure {
-      throw LedgerError(path, error)
+    } catch {
+      throw told(error)
     }
   }
 
   func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
     do {
       return try await database.read(body)
-    } catch let error as DatabaseError {
-      throw LedgerError(path, error)
+    } catch {
+      throw told(error)
+    }
+  }
+
+  /// What is wrong with the ledger as an error of it; all else as it is.
+  func told(_ error: any Error) -> any Error {
+    switch error {
+    case is DatabaseError, is SystemFailure, is DamagedValue, is RowDecodingError: LedgerError(path, error)
+    default: error
     }
   }
 }
@@ -91,20 +149,30 @@ extension LedgerError {
     let words: String
     switch error {
     case let error as SystemFailure: words = String(cString: strerror(error.code)) + Self.remedy(error.code)
-    case let error as DatabaseError:
-      let remedy =
-        switch error.resultCode {
-        case .SQLITE_FULL: Self.remedy(ENOSPC)
-        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM: Self.remedy(EACCES)
-        case .SQLITE_BUSY, .SQLITE_LOCKED: "; another process holds it: try again"
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB: "; restore it from a backup, or move it away and run with --full"
-        case .SQLITE_IOERR: Self.remedy(EIO)
-        default: ""
-        }
-      words = (error.message ?? "\(error)") + remedy
+    case let error as DatabaseError: words = (error.message ?? "\(error.resultCode)") + Self.remedy(error)
+    case let error as DamagedValue: words = "it is damaged: its column \(error.column) holds what it can't hold" + Self.damageRemedy
+    // Its words would tell the row.
+    case is RowDecodingError: words = "it is damaged: it holds what it can't hold" + Self.damageRemedy
     default: words = (error as NSError).localizedFailureReason ?? "\(error)"
     }
     self.init(path: path, reason: words)
+  }
+
+  private static let damageRemedy = "; restore it from a backup, or move it away and run with --full"
+
+  private static func remedy(_ error: DatabaseError) -> String {
+    switch error.resultCode {
+    case .SQLITE_FULL: remedy(ENOSPC)
+    case .SQLITE_READONLY, .SQLITE_PERM: remedy(EACCES)
+    // SQLite doesn't tell why: whether there is room for one more open file does.
+    case .SQLITE_CANTOPEN: remedy(Descriptors.areUsedUp ? EMFILE : EACCES)
+    case .SQLITE_BUSY, .SQLITE_LOCKED: "; another process holds it: try again"
+    case .SQLITE_IOERR: remedy(EIO)
+    case .SQLITE_NOMEM: remedy(ENOMEM)
+    case .SQLITE_INTERRUPT, .SQLITE_ABORT: ""
+    // With sound tables nothing of what is asked can go wrong otherwise.
+    default: damageRemedy
+    }
   }
 
   private static func remedy(_ code: Int32) -> String {

@@ -69,7 +69,7 @@ extension Ledger {
           SELECT item, stage, code, resolved, count(*) AS n FROM dead_letters \(DeadLetterFilter.clause)
           GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
           """, arguments: filter.arguments
-      ).map { ($0["item"], $0["stage"], $0["code"], $0["resolved"], $0["n"]) }
+      ).map { (try $0.value("item"), try $0.value("stage"), try $0.value("code"), try $0.value("resolved"), try $0.count("n")) }
     }
   }
 
@@ -92,14 +92,17 @@ extension Ledger {
           GROUP BY 1, 2, 3 ORDER BY n DESC, 1, 2, 3
           """, arguments: filter.arguments)
       return try groups.map { group in
+        let (stage, code, field): (String, String, String?) = (
+          try group.value("stage"), try group.value("code"), try group.value(orNil: "field")
+        )
         let found = try Row.fetchAll(
           db,
           sql: """
             SELECT * FROM dead_letters \(DeadLetterFilter.clause) AND stage = ?10 AND code = ?11 AND field IS ?12 ORDER BY id LIMIT ?13
             """,
-          arguments: filter.arguments + [group["stage"] as String, group["code"] as String, group["field"] as String?, examples])
+          arguments: filter.arguments + [stage, code, field, examples])
         return ReasonGroup(
-          stage: group["stage"], code: group["code"], field: group["field"], count: group["n"], examples: found.map(DeadLetter.init))
+          stage: stage, code: code, field: field, count: try group.count("n"), examples: try found.map { try DeadLetter($0) })
       }
     }
   }
@@ -108,8 +111,16 @@ extension Ledger {
   public func attempts(ofDeadLetter id: Int64) async throws -> [(attempt: Int, at: Date, code: String, reason: String)] {
     try await read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM dead_letter_attempts WHERE letter = ? ORDER BY attempt", arguments: [id]).map {
-        ($0["attempt"], Date(timeIntervalSince1970: $0["at"]), $0["code"], $0["reason"])
+        (try $0.count("attempt"), try $0.date("at"), try $0.value("code"), try $0.value("reason"))
       }
+    }
+  }
+
+  /// Whether there was a dead letter of this number, which no other will have.
+  public func hadDeadLetter(_ id: Int64) async throws -> Bool {
+    try await read { db in
+      let last = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'dead_letters'") ?? 0
+      return (1...max(1, last)).contains(id) && last > 0
     }
   }
 
@@ -148,8 +159,9 @@ extension Ledger {
           """, arguments: filter.arguments
       ).map { row in
         ReplayGroup(
-          item: row["item"], itemID: (row["item_id"] as Int64?).map(ItemID.init), count: row["n"], header: row["header"],
-          schema: row["schema"], ordinal: row["ordinal"] ?? 0)
+          item: try row.value("item"), itemID: try row.value(orNil: "item_id", as: Int64.self).map(ItemID.init),
+          count: try row.count("n"), header: try row.value(orNil: "header"), schema: try row.value(orNil: "schema"),
+          ordinal: try row.count(orNil: "ordinal") ?? 0)
       }
     }
   }
@@ -166,7 +178,7 @@ extension Ledger {
         db,
         sql: "SELECT * FROM dead_letters \(DeadLetterFilter.clause) AND (record, id) > (?10, ?11) ORDER BY record, id LIMIT ?12",
         arguments: arguments
-      ).map(DeadLetter.init)
+      ).map { try DeadLetter($0) }
     }
   }
 

@@ -50,8 +50,10 @@ extension Ledger {
         db, sql: "SELECT * FROM events WHERE run = ? AND kind NOT IN ('started', 'left') ORDER BY id DESC LIMIT ?",
         arguments: [run.value, limit]
       ).reversed().map { row in
-        var event = SupervisionRecord(stage: row["stage"], worker: row["worker"], kind: row["kind"], detail: row["detail"])
-        event.at = Date(timeIntervalSince1970: row["at"])
+        var event = SupervisionRecord(
+          stage: try row.value("stage"), worker: try row.count(orNil: "worker"), kind: try row.value("kind"),
+          detail: try row.value("detail"))
+        event.at = try row.date("at")
         return event
       }
     }
@@ -62,7 +64,7 @@ extension Ledger {
     try await read { db in
       guard try db.tableExists("events") else { return [:] }
       let rows = try Row.fetchAll(db, sql: "SELECT kind, count(*) AS n FROM events WHERE run = ? GROUP BY kind", arguments: [run.value])
-      return Dictionary(uniqueKeysWithValues: rows.map { ($0["kind"] as String, $0["n"] as Int) })
+      return Dictionary(try rows.map { (try $0.value("kind", as: String.self), try $0.count("n")) }) { $0 + $1 }
     }
   }
 }

@@ -15,7 +15,7 @@ extension Ledger {
       var items: [String: ItemRecord] = [:]
       for key in keys {
         let rows = try Row.fetchCursor(statement, arguments: [pipeline, key])
-        if let row = try rows.next() { items[key] = ItemRecord(row) }
+        if let row = try rows.next() { items[key] = try ItemRecord(row) }
       }
       return items
     }
@@ -25,9 +25,9 @@ extension Ledger {
   public func items(run: RunID, onlyOpen: Bool = false) async throws -> [ItemRecord] {
     try await read { db in
       try Row.fetchAll(
-        db, sql: Self.itemQuery + " WHERE items.run = ?1 AND (NOT ?2 OR items.status <> 'done') ORDER BY ordinal",
+        db, sql: Self.itemQuery + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
         arguments: [run.value, onlyOpen]
-      ).map(ItemRecord.init)
+      ).map { try ItemRecord($0) }
     }
   }
 
@@ -50,13 +50,16 @@ extension Ledger {
         try Row.fetchAll(
           db, sql: "SELECT id, key FROM items WHERE run = ? AND status = 'done' AND id > ? ORDER BY id LIMIT 1000",
           arguments: [run.value, last]
-        ).map { (key: $0["key"] as String, id: $0["id"] as Int64) }
+        ).map { (key: try $0.value("key", as: String.self), id: try $0.value("id", as: Int64.self)) }
       }
-      guard let id = rows.last?.id else { return }
+      guard let id = rows.last?.id, id > last else { return }
       try body(rows.map(\.key))
       after = id
     }
   }
+
+  /// Whether something of an item is left to do.
+  static let isOpen = "(items.status <> 'done' AND items.status <> 'closed')"
 
   /// What ``ItemRecord`` reads, in its order.
   private static let itemQuery = """
@@ -97,7 +100,8 @@ extension Ledger {
     return try items.map { item in
       let number = try Int64.fetchOne(
         upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver])
-      let id = ItemID(number ?? 0)
+      guard let number else { throw DamagedValue("id") }
+      let id = ItemID(number)
       if item.startsOver, item.isKnown { try forgetWork(db, id) }
       return id
     }
@@ -138,7 +142,7 @@ extension Ledger {
     ).execute(arguments: [
       id.value, point.offset, point.lines, point.counts.read, point.counts.written, point.counts.filtered,
       point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.part.length,
-      point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0) },
+      point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0 + checksum(of: $0)) },
     ])
     if let header = advance.header {
       try db.execute(sql: "UPDATE items SET header = ? WHERE id = ?", arguments: [header, id.value])
@@ -154,10 +158,20 @@ extension Ledger {
   }
 
   /// What goes on where the item's last checkpoint was, as ``Checkpoint/continuation``.
+  ///
+  /// It is a C library's memory, which must be what it was. Where it is not, or an earlier sluice kept it without its checksum, there is none.
   public func continuation(_ id: ItemID) async throws -> [UInt8]? {
-    try await read { db in
-      try Data.fetchOne(db, sql: "SELECT continuation FROM checkpoints WHERE item = ?", arguments: [id.value]).map { Array($0) }
+    let kept = try await read { db in
+      try Data.fetchOne(db, sql: "SELECT continuation FROM checkpoints WHERE item = ?", arguments: [id.value])
     }
+    guard let kept, kept.count > 4 else { return nil }
+    let bytes = Array(kept.dropLast(4))
+    return Self.checksum(of: bytes) == Array(kept.suffix(4)) ? bytes : nil
+  }
+
+  private static func checksum(of bytes: [UInt8]) -> [UInt8] {
+    let value = bytes.withUnsafeBufferPointer { bytes in bytes.baseAddress.map { Checksum($0, bytes.count).value } ?? 0 }
+    return (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
   }
 
   /// An item that is whole on the disk.

@@ -47,9 +47,9 @@ extension Ledger {
     try await read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM placements WHERE pipeline = ? ORDER BY part", arguments: [pipeline]).map { row in
         Placement(
-          part: row["part"], target: row["target"], pipeline: row["pipeline"], run: (row["run"] as Int64?).map(RunID.init),
-          item: (row["item"] as Int64?).map(ItemID.init),
-          prefix: FilePrefix(row))
+          part: try row.value("part"), target: try row.value("target"), pipeline: try row.value("pipeline"),
+          run: try row.value(orNil: "run", as: Int64.self).map(RunID.init),
+          item: try row.value(orNil: "item", as: Int64.self).map(ItemID.init), prefix: try FilePrefix(row))
       }
     }
   }

@@ -8,6 +8,8 @@ extension Ledger {
   public struct Pruned: Sendable {
     public var runs = 0
     public var deadLetters = 0
+    /// How much smaller the ledger's files are.
+    public var bytes = 0
     public init() {}
   }
 
@@ -15,7 +17,8 @@ extension Ledger {
   /// `includingOpen`), and gives the room back to the disk. A pipeline's newest run stays, and so do runs that have
   /// something left to do, and items: without them what is done would be done again.
   public func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned {
-    let pruned = try await write(.ledgerPlaced) { db in
+    let before = fileBytes
+    var pruned = try await write(.ledgerPlaced) { db in
       var pruned = Pruned()
       try db.execute(
         sql: """
@@ -24,9 +27,9 @@ extension Ledger {
       pruned.deadLetters = db.changesCount
       try db.execute(
         sql: """
-          DELETE FROM runs WHERE ended_at < ?1 AND (?2 IS NULL OR pipeline = ?2) AND status IN ('done', 'failed')
+          DELETE FROM runs WHERE ended_at < ?1 AND (?2 IS NULL OR pipeline = ?2) AND status IN ('done', 'failed', 'closed')
           AND id NOT IN (SELECT max(id) FROM runs GROUP BY pipeline)
-          AND id NOT IN (SELECT run FROM items WHERE status <> 'done')
+          AND id NOT IN (SELECT run FROM items WHERE \(Self.isOpen))
           AND id NOT IN (SELECT run FROM placements WHERE run IS NOT NULL)
           AND id NOT IN (SELECT run FROM dead_letters)
           """, arguments: [date.timeIntervalSince1970, pipeline])
@@ -34,14 +37,25 @@ extension Ledger {
       for table in ["events", "timelines"] { try db.execute(sql: "DELETE FROM \(table) WHERE run NOT IN (SELECT id FROM runs)") }
       return pruned
     }
-    if pruned.runs + pruned.deadLetters > 0 {
-      do {
-        try await database.writeWithoutTransaction { try $0.execute(sql: "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)") }
-      } catch {
-        throw LedgerError(path, error)
+    do {
+      try await database.writeWithoutTransaction { db in
+        // Whatever took something out, `dead-letters drop` too: its pages are free, but the file's.
+        if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > 0 { try db.execute(sql: "VACUUM") }
+        try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
       }
+    } catch {
+      throw told(error)
     }
+    pruned.bytes = max(0, before - fileBytes)
     return pruned
+  }
+
+  /// What the ledger takes of the disk, with its log.
+  private var fileBytes: Int {
+    ["", "-wal"].reduce(0) { sum, end in
+      var status = stat()
+      return stat(path + end, &status) == 0 ? sum + Int(status.st_size) : sum
+    }
   }
 
   /// The pipelines that the ledger knows.

@@ -93,38 +93,50 @@ extension Ledger {
     try await read { db in
       try Row.fetchAll(
         db, sql: "SELECT * FROM runs WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY id DESC LIMIT ?2", arguments: [pipeline, limit]
-      ).map(RunRecord.init)
+      ).map { try RunRecord($0) }
     }
   }
 
-  /// The newest run of each pipeline, the newest first.
-  public func newestRuns(pipeline: String?) async throws -> [RunRecord] {
+  /// The runs of which something is left to do, the newest first.
+  public func unfinishedRuns(pipeline: String?) async throws -> [RunRecord] {
     try await read { db in
       try Row.fetchAll(
-        db,
-        sql: """
-          SELECT * FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE ?1 IS NULL OR pipeline = ?1 GROUP BY pipeline)
-          ORDER BY id DESC
-          """, arguments: [pipeline]
-      ).map(RunRecord.init)
+        db, sql: "SELECT * FROM runs WHERE (?1 IS NULL OR pipeline = ?1) AND (\(Self.isUnfinished(db))) ORDER BY id DESC",
+        arguments: [pipeline]
+      ).map { try RunRecord($0) }
     }
   }
 
   public func run(_ id: RunID) async throws -> RunRecord? {
-    try await read { try Row.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id.value]).map(RunRecord.init) }
+    try await read { try Row.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id.value]).map { try RunRecord($0) } }
   }
 
   /// Whether something of a run is left to do.
   public func isUnfinished(_ run: RunRecord) async throws -> Bool {
-    if run.status == .running || run.status == .interrupted { return true }
-    return try await read { db in
-      try Bool.fetchOne(
+    try await read { db in
+      try Bool.fetchOne(db, sql: "SELECT \(Self.isUnfinished(db)) FROM runs WHERE id = ?", arguments: [run.id.value]) ?? false
+    }
+  }
+
+  private static func isUnfinished(_ db: Database) throws -> String {
+    // An older ledger that is only read has no placements.
+    let isPlaced =
+      try db.tableExists("placements") ? "NOT EXISTS (SELECT 1 FROM placements WHERE placements.run = runs.id)" : "TRUE"
+    return """
+      runs.status IN ('running', 'interrupted') OR EXISTS (SELECT 1 FROM items WHERE items.run = runs.id AND \(isOpen))
+      OR (runs.status = 'failed' AND NOT \(isPlaced))
+      """
+  }
+
+  /// How many of the run's items are done but for a damaged rest, which is a dead letter.
+  public func damagedItems(_ run: RunID) async throws -> Int {
+    try await read { db in
+      try Int.fetchOne(
         db,
         sql: """
-          SELECT EXISTS (SELECT 1 FROM items WHERE run = ?1 AND status <> 'done')
-          OR EXISTS (SELECT 1 FROM placements WHERE run = ?1 AND ?2)
-          """,
-        arguments: [run.id.value, run.status != .done]) ?? false
+          SELECT count(*) FROM items WHERE run = ?1 AND status = 'done'
+          AND id IN (SELECT item_id FROM dead_letters WHERE run = ?1 AND record IS NULL AND code = 'damaged_item')
+          """, arguments: [run.value]) ?? 0
     }
   }
 
@@ -150,9 +162,9 @@ extension Ledger {
       let states = try Row.fetchAll(
         db, sql: "SELECT status, count(*) AS n FROM items WHERE run = ? GROUP BY status", arguments: [run.value])
       var items: [ItemStatus: Int] = [:]
-      for state in states { items[ItemStatus(rawValue: state["status"]) ?? .pending] = state["n"] }
+      for state in states { items[try state.word("status"), default: 0] += try state.count("n") }
       guard let row else { return (RecordCounts(), ByteCounts(), items) }
-      return (RecordCounts(row), ByteCounts(row), items)
+      return (try RecordCounts(row), try ByteCounts(row), items)
     }
   }
 }

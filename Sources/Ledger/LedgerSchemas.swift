@@ -53,9 +53,11 @@ extension Ledger {
           """, arguments: [run.value, limit]
       ).map { row in
         ItemFigures(
-          key: row["key"], status: ItemStatus(rawValue: row["status"]) ?? .pending, read: row["read"], seconds: row["seconds"],
-          columns: (row["columns"] as String?).flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) },
-          error: row["error"])
+          key: try row.value("key"), status: try row.word("status"), read: try row.count("read"),
+          seconds: try row.seconds(orNil: "seconds"),
+          columns: try row.value(orNil: "columns", as: String.self).flatMap {
+            try? JSONDecoder().decode([String].self, from: Data($0.utf8))
+          }, error: try row.value(orNil: "error"))
       }
     }
   }
@@ -64,8 +66,9 @@ extension Ledger {
   public func durations(_ run: RunID) async throws -> [Double] {
     try await read { db in
       guard try db.tableExists("source_schemas") else { return [] }
-      return try Double.fetchAll(
-        db, sql: "SELECT seconds FROM items WHERE run = ? AND seconds IS NOT NULL ORDER BY seconds", arguments: [run.value])
+      return try Row.fetchAll(
+        db, sql: "SELECT seconds FROM items WHERE run = ? AND seconds IS NOT NULL ORDER BY seconds", arguments: [run.value]
+      ).compactMap { try $0.seconds(orNil: "seconds") }
     }
   }
 }

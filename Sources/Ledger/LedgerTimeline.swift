@@ -49,6 +49,15 @@ public struct TimelinePoint: Sendable, Codable {
   }
 }
 
+extension TimelinePoint {
+  /// Whether a run can have had these figures.
+  fileprivate var isPossible: Bool {
+    (0..<Row.longest).contains(at) && (0..<Row.longest).contains(since)
+      && [read, written, fetchedBytes, writtenBytes].allSatisfy { (0...Row.most).contains($0) }
+      && stages.allSatisfy { [$0.busy, $0.waiting, $0.blocked].allSatisfy { abs($0) < 1e9 } }
+  }
+}
+
 extension Ledger {
   /// Keeps how a run got on, in the place of what was kept before.
   public func note(_ run: RunID, _ points: [TimelinePoint]) async throws {
@@ -59,10 +68,13 @@ extension Ledger {
   }
 
   public func timeline(_ run: RunID) async throws -> [TimelinePoint] {
-    let text = try await read { db in
-      try db.tableExists("timelines")
-        ? String.fetchOne(db, sql: "SELECT points FROM timelines WHERE run = ?", arguments: [run.value]) : nil
+    try await read { db in
+      guard try db.tableExists("timelines"),
+        let text = try String.fetchOne(db, sql: "SELECT points FROM timelines WHERE run = ?", arguments: [run.value])
+      else { return [] }
+      guard let points = try? JSONDecoder().decode([TimelinePoint].self, from: Data(text.utf8)), points.allSatisfy(\.isPossible)
+      else { throw DamagedValue("points") }
+      return points
     }
-    return text.flatMap { try? JSONDecoder().decode([TimelinePoint].self, from: Data($0.utf8)) } ?? []
   }
 }

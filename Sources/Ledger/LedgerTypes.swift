@@ -14,8 +14,10 @@ public struct ItemID: Sendable, Hashable, Codable {
   public init(_ value: Int64) { self.value = value }
 }
 
-public enum RunStatus: String, Sendable, Codable { case running, done, failed, interrupted }
-public enum ItemStatus: String, Sendable, Codable { case pending, working, done, failed }
+/// `closed` is a run that was not done, and is not to be.
+public enum RunStatus: String, Sendable, Codable { case running, done, failed, interrupted, closed }
+/// `closed` is an item that was not done, and is not to be unless a run finds it again.
+public enum ItemStatus: String, Sendable, Codable { case pending, working, done, failed, closed }
 
 /// How many records of an item or a run went where: `read` is the sum of the others.
 public struct RecordCounts: Sendable, Hashable, Codable {

@@ -2,49 +2,108 @@ import Files
 import Foundation
 import GRDB
 
+/// A value that no sluice writes into a ledger: the file was damaged. The value itself is not told, for it may be anybody's data.
+struct DamagedValue: Error {
+  /// A column's name.
+  let column: String
+  init(_ column: String) { self.column = column }
+}
+
+/// Columns, read without trust: GRDB's subscripts end the process where a value is not of the type that is asked for.
+extension Row {
+  func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String, as type: T.Type = T.self) throws -> T {
+    do { return try decode(T.self, forColumn: column) } catch { throw DamagedValue(column) }
+  }
+
+  func value<T: DatabaseValueConvertible & StatementColumnConvertible>(orNil column: String, as type: T.Type = T.self) throws -> T? {
+    do { return try decode(T?.self, forColumn: column) } catch { throw DamagedValue(column) }
+  }
+
+  /// A number that counts or measures something.
+  func count(_ column: String) throws -> Int { try Self.checked(value(column), column) }
+
+  func count(orNil column: String) throws -> Int? { try value(orNil: column).map { try Self.checked($0, column) } }
+
+  func date(_ column: String) throws -> Date { try Self.date(value(column), column) }
+
+  func date(orNil column: String) throws -> Date? { try value(orNil: column).map { try Self.date($0, column) } }
+
+  /// A length of time.
+  func seconds(orNil column: String) throws -> Double? {
+    guard let seconds: Double = try value(orNil: column) else { return nil }
+    guard (0..<Self.longest).contains(seconds) else { throw DamagedValue(column) }
+    return seconds
+  }
+
+  /// One of an enumeration's words.
+  func word<T: RawRepresentable>(_ column: String, as type: T.Type = T.self) throws -> T where T.RawValue == String {
+    guard let word = T(rawValue: try value(column)) else { throw DamagedValue(column) }
+    return word
+  }
+
+  /// So that sums of what is read can't overflow.
+  static let most = 1 << 53
+
+  static func checked(_ count: Int, _ column: String) throws -> Int {
+    guard (0...most).contains(count) else { throw DamagedValue(column) }
+    return count
+  }
+
+  /// Seconds up to the year 9999, which is as far as calendars and formatters go.
+  static let longest = 253_402_300_800.0
+
+  private static func date(_ seconds: Double, _ column: String) throws -> Date {
+    guard (0..<longest).contains(seconds) else { throw DamagedValue(column) }
+    return Date(timeIntervalSince1970: seconds)
+  }
+}
+
 extension RunRecord {
-  init(_ row: Row) {
-    let variables: String = row["variables"]
-    id = RunID(row["id"])
-    pipeline = row["pipeline"]
-    status = RunStatus(rawValue: row["status"]) ?? .failed
-    startedAt = Date(timeIntervalSince1970: row["started_at"])
-    endedAt = (row["ended_at"] as Double?).map { Date(timeIntervalSince1970: $0) }
-    definition = row["definition"]
-    definitionPath = row["definition_path"]
-    self.variables = (try? JSONDecoder().decode([String: String].self, from: Data(variables.utf8))) ?? [:]
-    schema = row["schema"]
-    counts = RecordCounts(row)
-    bytes = ByteCounts(row)
-    retries = row["retries"]
-    restarts = row["restarts"]
-    error = row["error"]
+  init(_ row: Row) throws {
+    id = RunID(try row.value("id"))
+    pipeline = try row.value("pipeline")
+    status = try row.word("status")
+    startedAt = try row.date("started_at")
+    endedAt = try row.date(orNil: "ended_at")
+    definition = try row.value("definition")
+    definitionPath = try row.value("definition_path")
+    do {
+      variables = try JSONDecoder().decode([String: String].self, from: Data(row.value("variables", as: String.self).utf8))
+    } catch {
+      throw DamagedValue("variables")
+    }
+    schema = try row.value(orNil: "schema")
+    counts = try RecordCounts(row)
+    bytes = try ByteCounts(row)
+    retries = try row.count("retries")
+    restarts = try row.count("restarts")
+    error = try row.value(orNil: "error")
   }
 }
 
 extension RecordCounts {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init()
-    read = row["read"]
-    written = row["written"]
-    filtered = row["filtered"]
-    deadLettered = row["dead_lettered"]
+    read = try row.count("read")
+    written = try row.count("written")
+    filtered = try row.count("filtered")
+    deadLettered = try row.count("dead_lettered")
   }
 }
 
 extension ByteCounts {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init()
-    fetched = row["fetched"]
-    decompressed = row["decompressed"]
-    written = row["bytes_written"]
+    fetched = try row.count("fetched")
+    decompressed = try row.count("decompressed")
+    written = try row.count("bytes_written")
   }
 }
 
 extension FilePrefix {
-  init(_ row: Row) {
-    let checksum: Int? = row["checksum"]
-    self.init(length: row["length"], checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
+  init(_ row: Row) throws {
+    let checksum: Int? = try row.value(orNil: "checksum")
+    self.init(length: try row.count("length"), checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
   }
 }
 
@@ -55,76 +114,80 @@ private struct Columns {
 
   init(_ row: Row) { self.row = row }
 
-  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>() -> T {
+  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>() throws -> T {
     defer { at += 1 }
-    return row[at]
+    do { return try row.decode(T.self, atIndex: at) } catch { throw DamagedValue("\(at + 1) of an item") }
   }
 
-  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>(orNil type: T.Type) -> T? {
+  mutating func next<T: DatabaseValueConvertible & StatementColumnConvertible>(orNil type: T.Type) throws -> T? {
     defer { at += 1 }
-    return row[at]
+    do { return try row.decode(T?.self, atIndex: at) } catch { throw DamagedValue("\(at + 1) of an item") }
   }
 
-  mutating func counts() -> RecordCounts {
+  mutating func count() throws -> Int { try Row.checked(next(), "\(at + 1) of an item") }
+
+  mutating func counts() throws -> RecordCounts {
     var counts = RecordCounts()
-    counts.read = next()
-    counts.written = next()
-    counts.filtered = next()
-    counts.deadLettered = next()
+    counts.read = try count()
+    counts.written = try count()
+    counts.filtered = try count()
+    counts.deadLettered = try count()
     return counts
   }
 
-  mutating func bytes() -> ByteCounts {
+  mutating func bytes() throws -> ByteCounts {
     var bytes = ByteCounts()
-    bytes.fetched = next()
-    bytes.decompressed = next()
-    bytes.written = next()
+    bytes.fetched = try count()
+    bytes.decompressed = try count()
+    bytes.written = try count()
     return bytes
   }
 
-  mutating func prefix() -> FilePrefix {
-    let length: Int = next()
-    let checksum = next(orNil: Int.self)
+  mutating func prefix() throws -> FilePrefix {
+    let length = try count()
+    let checksum = try next(orNil: Int.self)
     return FilePrefix(length: length, checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
   }
 }
 
 extension ItemRecord {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     var columns = Columns(row)
-    id = ItemID(columns.next())
-    pipeline = columns.next()
-    key = columns.next()
-    version = columns.next(orNil: String.self)
-    run = RunID(columns.next())
-    ordinal = columns.next()
-    status = ItemStatus(rawValue: columns.next()) ?? .pending
-    definitionHash = columns.next()
-    counts = columns.counts()
-    error = columns.next(orNil: String.self)
-    attempts = columns.next()
-    if let offset = columns.next(orNil: Int.self) {
+    id = ItemID(try columns.next())
+    pipeline = try columns.next()
+    key = try columns.next()
+    version = try columns.next(orNil: String.self)
+    run = RunID(try columns.next())
+    ordinal = try columns.count()
+    guard let word = ItemStatus(rawValue: try columns.next()) else { throw DamagedValue("status") }
+    status = word
+    definitionHash = try columns.next()
+    counts = try columns.counts()
+    error = try columns.next(orNil: String.self)
+    attempts = try columns.count()
+    if let offset = try columns.next(orNil: Int.self) {
       var point = Checkpoint()
-      point.offset = offset
-      point.lines = columns.next()
-      point.counts = columns.counts()
-      point.bytes = columns.bytes()
-      point.part = columns.prefix()
+      point.offset = try Row.checked(offset, "offset")
+      point.lines = try columns.count()
+      point.counts = try columns.counts()
+      point.bytes = try columns.bytes()
+      point.part = try columns.prefix()
       checkpoint = point
     }
   }
 }
 
 extension DeadLetter {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init(
-      run: RunID(row["run"]), pipeline: row["pipeline"], item: row["item"], itemID: (row["item_id"] as Int64?).map(ItemID.init),
-      stage: row["stage"], record: row["record"], line: row["line"], offset: row["offset"], field: row["field"],
-      code: row["code"], reason: row["reason"], attempts: row["attempts"], at: Date(timeIntervalSince1970: row["at"]),
-      raw: Array(row["raw"] as Data))
-    id = row["id"]
-    resolved = row["resolved"]
-    previous = (row["previous"] as Data?).map { Array($0) }
-    next = (row["next"] as Data?).map { Array($0) }
+      run: RunID(try row.value("run")), pipeline: try row.value("pipeline"), item: try row.value("item"),
+      itemID: try row.value(orNil: "item_id", as: Int64.self).map(ItemID.init), stage: try row.value("stage"),
+      record: try row.count(orNil: "record"), line: try row.count(orNil: "line"), offset: try row.count(orNil: "offset"),
+      field: try row.value(orNil: "field"), code: try row.value("code"), reason: try row.value("reason"),
+      attempts: try row.count("attempts"), at: try row.date("at"), raw: Array(try row.value("raw", as: Data.self)))
+    id = try row.value("id")
+    resolved = try row.value("resolved")
+    previous = try row.value(orNil: "previous", as: Data.self).map { Array($0) }
+    next = try row.value(orNil: "next", as: Data.self).map { Array($0) }
   }
 }

@@ -44,6 +44,9 @@ struct Console: Sendable {
   /// What is to be known of the command itself. Where nothing is to be printed unless something is wrong, errors alone are.
   func log(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet || level == .error) }
 
+  /// What has to be known even by whoever wants to hear of nothing but what is wrong, though nothing went wrong just now.
+  func told(_ message: String) { log(.warning, message, isShown: true) }
+
   /// What happens on the way. Who asked for quiet is told of it at the end, once.
   func event(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet) }
 

@@ -61,6 +61,7 @@ struct DeadLetters: AsyncParsableCommand {
       let console = common.console
       let (ledger, filter) = try filter.resolve(common, usually: .open)
       let counts = try await ledger.deadLetterCounts(filter)
+      if let id = filter.id { try await DeadLetters.require(id, ledger) }
       if common.output == .json {
         return console.print(
           json: counts.map {
@@ -105,7 +106,7 @@ struct DeadLetters: AsyncParsableCommand {
         console.print("  record | \(DeadLetters.text(letter.raw))")
         if let next = letter.next { console.print("  after  | \(DeadLetters.text(next))") }
       }
-      if found.take() { throw ValidationError("there is no dead letter \(id)") }
+      if found.take() { try await DeadLetters.require(id, ledger) }
     }
   }
 
@@ -124,6 +125,7 @@ struct DeadLetters: AsyncParsableCommand {
     func run() async throws {
       let console = common.console
       var (ledger, filter) = try filter.resolve(common, usually: .all)
+      if let id = filter.id { try await DeadLetters.require(id, ledger) }
       if format == .jsonl {
         try await ledger.deadLetters(filter) { console.print(json: JSONForms.deadLetter($0)) }
         return
@@ -154,6 +156,7 @@ struct DeadLetters: AsyncParsableCommand {
       let console = common.console
       let subject = try Subject(pipeline, common)
       let values = try variables.values()
+      if let id = criteria.id { try await DeadLetters.require(id, subject.ledger()) }
       do throws(RunFailure) {
         let definition: PipelineDefinition
         do throws(DefinitionErrors) {
@@ -198,7 +201,8 @@ struct DeadLetters: AsyncParsableCommand {
 
     func run() async throws {
       let console = common.console
-      let (_, filter) = try filter.resolve(common, usually: .all)
+      let (ledger, filter) = try filter.resolve(common, usually: .all)
+      if let id = filter.id { try await DeadLetters.require(id, ledger) }
       guard all || filter.isNarrow else {
         throw ValidationError("say which: --id, --run, --item, --stage, --code, --reason, or --all")
       }
@@ -212,6 +216,17 @@ struct DeadLetters: AsyncParsableCommand {
       if common.output == .json { return console.print(json: ["dropped": dropped]) }
       console.print("\(Human.count(dropped)) dropped")
     }
+  }
+
+  /// Asks that there be a dead letter of this number, or says why there is none.
+  static func require(_ id: Int64, _ ledger: Ledger) async throws {
+    var filter = Ledger.DeadLetterFilter()
+    filter.id = id
+    if try await !ledger.deadLetterCounts(filter).isEmpty { return }
+    guard try await ledger.hadDeadLetter(id) else { throw ValidationError("there is no dead letter \(id)") }
+    throw ValidationError(
+      "there is no dead letter \(id) any more: it was dropped, or its item was done again, and what is wrong with it now has new numbers; see them with: sluice dead-letters list"
+    )
   }
 
   static func place(_ letter: DeadLetter) -> String {

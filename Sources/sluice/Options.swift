@@ -81,6 +81,8 @@ struct Subject {
   var state: StateFolder
   var pipeline: String?
   var run: Int64?
+  /// Where it was named by its path.
+  var definition: String?
 
   init(_ text: String?, _ common: CommonOptions) throws {
     guard let text else {
@@ -90,6 +92,7 @@ struct Subject {
     if FileManager.default.fileExists(atPath: text) {
       state = common.stateFolder(beside: text)
       pipeline = Self.name(inDefinition: text)
+      definition = text
     } else if text.contains("/") || text.hasSuffix(".yaml") || text.hasSuffix(".yml") {
       throw ValidationError("there is no definition \(text)")
     } else {

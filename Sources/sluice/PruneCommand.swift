@@ -6,7 +6,7 @@ import Foundation
 struct PruneCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prune",
-    abstract: "Take old runs, resolved dead letters and unfinished downloads out of the state folder.",
+    abstract: "Take old runs, resolved dead letters and unfinished downloads out of the state folder, and give the ledger's room back.",
     discussion: """
       What is done stays known, so nothing is done again. A pipeline's newest run stays, and so do runs with something left to
       do and dead letters that were not worked off (--dead-letters takes those too).
@@ -39,10 +39,11 @@ struct PruneCommand: AsyncParsableCommand {
       console.print(
         json: [
           "runs": result.runs, "dead_letters": result.deadLetters, "spool_files": result.spoolFiles, "spool_bytes": result.spoolBytes,
+          "ledger_bytes": result.ledgerBytes,
         ])
     } else if !common.quiet {
       console.print(
-        "pruned \(Human.count(result.runs)) runs, \(Human.count(result.deadLetters)) dead letters, \(Human.count(result.spoolFiles)) spooled files (\(Human.bytes(result.spoolBytes)))"
+        "pruned \(Human.count(result.runs)) runs, \(Human.count(result.deadLetters)) dead letters, \(Human.count(result.spoolFiles)) spooled files (\(Human.bytes(result.spoolBytes))); the ledger is \(Human.bytes(result.ledgerBytes)) smaller"
       )
     }
   }

@@ -53,28 +53,30 @@ struct Resume: AsyncParsableCommand {
   }
 
   private func record(_ subject: Subject) async throws(RunFailure) -> RunRecord {
-    let ledger: Ledger
     do {
-      ledger = try subject.ledger()
-    } catch let error as LedgerError {
-      throw .ledger(error)
-    } catch {
-      throw .nothingToResume((error as? ValidationError)?.message ?? "\(error)")
-    }
-    do {
+      guard let ledger = try Ledger.openReadOnly(folder: subject.state.path) else { throw nothingBegun(subject) }
       if let run = subject.run {
         guard let record = try await ledger.run(RunID(run)) else {
           throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)")
         }
         guard try await ledger.isUnfinished(record) else {
-          throw RunFailure.nothingToResume("run \(run) is finished; there is nothing to resume")
+          throw RunFailure.nothingToResume("run \(run) is \(record.status == .closed ? "closed" : "finished"); there is nothing to resume")
         }
         return record
       }
-      for record in try await ledger.newestRuns(pipeline: subject.pipeline) where try await ledger.isUnfinished(record) { return record }
+      if let record = try await ledger.unfinishedRuns(pipeline: subject.pipeline).first { return record }
+      if try await ledger.runs(pipeline: subject.pipeline, limit: 1).isEmpty { throw nothingBegun(subject) }
     } catch {
       throw .from(error)
     }
     throw .nothingToResume("there is no unfinished run\(subject.pipeline.map { " of \($0)" } ?? "") in \(subject.state.path)")
+  }
+
+  /// A run that was killed before it was in the ledger has left nothing to resume.
+  private func nothingBegun(_ subject: Subject) -> RunFailure {
+    guard let definition = subject.definition else {
+      return .nothingToResume("nothing was begun in \(subject.state.path); give the definition's path, or --state")
+    }
+    return .nothingToResume("nothing was begun; run it: sluice run \(ShellText.word(definition))")
   }
 }

@@ -33,6 +33,12 @@ struct RunMessages: Sendable {
         .warning,
         "\(count) output\(count == 1 ? "" : "s") of items that are done \(count == 1 ? "is" : "are") no longer there (\(first)\(count == 1 ? "" : ", …")); sluice run --full makes them again"
       )
+    case .closed(let items):
+      let names = items.prefix(5).joined(separator: ", ") + (items.count > 5 ? " and \(items.count - 5) more" : "")
+      let isOne = items.count == 1
+      console.told(
+        "\(names): \(isOne ? "was" : "were") not done before, and \(isOne ? "is" : "are") no longer found; a later run does \(isOne ? "it" : "them") only if fetch.from finds \(isOne ? "it" : "them") again"
+      )
     case .schemaChanged(let item, let change):
       console.event(.warning, "\(item): its columns are other than before: \(change) [\(ErrorCode.schemaChanged.rawValue)]")
     case .schema(let fields): console.event(.info, "inferred fields: \(fields)")

@@ -21,7 +21,8 @@ final class RunSession: Sendable {
   private let output: OutputFormat
   private let isQuiet: Bool
   private let definition: PipelineDefinition
-  /// The options that a command about this run needs too.
+  private let state: StateFolder
+  /// The options that a command about this definition needs too.
   private let stateOptions: [String]
   private let started = ContinuousClock.now
   private let failedItems = Mutex<[RunNotice.FailedItem]>([])
@@ -40,6 +41,7 @@ final class RunSession: Sendable {
     output = common.output
     isQuiet = common.quiet
     self.definition = definition
+    self.state = state
     self.timing = timing
     stateOptions = common.state.map { ["--state", URL(fileURLWithPath: $0).standardizedFileURL.path] } ?? []
   }
@@ -86,7 +88,7 @@ final class RunSession: Sendable {
     }
     progress.cancel()
     console.clearLine()
-    let notice = RunNotice(result, definition, failed: failedItems.withLock { $0 }, options: stateOptions)
+    let notice = RunNotice(result, definition, failed: failedItems.withLock { $0 }, state: state, options: stateOptions)
     show(result, notice)
     await start?.value
     await tell(notice)
@@ -95,7 +97,9 @@ final class RunSession: Sendable {
 
   /// Says why there is no run, or no end of it to be seen, and what to exit with.
   func fail(_ failure: RunFailure) async -> ExitCode {
-    let notice = RunNotice(failure, definition, seconds: started.duration(to: .now) / .seconds(1), options: stateOptions)
+    let notice = RunNotice(
+      failure, definition, run: await unfinishedRun(), seconds: started.duration(to: .now) / .seconds(1), state: state,
+      options: stateOptions)
     if isQuiet {
       console.log(.error, notice.text)
     } else {
@@ -103,6 +107,12 @@ final class RunSession: Sendable {
     }
     await tell(notice)
     return ExitCode(failure.exitCode)
+  }
+
+  /// The run that is to be resumed after a failure that nobody saw the run of.
+  private func unfinishedRun() async -> RunID? {
+    let ledger = try? Ledger.openReadOnly(folder: state.path)
+    return try? await ledger?.unfinishedRuns(pipeline: definition.name).first?.id
   }
 
   private func tell(_ notice: RunNotice) async {
@@ -116,11 +126,14 @@ final class RunSession: Sendable {
       console.print(json: Self.json(result))
     } else if !isQuiet {
       let c = result.counts
+      let damaged =
+        result.damagedItems == 0
+        ? "" : " (\(Human.count(result.damagedItems)) of them the damaged rest of an item, however many records that was)"
       console.print(
         """
         run \(result.run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))
         items    \(Human.count(result.items.total)): \(Human.count(result.items.done)) done, \(Human.count(result.items.skipped)) skipped, \(Human.count(result.items.failed)) failed
-        records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered
+        records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered\(damaged)
         bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written
         """)
     }
@@ -129,6 +142,20 @@ final class RunSession: Sendable {
     } else if let problem = result.problem {
       console.log(.error, "\(result.pipeline): \(problem)\(result.problemCode.map { " [\($0.rawValue)]" } ?? "")")
     }
+    // Who reads the notice has read it there.
+    if !isQuiet || result.exitCode == 0 { Self.tellOfUnfinished(result.unfinishedRuns, of: result.pipeline, state, console) }
+  }
+
+  /// Runs that nobody has finished are told of until somebody does, or closes them.
+  static func tellOfUnfinished(_ runs: [RunID], of pipeline: String, _ state: StateFolder, _ console: Console) {
+    for run in runs.prefix(RunNotice.shownItems) {
+      console.told(
+        "run \(run) of \(pipeline) is not finished; finish it with: \(state.command("resume", "\(run)")), or give it up with: \(state.command("runs", "close", "\(run)"))"
+      )
+    }
+    if runs.count > RunNotice.shownItems {
+      console.told("and \(runs.count - RunNotice.shownItems) more runs of \(pipeline) are not finished")
+    }
   }
 
   static func json(_ result: RunResult) -> [String: Any] {
@@ -136,7 +163,8 @@ final class RunSession: Sendable {
       "run": result.run.value, "pipeline": result.pipeline, "status": result.status.rawValue,
       "items": ["total": result.items.total, "done": result.items.done, "skipped": result.items.skipped, "failed": result.items.failed],
       "records": JSONForms.counts(result.counts), "bytes": JSONForms.bytes(result.bytes), "seconds": result.seconds,
-      "restarts": result.restarts, "retries": result.retries, "events": result.events,
+      "restarts": result.restarts, "retries": result.retries, "events": result.events, "damaged_items": result.damagedItems,
+      "unfinished_runs": result.unfinishedRuns.map(\.value),
     ]
   }
 

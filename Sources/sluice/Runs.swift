@@ -1,24 +1,64 @@
 import ArgumentParser
+import Definition
+import Engine
 import Foundation
 import Ledger
 
 struct Runs: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List runs, the newest first.")
+  static let configuration = CommandConfiguration(
+    abstract: "List runs, and close those that nobody will finish.", subcommands: [List.self, Close.self], defaultSubcommand: List.self)
 
-  @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String?
-  @Option(help: "How many at most.") var limit = 20
-  @OptionGroup var common: CommonOptions
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List runs, the newest first (runs alone does the same).")
 
-  func run() async throws {
-    let console = common.console
-    let subject = try Subject(pipeline, common)
-    let runs = try await subject.ledger().runs(pipeline: subject.pipeline, limit: limit)
-    if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
-    for run in runs {
-      let took = run.endedAt.map { Human.seconds($0.timeIntervalSince(run.startedAt)) } ?? "unfinished"
-      console.print(
-        "\(run.id)  \(run.pipeline)  \(run.status.rawValue)  \(run.startedAt.ISO8601Format())  \(took)  \(Human.count(run.counts.written)) of \(Human.count(run.counts.read)) records written, \(Human.count(run.counts.deadLettered)) dead letters"
-      )
+    @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String?
+    @Option(help: "How many at most.") var limit = 20
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      let console = common.console
+      let subject = try Subject(pipeline, common)
+      let runs = try await subject.ledger().runs(pipeline: subject.pipeline, limit: limit)
+      if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
+      for run in runs {
+        let took = run.endedAt.map { Human.seconds($0.timeIntervalSince(run.startedAt)) } ?? "unfinished"
+        console.print(
+          "\(run.id)  \(run.pipeline)  \(run.status.rawValue)  \(run.startedAt.ISO8601Format())  \(took)  \(Human.count(run.counts.written)) of \(Human.count(run.counts.read)) records written, \(Human.count(run.counts.deadLettered)) dead letters"
+        )
+      }
+    }
+  }
+
+  struct Close: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Give up what a run has left to do: it is not told of any more.",
+      discussion: """
+        Its items that are not done are closed. A later run works on one of them only if fetch.from finds it then.
+        """)
+
+    @Argument(help: "Its number.") var run: Int64
+    @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var subject: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      let console = common.console
+      let subject = try Subject(subject, common)
+      guard let record = try await subject.ledger().run(RunID(run)) else {
+        throw ValidationError("there is no run \(run) in \(subject.state.path)")
+      }
+      do throws(RunFailure) {
+        let definition: PipelineDefinition
+        do throws(DefinitionErrors) {
+          definition = try PipelineDefinition.load(text: record.definition, path: record.definitionPath, variables: record.variables)
+        } catch {
+          throw .definition(error)
+        }
+        let messages = RunMessages(console: console)
+        try await Runner(definition, state: subject.state, options: Runner.Options()) { messages.show($0) }.close(record)
+      } catch {
+        throw console.fail(error)
+      }
+      if !common.quiet { console.print("run \(run) is closed") }
     }
   }
 }

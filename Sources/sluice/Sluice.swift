@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import Ledger
 import Transform
 
 @main
@@ -25,7 +26,22 @@ struct Sluice: AsyncParsableCommand {
     let words = Array(CommandLine.arguments.dropFirst())
     if let text = help(words) { return print(text) }
     if let complaint = complaint(words) { exit(withError: ValidationError(complaint)) }
-    await main(nil)
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+    } catch let error as LedgerError {
+      fail(.ledger(error))
+    } catch let failure as RunFailure {
+      fail(failure)
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  /// What a command does not deal with itself.
+  private static func fail(_ failure: RunFailure) -> Never {
+    let code = (try? CommonOptions.parse([]))?.console.fail(failure)
+    exit(withError: code ?? ExitCode(failure.exitCode))
   }
 
   private static let commands = configuration.subcommands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }

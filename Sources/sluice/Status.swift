@@ -24,6 +24,7 @@ struct Status: AsyncParsableCommand {
     let totals = try await ledger.totals(record.id)
     let items = try await ledger.items(run: record.id)
     let events = try await ledger.troubles(record.id, limit: 20)
+    let unfinished = try await ledger.unfinishedRuns(pipeline: record.pipeline).map(\.id).filter { $0 != record.id }
     if common.output == .json {
       var object = JSONForms.run(record)
       object["events"] = try await ledger.eventCounts(record.id)
@@ -34,6 +35,7 @@ struct Status: AsyncParsableCommand {
           "detail": event.detail,
         ] as [String: Any]
       }
+      object["unfinished_runs"] = unfinished.map(\.value)
       object["records"] = JSONForms.counts(totals.counts)
       object["bytes"] = JSONForms.bytes(totals.bytes)
       object["items"] = items.map { item in
@@ -50,6 +52,7 @@ struct Status: AsyncParsableCommand {
     console.print(
       "  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered"
     )
+    RunSession.tellOfUnfinished(unfinished, of: record.pipeline, subject.state, console)
     for event in events {
       let who = event.worker.map { "\(event.stage), worker \($0 + 1)" } ?? event.stage
       console.print("  \(event.at.ISO8601Format())  \(who) \(event.kind.replacingOccurrences(of: "_", with: " ")): \(event.detail)")

@@ -59,9 +59,16 @@ struct BadInputTests {
     #expect((shop.read("out/twice.csv") == lines + lines) as Bool)
     try shop.write(
       "keep.yaml",
-      definition.replacingOccurrences(of: "WHAT", with: "keep_records").replacingOccurrences(of: "in/*.gz", with: "in/truncated.csv.gz"))
+      definition.replacingOccurrences(of: "WHAT", with: "keep_records").replacingOccurrences(of: "in/*.gz", with: "in/truncated.csv.gz")
+        + "limits: {dead_letters: '${LIMIT:-0}'}\n")
     let kept = try shop.runPipeline("keep.yaml", "--state", "kept")
-    #expect(kept.status == 0)
+    // The damaged rest counts as one record: read, and a dead letter.
+    #expect(kept.status == 65 && kept.records["dead_lettered"] == 1 && kept.json["damaged_items"] as? Int == 1, "\(kept.stdout)")
+    #expect(kept.records["read"] == (kept.records["written"] ?? 0) + 1)
+    let metrics = try shop.sluice(
+      "run", "keep.yaml", "--state", "allowed", "--metrics-file", shop.path("m.prom"), "--var", "LIMIT=1", "--progress", "none")
+    #expect(metrics.status == 0 && metrics.stdout.contains("1 dead-lettered (1 of them the damaged rest of an item"), "\(metrics.stdout)")
+    #expect(shop.read("m.prom").contains("dead_lettered") && shop.read("m.prom").contains(" 1\n"), "\(shop.read("m.prom"))")
     #expect(lines.hasPrefix(shop.read("out/truncated.csv")) && shop.read("out/truncated.csv").count > 100_000)
     #expect(try shop.sluice("dead-letters", "export", "p", "--state", "kept").stdout.contains("damaged_item"))
   }

@@ -177,6 +177,6 @@ struct ResumingTests {
     // In a pipeline without a run before there is nothing to resume.
     try shop.write("alone.yaml", "pipeline: alone\nfetch: {from: in/a.csv.gz}\nwrite: {path: out/a.jsonl}\n")
     let alone = try shop.sluice("run", "alone.yaml", "--quiet")
-    #expect(alone.status == 69 && alone.stderr.hasSuffix("next: sluice run \(shop.path("alone.yaml"))\n"), "\(alone.stderr)")
+    #expect(alone.status == 69 && alone.stderr.hasSuffix("next: sluice resume 2 --state \(shop.path(".sluice"))\n"), "\(alone.stderr)")
   }
 }

@@ -39,7 +39,13 @@ public struct RunNotice: Sendable {
   /// What to type next; nil where all is done.
   public var next: String?
 
-  public init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], options: [String]) {
+  /// Earlier runs of which something is left to do, and the command that resumes each.
+  public var unfinished: [(run: RunID, resume: String)] = []
+
+  /// - Parameters:
+  ///   - state: where the run is recorded.
+  ///   - options: those that the next command needs where it names the definition, as `--state`.
+  public init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], state: StateFolder, options: [String]) {
     pipeline = definition.name
     self.definition = definition.file
     run = result.run
@@ -54,13 +60,16 @@ public struct RunNotice: Sendable {
     retries = result.retries
     restarts = result.restarts
     failedItems = failed
-    next = Self.next(result.exitCode, definition.file, options, hasBegun: result.problemCode != .notAsked)
+    next = Self.next(result.exitCode, definition.file, result.problemCode == .notAsked ? nil : result.run, state, options)
+    unfinished = result.unfinishedRuns.map { ($0, state.command("resume", "\($0)", anywhere: true)) }
   }
 
   /// Of a run that could not be, or that nobody saw the end of.
   ///
-  /// - Parameter options: those that the next command needs too, as `--state`.
-  public init(_ failure: RunFailure, _ definition: PipelineDefinition, seconds: Double, options: [String]) {
+  /// - Parameter run: the run that is left to be finished, where one was begun.
+  public init(
+    _ failure: RunFailure, _ definition: PipelineDefinition, run: RunID?, seconds: Double, state: StateFolder, options: [String]
+  ) {
     pipeline = definition.name
     self.definition = definition.file
     status = .failed
@@ -68,11 +77,13 @@ public struct RunNotice: Sendable {
     problem = failure.description
     code = failure.code
     self.seconds = seconds
-    next = Self.next(failure.exitCode, definition.file, options, hasBegun: failure.code != .noSample)
+    next = Self.next(failure.exitCode, definition.file, run, state, options)
   }
 
   /// The one command that gets on with it.
-  private static func next(_ exitCode: Int32, _ path: String, _ options: [String], hasBegun: Bool = true) -> String? {
+  private static func next(
+    _ exitCode: Int32, _ path: String, _ run: RunID?, _ state: StateFolder, _ options: [String]
+  ) -> String? {
     let command: [String]
     let status = ExitStatus(rawValue: exitCode)
     switch status {
@@ -81,7 +92,10 @@ public struct RunNotice: Sendable {
     case .deadLetters: command = ["dead-letters", "list", path]
     case .noSource: command = ["run", path, "--dry-run"]
     case .wrongDefinition: command = ["check", path]
-    case .failedItems, .engineDied, .cannotWrite, .unfinished, nil: command = [hasBegun ? "resume" : "run", path]
+    case .failedItems, .engineDied, .cannotWrite, .unfinished, nil:
+      // Later runs make no difference to which run is meant.
+      if let run { return state.command("resume", "\(run)", anywhere: true) }
+      command = ["run", path]
     }
     let takesState = status != .wrongDefinition
     return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
@@ -106,6 +120,7 @@ public struct RunNotice: Sendable {
       )
     }
     if let next { lines.append("next: \(next)") }
+    for (run, resume) in unfinished.prefix(Self.shownItems) { lines.append("run \(run) is not finished either: \(resume)") }
     return lines.joined(separator: "\n")
   }
 
@@ -132,7 +147,7 @@ public struct RunNotice: Sendable {
       "failed_items": failedItems.prefix(Self.shownItems).map {
         ["item": $0.item, "stage": $0.stage, "reason": $0.reason, "code": $0.code.rawValue]
       },
-      "next": next ?? NSNull() as Any, "text": text,
+      "next": next ?? NSNull() as Any, "unfinished_runs": unfinished.map(\.run.value), "text": text,
     ]
   }
 }

@@ -1,0 +1,75 @@
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Supervision
+
+/// Items and runs that are given up: what is left of them is taken away, and nobody is told of them again.
+struct Closing {
+  let definition: PipelineDefinition
+  let state: StateFolder
+  let ledger: Ledger
+
+  /// Closes the items that are not done and that no run of this definition will find again: their file is gone, or the definition was
+  /// edited and names others.
+  ///
+  /// What is there and is not found stays open: the same definition finds it with the variables of its own run.
+  ///
+  /// - Parameters:
+  ///   - found: the keys of all items that were found and are not done.
+  ///   - continued: the run that goes on.
+  /// - Returns: the keys of those that were closed, and the runs of those that stay open.
+  func closeGone(found: Set<String>, continued: RunID?) async throws -> (closed: [String], open: Set<RunID>) {
+    var gone: [Ledger.OpenItem] = []
+    var open: Set<RunID> = []
+    for item in try await ledger.openItems(pipeline: definition.name, without: found) {
+      let isEdited = item.definition != definition.text && item.variables == definition.variables
+      if isEdited || isGone(item.key) { gone.append(item) } else { open.insert(item.run) }
+    }
+    try await close(gone, runs: [], continued: continued)
+    return (gone.map(\.key), open)
+  }
+
+  /// Closes a run with all that is left of it.
+  func close(_ run: RunRecord) async throws {
+    let items = try await ledger.openItems(pipeline: run.pipeline, without: []).filter { $0.run == run.id }
+    try await close(items, runs: [run.id], continued: nil)
+  }
+
+  private func close(_ items: [Ledger.OpenItem], runs: [RunID], continued: RunID?) async throws {
+    guard !items.isEmpty || !runs.isEmpty else { return }
+    try await ledger.close(items.map(\.id), runs: runs, continued: continued)
+    // The ledger speaks of neither any more.
+    try await BlockingThreads.files.run { [definition, state] in
+      for (record, item) in zip(items, Discovery(definition: definition).named(items.map(\.key))) {
+        Spool.remove(state.spoolPath(pipeline: definition.name, key: record.key))
+        guard definition.writesPerItem, record.status != .failed else { continue }
+        unlink(OutputNaming.part(of: OutputNaming(definition: definition, run: record.run.description, date: Date()).target(item)))
+      }
+    }
+  }
+
+  /// Whether an item's file is not there. Of an address nobody knows without asking.
+  private func isGone(_ key: String) -> Bool {
+    guard !key.contains("://") else { return false }
+    var status = stat()
+    return stat(definition.absolute(key), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)
+  }
+}
+
+extension Runner {
+  /// Closes a run that is not done, with the definition that it began with (which this runner must have been made with).
+  public func close(_ record: RunRecord) async throws(RunFailure) {
+    do {
+      try await locked { ledger in
+        guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
+          throw RunFailure.nothingToResume("run \(record.id) is finished; there is nothing to close")
+        }
+        try await Closing(definition: definition, state: state, ledger: ledger).close(record)
+      }
+    } catch {
+      throw .from(error)
+    }
+  }
+}
