@@ -44,7 +44,7 @@ let package = Package(
     module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Records", "CByteScan"]),
-    module("Transform", ["Processes", "Records", "CRegex", "CFloatText"]),
+    module("Transform", ["Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
     module("Write", ["Files", "Records", "CByteScan", "CFiles", "CZlib"]),
     module(
       "Definition",

@@ -135,7 +135,9 @@ enum Declarations {
       Key("select", .list(.text), "Keeps these fields, in this order."),
       Key("drop", .list(.text), "Takes these fields away."),
       Key("cast", .map(.fieldType), "Gives fields another type."),
-      Key("expect", .map(.expression), "A record for which one is false is a dead letter."),
+      Key(
+        "expect", .map(.expression),
+        "A record for which one is false is a dead letter; NULL passes, as in SQL's CHECK: ask with IS NOT NULL too."),
       Key(
         "exec",
         .object(

@@ -35,9 +35,9 @@ extension PipelineDefinition {
       if let bytes = limits["process_memory"]?.text.flatMap(Scalars.byteCount) { processMemory = bytes }
       if let count = limits["failed_items"]?.text.flatMap({ Int($0) }) { failedItemLimit = count }
     }
-    if let list = value["tests"] { tests = list.elements.map { DefinitionTest($0, &reader) } }
+    if let list = value["tests"] { tests = list.elements.filter(\.isRead).map { DefinitionTest($0, &reader) } }
     if let notify = value["notify"] {
-      notifyRules = notify.elements.map { NotifyRule($0, &reader) }
+      notifyRules = notify.elements.filter(\.isRead).map { NotifyRule($0, &reader) }
     }
     for section in ["decompress", "parse", "transform", "write"] {
       fingerprintText += "\(section): \(value[section].map(Self.plain) ?? "")\n"
@@ -48,7 +48,7 @@ extension PipelineDefinition {
   private static func plain(_ value: Value) -> String {
     switch value {
     case .scalar(let text, _): "\(text.debugDescription)"
-    case .null: "null"
+    case .null, .unread: "null"
     case .list(let elements, _): "[\(elements.map(plain).joined(separator: ","))]"
     case .map(let entries, _):
       "{\(entries.filter { !["workers", "buffer", "retry", "supervise", "checkpoint"].contains($0.key) }.map { "\($0.key.debugDescription):\(plain($0.value))" }.joined(separator: ","))}"
@@ -118,7 +118,7 @@ extension PipelineDefinition {
       }
       entries.append(entry)
     }
-    if entries.isEmpty, let from = fetch["from"] {
+    if let from = fetch["from"], from.elements.isEmpty {
       reader.report(from.position.diagnostic("the list is empty; name at least one path or address"))
     }
   }
@@ -145,8 +145,9 @@ extension PipelineDefinition {
             "“\(name)” is no character encoding that is known here\(near ?? "; iconv -l lists what this system knows")"))
       }
     }
-    if let list = value["fields"] {
+    if let list = value["fields"], list.isRead {
       fields = schema(list)
+      unreadFields = Set(list.entries.filter { !$0.value.isRead }.map(\.key))
       if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }
     }
     if parseFormat == .exec {
@@ -159,10 +160,11 @@ extension PipelineDefinition {
 
   /// A program that parses is the first step: what it is sent has no fields.
   private mutating func fillParser(_ value: Value, _ reader: inout DefinitionReader) {
-    guard let exec = value["exec"], let fields else {
+    guard let exec = value["exec"], value["fields"] != nil else {
       reader.report((value["format"] ?? value).position.diagnostic("format exec needs exec, the program, and fields, what it answers with"))
       return
     }
+    guard let fields else { return }
     var options = program(exec, at: exec.position, &reader)
     options.takesText = true
     steps.append(.program(options, fields: fields))
@@ -187,7 +189,7 @@ extension PipelineDefinition {
     case "false"?: dialect.headerLines = 0
     case let lines?: dialect.headerLines = Int(lines) ?? 1
     }
-    if let delimiter = value["delimiter"] {
+    if let delimiter = value["delimiter"], delimiter.isRead {
       dialect.delimiter = Array((delimiter.text ?? "").utf8)
       if dialect.delimiter.isEmpty || dialect.delimiter.contains(0x0A) || dialect.delimiter.contains(0x0D) {
         reader.report(delimiter.position.diagnostic("a delimiter is one or more characters, and no line end"))
@@ -217,8 +219,15 @@ extension PipelineDefinition {
 
   private mutating func fillTransform(_ value: Value, _ reader: inout DefinitionReader) {
     for step in value.elements {
-      guard let entry = step.entries.first else { continue }
-      let pairs = entry.value.entries
+      // A step that was not read whole is followed by one of which nothing is known.
+      defer {
+        if !step.isWhole {
+          steps.append(.unread)
+          stepPositions.append([])
+        }
+      }
+      guard let entry = step.entries.first, entry.value.isRead else { continue }
+      let pairs = entry.value.entries.filter(\.value.isRead)
       let texts = pairs.map { (name: $0.key, expression: $0.value.text ?? "") }
       var places = pairs.map { (name: $0.at, value: $0.value.position) }
       switch entry.key {
@@ -235,7 +244,7 @@ extension PipelineDefinition {
       case "select", "drop":
         let names = entry.value.elements.compactMap(\.text)
         steps.append(entry.key == "select" ? .select(names) : .drop(names))
-        places = entry.value.elements.map { ($0.position, $0.position) }
+        places = entry.value.elements.filter(\.isRead).map { ($0.position, $0.position) }
       default: continue
       }
       stepPositions.append(places)
@@ -246,7 +255,7 @@ extension PipelineDefinition {
     var options = ProgramOptions()
     let command = value["command"]?.elements.compactMap(\.text) ?? []
     if let shell = value["shell"]?.text { options.command = ["/bin/sh", "-c", shell] } else { options.command = command }
-    if (value["command"] == nil) == (value["shell"] == nil) || options.command.first?.isEmpty != false {
+    if value.isWhole, (value["command"] == nil) == (value["shell"] == nil) || options.command.first?.isEmpty != false {
       reader.report(place.diagnostic("a program is a command, which is a list of the program and its arguments, or a shell command"))
     }
     options.softLimit = value["timeout"]?["soft"]?.text.flatMap(Scalars.duration)
@@ -259,8 +268,9 @@ extension PipelineDefinition {
 
   private func schema(_ list: Value) -> Schema {
     Schema(
-      list.entries.compactMap { entry in
+      list.entries.map { entry in
         entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
+          ?? Field(name: entry.key, type: .text)
       })
   }
 
@@ -277,7 +287,7 @@ extension PipelineDefinition {
     } else {
       writeFormat = bare.hasSuffix(".csv") ? .csv : .jsonl
     }
-    guard let path = value["path"] else { return }
+    guard let path = value["path"], path.isRead else { return }
     if writePath.isEmpty || writePath.hasSuffix("/") { reader.report(path.position.diagnostic("write.path is a file, and this is none")) }
     var rest = writePath[...]
     while let open = rest.firstIndex(of: "{") {

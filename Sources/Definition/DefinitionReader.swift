@@ -29,10 +29,25 @@ indirect enum Value {
   case null(Position)
   case list([Value], Position)
   case map([Entry], Position)
+  /// What could not be read, which is told: nothing more is to be told of it.
+  case unread(Position)
 
   var position: Position {
     switch self {
-    case .scalar(_, let p), .null(let p), .list(_, let p), .map(_, let p): p
+    case .scalar(_, let p), .null(let p), .list(_, let p), .map(_, let p), .unread(let p): p
+    }
+  }
+  var isRead: Bool {
+    if case .unread = self { return false }
+    return true
+  }
+  /// Whether it was read, with all that is in it.
+  var isWhole: Bool {
+    switch self {
+    case .scalar, .null: true
+    case .list(let elements, _): elements.allSatisfy(\.isWhole)
+    case .map(let entries, _): entries.allSatisfy(\.value.isWhole)
+    case .unread: false
     }
   }
   var text: String? {
@@ -138,21 +153,21 @@ struct DefinitionReader {
     case .either(let shapes, _): return either(node, place, shapes, shape)
     case .object(let keys): return object(node, place, keys, shape)
     case .step(let keys):
-      guard let value = object(node, place, keys, shape) else { return nil }
-      if value.entries.count != 1 {
-        report(place.diagnostic("a step has one key, and this one has \(value.entries.count); begin each with a dash", .wrongShape))
+      let value = object(node, place, keys, shape)
+      if case .mapping(let mapping) = node, mapping.count != 1 {
+        report(place.diagnostic("a step has one key, and this one has \(mapping.count); begin each with a dash", .wrongShape))
         return nil
       }
-      return value
+      return value?.entries.isEmpty == false ? value : nil
     case .list(let element):
       guard case .sequence(let sequence) = node else { return mismatch(node, place, shape) }
-      return .list(sequence.compactMap { read($0, place, element) }, place)
+      return .list(sequence.map { read($0, place, element) ?? .unread(position($0, place)) }, place)
     case .map(let valueShape):
       guard case .mapping(let mapping) = node else { return mismatch(node, place, shape) }
       var entries: [Entry] = []
       for (key, value) in mapping {
         let at = position(key, place)
-        if let value = read(value, at, valueShape) { entries.append(Entry(key: key.scalar?.string ?? "", at: at, value: value)) }
+        entries.append(Entry(key: key.scalar?.string ?? "", at: at, value: read(value, at, valueShape) ?? .unread(at)))
       }
       return .map(entries, place)
     case .null:
@@ -205,10 +220,11 @@ struct DefinitionReader {
         let near = Spelling.nearest(to: name, among: keys.map(\.name))
         let hint = near.map { "did you mean “\($0)”?" } ?? "there are \(keys.map(\.name).joined(separator: ", "))"
         report(at.diagnostic("there is no key “\(name)” here; \(hint)", .unknownKey))
+        entries.append(Entry(key: name, at: at, value: .unread(at)))
         continue
       }
       seen.insert(name)
-      if let value = read(valueNode, at, key.shape) { entries.append(Entry(key: name, at: at, value: value)) }
+      entries.append(Entry(key: name, at: at, value: read(valueNode, at, key.shape) ?? .unread(at)))
     }
     for key in keys where key.isRequired && !seen.contains(key.name) {
       report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)", .missingKey))

@@ -53,6 +53,8 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var onSchemaChange: OnSchemaChange?
   /// Nil where fields are to be inferred.
   public internal(set) var fields: Schema?
+  /// Those of them whose types could not be read, which is told: what hangs on them is not checked.
+  var unreadFields: Set<String> = []
   public internal(set) var steps: [TransformStep] = []
   public internal(set) var writeFormat = WriteFormat.jsonl
   public internal(set) var writePath = ""
@@ -143,9 +145,9 @@ public struct PipelineDefinition: Sendable {
     if let value = reader.read(text) {
       definition.fill(value, &reader)
       definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
-      if reader.diagnostics.isEmpty, let fields = definition.fields {
-        for diagnostic in definition.compile(fields).diagnostics { reader.report(diagnostic) }
-      }
+      // What hangs on the fields is checked as far as they are known.
+      let scope = definition.fields.map { Scope($0, untyped: definition.unreadFields) } ?? .open
+      for diagnostic in definition.compile(scope).diagnostics { reader.report(diagnostic) }
     }
     guard reader.diagnostics.isEmpty else {
       throw DefinitionErrors(file: path, text: text, diagnostics: reader.diagnostics)
@@ -168,9 +170,10 @@ public struct PipelineDefinition: Sendable {
     self.variables = variables
   }
 
-  /// The transform checked against a schema, and what is wrong in it, placed in the file.
-  func compile(_ schema: Schema) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
-    let (chain, errors) = TransformChain.compile(steps, input: schema)
+  /// The transform checked against the fields of records, and what is wrong in it, placed in the file.
+  func compile(_ scope: Scope) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
+    let (chain, errors) = TransformChain.compile(
+      steps, scope: scope, bounds: EvaluationBounds(textBytes: recordLimit, batchBytes: memory))
     let diagnostics = errors.map { error -> Diagnostic in
       guard error.entry < stepPositions[error.step].count else {
         return Diagnostic(error.error.message, .wrongExpression, line: 1, column: 1)
@@ -199,7 +202,7 @@ public struct PipelineDefinition: Sendable {
   ///
   /// - Throws: ``DefinitionErrors``.
   public func transformChain(for schema: Schema) throws(DefinitionErrors) -> TransformChain {
-    let (chain, diagnostics) = compile(schema)
+    let (chain, diagnostics) = compile(Scope(schema))
     guard diagnostics.isEmpty else { throw DefinitionErrors(file: file, text: text, diagnostics: diagnostics) }
     return chain
   }

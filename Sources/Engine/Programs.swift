@@ -94,9 +94,9 @@ final class Programs: Sendable {
 
   /// Takes a batch through a chain that these are the programs of, as the only one that uses them.
   func apply(_ chain: TransformChain, to batch: RecordBatch) async throws -> RecordBatch {
-    var batch = chain.first.apply(batch)
+    var batch = try chain.first.apply(batch) { !Task.isCancelled }
     for (i, link) in chain.links.enumerated() {
-      batch = link.plan.apply(try await answer(batch, link: i, worker: 0, Heartbeat()))
+      batch = try link.plan.apply(try await answer(batch, link: i, worker: 0, Heartbeat())) { !Task.isCancelled }
     }
     return batch
   }

@@ -47,7 +47,7 @@ extension RunEngine {
         let mark = marks.begin(.transform, assignment, unit.task, bytes: unit.bytes)
         defer { marks.end(mark) }
         encoded += try await making(unit) {
-          let batch = try await transformed(parsed, assignment, mark)
+          let batch = try await transformed(parsed, unit.task, assignment, mark)
           assignment.heartbeat.beat()
           return try await besideOthers(assignment.heartbeat) { try mark.inside { try encode(batch, unit) } }
         }
@@ -61,6 +61,8 @@ extension RunEngine {
     do {
       return [try await body()]
     } catch is Closed {
+    } catch is EvaluationStopped {
+      try Task.checkCancellation()
     } catch let error as ParseError {
       unit.task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     } catch let error as ProgramBroken {
@@ -77,14 +79,20 @@ extension RunEngine {
   }
 
   /// Takes a batch through all steps.
-  private func transformed(_ batch: RecordBatch, _ assignment: Assignment, _ mark: Marks.Unit, parser: Int = 0) async throws -> RecordBatch
-  {
-    var batch = await besideOthers(assignment.heartbeat) { mark.inside { chain.first.apply(batch) } }
+  private func transformed(
+    _ batch: RecordBatch, _ task: ItemTask, _ assignment: Assignment, _ mark: Marks.Unit, parser: Int = 0
+  ) async throws -> RecordBatch {
+    /// A sign of life, and whether anybody still wants what comes of it.
+    @Sendable func goesOn() -> Bool {
+      assignment.heartbeat.beat()
+      return !task.isFailed && !Task.isCancelled
+    }
+    var batch = try await besideOthers(assignment.heartbeat) { try mark.inside { try chain.first.apply(batch, goesOn: goesOn) } }
     for (i, link) in chain.links.enumerated() {
       assignment.heartbeat.beat()
       batch = try await programs.answer(batch, link: i, worker: parser + assignment.worker, assignment.heartbeat)
       let answered = batch
-      batch = await besideOthers(assignment.heartbeat) { mark.inside { link.plan.apply(answered) } }
+      batch = try await besideOthers(assignment.heartbeat) { try mark.inside { try link.plan.apply(answered, goesOn: goesOn) } }
     }
     return batch
   }
@@ -123,7 +131,7 @@ extension RunEngine {
             return unit.format.parse(record, unit.layout)
           }
         }
-        batch = try await transformed(batch, assignment, mark, parser: Board.workersPerStage)
+        batch = try await transformed(batch, unit.task, assignment, mark, parser: Board.workersPerStage)
       }
       try add(batch, of: record, unit, to: &made)
     }

@@ -39,7 +39,7 @@ enum FaultReason {
     if points > 1, commas < 2 {
       return "its points may separate thousands, and then 1.234 is no decimal either: make the field text"
     }
-    if commas > 1 || (commas == 1 && points == 1 && digits.lastIndex(of: ".")! > digits.lastIndex(of: ",")!) {
+    if commas > 1 || (commas == 1 && points == 1 && digits.prefix { $0 != "," }.allSatisfy(\.isNumber)) {
       return "its commas may separate thousands: make the field text, which CAST(replace(x, ',', '') AS \(type.rawValue)) reads"
     }
     return commas == 1

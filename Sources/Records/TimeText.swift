@@ -6,6 +6,11 @@
 public enum TimeText {
   public static let microsecondsPerDay: Int64 = 86_400_000_000
 
+  /// Whether a timestamp is of a year from 0 to 9999, which is what its text can say.
+  public static func isInRange(_ micros: Int64) -> Bool {
+    micros >= -62_167_219_200_000_000 && micros < 253_402_300_800_000_000
+  }
+
   @inlinable @inline(__always)
   static func two(_ p: UnsafePointer<UInt8>, _ i: Int) -> Int {
     let a = p[i] &- 0x30
@@ -75,7 +80,8 @@ public enum TimeText {
     }
     guard hours >= 0, hours <= 15, minutes >= 0, minutes < 60 else { return nil }
     let offset = Int64(hours * 60 + minutes) * 60_000_000
-    return whole + micros - (p[i] == 0x2B ? offset : -offset)
+    let result = whole + micros - (p[i] == 0x2B ? offset : -offset)
+    return isInRange(result) ? result : nil
   }
 
   @inlinable

@@ -3,25 +3,34 @@ import Records
 
 /// One expression's work on one batch: values over rows, and the rows for which there is none.
 struct Evaluation {
+  static let outOfBigint = "the result does not fit a bigint"
+  static let outOfDouble = "the result is out of a double's range"
+
   let batch: RecordBatch
+  private let findings: Findings
   /// Rows (of the batch) that could not be evaluated, with why.
-  private(set) var failures: [UInt32: String] = [:]
+  var failures: [UInt32: String] { findings.failures }
+  /// Whether what was evaluated counts no more.
+  var isStopped: Bool { findings.isStopped }
 
-  init(_ batch: RecordBatch) { self.batch = batch }
-
-  mutating func fail(_ row: UInt32, _ message: String) {
-    if failures[row] == nil { failures[row] = message }
+  init(_ batch: RecordBatch, _ bounds: EvaluationBounds = EvaluationBounds(), goesOn: @escaping () -> Bool = { true }) {
+    self.batch = batch
+    findings = Findings(bounds, goesOn: goesOn)
   }
 
+  private func fail(_ row: UInt32, _ message: String) { findings.fail(row, message) }
+
   /// The values of `node` for `rows`, in their order.
-  mutating func values(_ node: Node, _ rows: [UInt32]) -> Vector {
+  func values(_ node: Node, _ rows: [UInt32]) -> Vector {
+    guard findings.look() else { return Self.repeated(.null, node.type, rows.count) }
     switch node {
+    case .unknown: return Self.repeated(.null, nil, rows.count)
     case .column(let position, _): return column(position, rows)
     case .literal(let literal, let type): return Self.repeated(literal, type, rows.count)
     case .arithmetic(let operation, let a, let b, let type):
       let left = values(a, rows)
       let right = values(b, rows)
-      return type == .bigint ? integers(operation, left, right, rows) : doubles(operation, left, right)
+      return type == .bigint ? integers(operation, left, right, rows) : doubles(operation, left, right, rows)
     case .comparison(let comparison, let a, let b): return .booleans(Comparing.compare(comparison, values(a, rows), values(b, rows)))
     case .and(let a, let b): return logical(a, b, rows, decides: 0)
     case .or(let a, let b): return logical(a, b, rows, decides: 1)
@@ -44,7 +53,7 @@ struct Evaluation {
     case .call(let function, let arguments, _):
       var vectors: [Vector] = []
       for argument in arguments { vectors.append(values(argument, rows)) }
-      return function.body(vectors, rows.count) { i, message in fail(rows[i], message) }
+      return function.body(vectors, Call(rows: rows, findings: findings))
     }
   }
 
@@ -52,7 +61,9 @@ struct Evaluation {
     let column = batch.columns[position]
     let all =
       column.values
-      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false, refuse: { _, _ in }).values
+      ?? column.views?.read(as: column.field, rowCount: batch.rowCount, decoding: true, plainText: false) { row, code in
+        if code == .invalidEncoding { fail(UInt32(row), "\(column.field.name) holds half of a surrogate pair, which is no character") }
+      }.values
     guard let all else { return Self.repeated(.null, column.field.type, rows.count) }
     return rows.count == batch.rowCount ? all : all.gather(rows)
   }
@@ -77,12 +88,12 @@ struct Evaluation {
   }
 
   /// AND (decided by 0) and OR (decided by 1) with three values. What the left side decides, the right side can't fail.
-  private mutating func logical(_ a: Node, _ b: Node, _ rows: [UInt32], decides: UInt8) -> Vector {
+  private func logical(_ a: Node, _ b: Node, _ rows: [UInt32], decides: UInt8) -> Vector {
     guard case .booleans(let left) = values(a, rows) else { return .booleans([]) }
     let before = failures
     guard case .booleans(let right) = values(b, rows) else { return .booleans([]) }
     if failures.count != before.count {
-      for (i, row) in rows.enumerated() where left[i] == decides && before[row] == nil { failures[row] = nil }
+      for (i, row) in rows.enumerated() where left[i] == decides && before[row] == nil { findings.failures[row] = nil }
     }
     var out = [UInt8](repeating: 0, count: rows.count)
     for i in 0..<rows.count {
@@ -92,7 +103,7 @@ struct Evaluation {
     return .booleans(out)
   }
 
-  private mutating func oneOf(_ operand: Node, _ list: [Node], _ negated: Bool, _ rows: [UInt32]) -> Vector {
+  private func oneOf(_ operand: Node, _ list: [Node], _ negated: Bool, _ rows: [UInt32]) -> Vector {
     let vector = values(operand, rows)
     var found = [UInt8](repeating: 0, count: rows.count)
     for node in list {
@@ -102,7 +113,7 @@ struct Evaluation {
     return .booleans(negated ? found.map { $0 == 2 ? 2 : 1 - $0 } : found)
   }
 
-  private mutating func like(
+  private func like(
     _ text: Vector, _ pattern: Node, _ compiled: LikePattern?, _ escape: UInt8?, _ negated: Bool, _ ignoringCase: Bool, _ rows: [UInt32]
   ) -> Vector {
     guard case .text(let texts) = text else { return .booleans([]) }
@@ -110,7 +121,7 @@ struct Evaluation {
     var patterns: [TextSlice] = []
     if compiled == nil, case .text(let found) = values(pattern, rows) { patterns = found.slices }
     for i in 0..<rows.count {
-      guard texts.slices[i].start != nil else { continue }
+      guard texts.slices[i].start != nil, findings.lookBetweenRows() else { continue }
       var matcher = compiled
       if matcher == nil {
         guard i < patterns.count, patterns[i].start != nil else { continue }
@@ -123,7 +134,7 @@ struct Evaluation {
   }
 
   /// Each branch is evaluated for the rows that take it, so that a branch not taken can't fail.
-  private mutating func conditional(_ branches: [(Node, Node)], _ otherwise: Node, _ type: ValueType?, _ rows: [UInt32]) -> Vector {
+  private func conditional(_ branches: [(Node, Node)], _ otherwise: Node, _ type: ValueType?, _ rows: [UInt32]) -> Vector {
     var left = Array(0..<UInt32(rows.count))
     var pieces: [([UInt32], Vector)] = []
     for (condition, value) in branches where !left.isEmpty {
@@ -140,7 +151,7 @@ struct Evaluation {
     return Self.assemble(pieces, type, rows.count)
   }
 
-  private mutating func coalesce(_ list: [Node], _ type: ValueType?, _ rows: [UInt32]) -> Vector {
+  private func coalesce(_ list: [Node], _ type: ValueType?, _ rows: [UInt32]) -> Vector {
     var left = Array(0..<UInt32(rows.count))
     var pieces: [([UInt32], Vector)] = []
     for node in list where !left.isEmpty {
@@ -182,7 +193,7 @@ struct Evaluation {
     }
   }
 
-  private mutating func integers(_ operation: Node.Arithmetic, _ a: Vector, _ b: Vector, _ rows: [UInt32]) -> Vector {
+  private func integers(_ operation: Node.Arithmetic, _ a: Vector, _ b: Vector, _ rows: [UInt32]) -> Vector {
     guard case .integers(let left) = a, case .integers(let right) = b else { return a }
     var out = NullableVector(values: [Int64](repeating: 0, count: rows.count), nulls: Self.mergedNulls(left.nulls, right.nulls))
     for i in 0..<rows.count where !out.isNull(i) {
@@ -200,13 +211,13 @@ struct Evaluation {
         result =
           operation == .divide ? x.dividedReportingOverflow(by: y) : (y == -1 ? (0, false) : x.remainderReportingOverflow(dividingBy: y))
       }
-      if result.overflow { fail(rows[i], "the result does not fit a bigint") }
+      if result.overflow { fail(rows[i], Self.outOfBigint) }
       out.values[i] = result.partialValue
     }
     return .integers(out)
   }
 
-  private func doubles(_ operation: Node.Arithmetic, _ a: Vector, _ b: Vector) -> Vector {
+  private func doubles(_ operation: Node.Arithmetic, _ a: Vector, _ b: Vector, _ rows: [UInt32]) -> Vector {
     guard case .doubles(let left) = a, case .doubles(let right) = b else { return a }
     let count = left.count
     var out = NullableVector(values: [Double](repeating: 0, count: count), nulls: Self.mergedNulls(left.nulls, right.nulls))
@@ -217,8 +228,12 @@ struct Evaluation {
     case .divide: for i in 0..<count { out.values[i] = left.values[i] / right.values[i] }
     case .remainder: for i in 0..<count { out.values[i] = fmod(left.values[i], right.values[i]) }
     }
-    // Division by zero is NULL, as in SQLite; so is what is too large for a double.
-    for i in 0..<count where !out.values[i].isFinite { out.setNull(i) }
+    let divides = operation == .divide || operation == .remainder
+    for i in 0..<count where !out.values[i].isFinite {
+      // Division by zero is NULL, as in SQLite.
+      if !out.isNull(i), !(divides && right.values[i] == 0) { fail(rows[i], Self.outOfDouble) }
+      out.setNull(i)
+    }
     return .doubles(out)
   }
 

@@ -3,38 +3,62 @@ import Records
 /// A checked expression: it can be evaluated over whole columns, and fails only for single records.
 public struct Expression: Sendable {
   let node: Node
-  /// Nil for the literal NULL.
+  /// Text for the literal NULL, and where the type is not known.
   public let type: ValueType
   /// The positions of the columns that it reads.
   public let columns: Set<Int>
+  /// Whether its type hangs on fields whose types are not known: then it can be checked and not evaluated.
+  public var isUnknown: Bool { node.isUnknown }
+  private let readsUnknown: Bool
 
   /// Parses and checks `text` against `schema`.
   ///
   /// - Throws: ``ExpressionError`` with the place: syntax, an unknown field or function, types that don't go together.
-  public init(_ text: String, schema: Schema) throws(ExpressionError) {
-    var checker = Checker(schema: schema)
+  public init(_ text: String, schema: Schema) throws(ExpressionError) { try self.init(text, scope: Scope(schema)) }
+
+  init(_ text: String, scope: Scope) throws(ExpressionError) {
+    var checker = Checker(scope)
     let node = try checker.check(try ExpressionParser.parse(text))
     self.node = node
     type = node.type ?? .text
     columns = checker.columns
+    readsUnknown = checker.readsUnknown
   }
 
   /// Whether it is a condition that no record fulfils, as it reads none and is false or NULL.
   var isNeverTrue: Bool {
-    guard columns.isEmpty else { return false }
+    guard columns.isEmpty, !readsUnknown else { return false }
     let batch = RecordBatch(columns: [], rowCount: 1, recordCount: 1, places: RecordPlaces(), raw: ByteBuffer(capacity: 0))
-    var evaluation = Evaluation(batch)
+    let evaluation = Evaluation(batch)
     guard case .booleans(let truth) = evaluation.values(node, [0]) else { return true }
     return truth != [1]
   }
 
   /// The same, and the expression must be a truth value.
-  public static func condition(_ text: String, schema: Schema) throws(ExpressionError) -> Expression {
-    let expression = try Expression(text, schema: schema)
+  static func condition(_ text: String, scope: Scope) throws(ExpressionError) -> Expression {
+    let expression = try Expression(text, scope: scope)
     guard expression.node.type == nil || expression.type == .boolean else {
       throw ExpressionError("a condition must be true or false, and this is a \(expression.type.rawValue)", at: 0, length: text.utf8.count)
     }
     return expression
+  }
+}
+
+/// The fields that an expression may name, as far as they are known.
+public struct Scope: Sendable {
+  public var schema: Schema
+  /// Those of them whose types are not known.
+  public var untyped: Set<String> = []
+  /// Whether there may be fields that are not known: what is not found is one of them.
+  public var isOpen = false
+
+  /// Of which nothing is known.
+  public static let open = Scope(Schema([]), isOpen: true)
+
+  public init(_ schema: Schema, untyped: Set<String> = [], isOpen: Bool = false) {
+    self.schema = schema
+    self.untyped = untyped
+    self.isOpen = isOpen
   }
 }
 
@@ -54,6 +78,8 @@ indirect enum Node: Sendable {
   case coalesce([Node], ValueType?)
   case cast(Node, ValueType, isTry: Bool)
   case call(Function, [Node], ValueType)
+  /// Something whose type is not known: it hangs on a field of an unknown type. It is there to be checked, not to be evaluated.
+  case unknown
 
   enum Literal: Sendable {
     case null
@@ -73,16 +99,23 @@ indirect enum Node: Sendable {
     case .literal(_, let t), .conditional(_, _, let t), .coalesce(_, let t): t
     case .arithmetic(_, _, _, let t), .cast(_, let t, _), .call(_, _, let t): t
     case .comparison, .and, .or, .not, .isNull, .isOneOf, .like: .boolean
+    case .unknown: nil
     }
+  }
+
+  var isUnknown: Bool {
+    if case .unknown = self { return true }
+    return false
   }
 }
 
 /// Resolves names and types.
 struct Checker {
-  let schema: Schema
+  private let scope: Scope
   private(set) var columns: Set<Int> = []
+  private(set) var readsUnknown = false
 
-  init(schema: Schema) { self.schema = schema }
+  init(_ scope: Scope) { self.scope = scope }
 
   private func fail(_ message: String, _ place: Syntax.Place) -> ExpressionError {
     ExpressionError(message, at: place.offset, length: place.length)
@@ -99,6 +132,7 @@ struct Checker {
     case .unary(_, let operand, let place):
       let node = try check(operand)
       guard let type = numeric(node) else { throw fail("“-” needs a number, not a \(name(node))", place) }
+      if node.isUnknown { return .unknown }
       let zero = type == .bigint ? Node.literal(.integer(0), .bigint) : .literal(.double(-0.0), .double)
       return .arithmetic(.subtract, zero, convert(node, to: type), type)
     case .binary("AND", let a, let b, let place): return .and(try condition(a, place), try condition(b, place))
@@ -129,7 +163,12 @@ struct Checker {
   }
 
   private mutating func field(_ name: String, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    let schema = scope.schema
     let position = schema.position(of: name) ?? schema.fields.firstIndex { $0.name.lowercased() == name.lowercased() }
+    if position.map({ scope.untyped.contains(schema.fields[$0].name) }) ?? scope.isOpen {
+      readsUnknown = true
+      return .unknown
+    }
     guard let position else {
       let near = Spelling.nearest(to: name, among: schema.fields.map(\.name))
       let hint = near.map { "; did you mean “\($0)”?" } ?? "; the fields are \(schema.fields.map(\.name).joined(separator: ", "))"
@@ -160,7 +199,7 @@ struct Checker {
 
   /// `node` as a value of `type`; NULL takes any type.
   private func convert(_ node: Node, to type: ValueType) -> Node {
-    if node.type == type { return node }
+    if node.type == type || node.isUnknown { return node }
     if case .literal(.null, _) = node { return .literal(.null, type) }
     if case .literal(.integer(let value), _) = node, type == .double { return .literal(.double(Double(value)), .double) }
     return .cast(node, type, isTry: false)
@@ -196,6 +235,8 @@ struct Checker {
       throw fail("“\(symbol)” needs numbers, not \(name(left)) and \(name(right))", place)
     }
     let type: ValueType = x == .bigint && y == .bigint ? .bigint : .double
+    // A double with anything is a double; else it may be a bigint or not.
+    if left.isUnknown || right.isUnknown, left.type != .double, right.type != .double { return .unknown }
     let operation: Node.Arithmetic =
       switch symbol {
       case "+": .add
@@ -239,6 +280,7 @@ struct Checker {
     }
     values.append(try otherwise.map { (s) throws(ExpressionError) in try check(s) } ?? .literal(.null, nil))
     let (unified, type) = try unify(values, place)
+    if values.contains(where: \.isUnknown) { return .unknown }
     return .conditional(Array(zip(conditions, unified)), otherwise: unified[unified.count - 1], type)
   }
 
@@ -293,13 +335,14 @@ struct Checker {
     case "coalesce", "ifnull":
       guard !arguments.isEmpty else { throw fail("\(name) needs at least one value", place) }
       let (nodes, type) = try unify(try checkAll(arguments), place)
-      return .coalesce(nodes, type)
+      return nodes.contains(where: \.isUnknown) ? .unknown : .coalesce(nodes, type)
     case "nullif":
       guard arguments.count == 2 else { throw fail("nullif takes two values", place) }
       let nodes = try checkAll(arguments)
       guard let type = common(nodes[0], nodes[1]) else {
         throw fail("a \(self.name(nodes[0])) can't be compared with a \(self.name(nodes[1]))", place)
       }
+      if nodes[0].isUnknown { return .unknown }
       let equal = Node.comparison(.equal, convert(nodes[0], to: type), convert(nodes[1], to: type))
       return .conditional([(equal, .literal(.null, nodes[0].type))], otherwise: nodes[0], nodes[0].type)
     case "iif", "if":
@@ -309,6 +352,7 @@ struct Checker {
       guard arguments.count >= 2 else { throw fail("\(name) needs two values", place) }
       let (nodes, type) = try unify(try checkAll(arguments), place)
       guard let function = Functions.named[name] else { throw fail("there is no function “\(name)”", place) }
+      if name != "is_same", nodes.contains(where: \.isUnknown) { return .unknown }
       return .call(function, nodes, name == "is_same" ? .boolean : type ?? .text)
     default: break
     }
@@ -329,6 +373,7 @@ struct Checker {
       converted.append(convert(node, to: type))
     }
     if let message = function.validate?(converted) { throw fail(message, place) }
+    if function.followsType, converted.contains(where: \.isUnknown) { return .unknown }
     return .call(function, converted, function.result(converted.map { $0.type ?? .text }))
   }
 }

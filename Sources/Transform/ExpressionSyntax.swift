@@ -124,7 +124,19 @@ indirect enum Syntax {
   struct Place: Sendable {
     var offset: Int
     var length: Int
+    /// How many levels the tree below has: what walks it takes stack for each.
+    var height = 1
+    /// How many nodes the tree has; one that stands in it twice counts twice, as it is computed twice.
+    var weight = 1
   }
+
+  /// How many parentheses, function calls and CASEs may stand within each other. The parser takes more stack for each than what walks
+  /// the tree does.
+  static let greatestNesting = 200
+  /// Levels that an expression may have.
+  static let greatestHeight = 500
+  /// Nodes that an expression may have.
+  static let greatestWeight = 100_000
 
   var place: Place {
     switch self {
@@ -142,6 +154,8 @@ indirect enum Syntax {
 struct ExpressionParser {
   private let tokens: [Token]
   private var at = 0
+  /// How many expressions what is read now stands within.
+  private var depth = 0
 
   static func parse(_ text: String) throws(ExpressionError) -> Syntax {
     var parser = ExpressionParser(tokens: try Lexer.tokens(text))
@@ -177,30 +191,93 @@ struct ExpressionParser {
     }
   }
 
-  private mutating func or() throws(ExpressionError) -> Syntax {
-    var left = try and()
-    while current.isWord("OR") {
-      let place = place
-      at += 1
-      left = .binary("OR", left, try and(), place)
+  // MARK: Bounds
+
+  private func tooDeep(_ place: Syntax.Place, _ most: Int) -> ExpressionError {
+    ExpressionError(
+      "the expression is nested more than \(most) levels deep here; derive parts of it as fields of their own", at: place.offset,
+      length: place.length)
+  }
+
+  private mutating func descend() throws(ExpressionError) {
+    depth += 1
+    if depth > Syntax.greatestNesting { throw tooDeep(place, Syntax.greatestNesting) }
+  }
+
+  /// The place of a node above others.
+  private func above(_ place: Syntax.Place, _ nodes: Syntax...) throws(ExpressionError) -> Syntax.Place { try above(place, nodes) }
+
+  private func above(_ place: Syntax.Place, _ nodes: [Syntax]) throws(ExpressionError) -> Syntax.Place {
+    var place = place
+    for node in nodes {
+      place.height = max(place.height, node.place.height + 1)
+      place.weight += node.place.weight
     }
-    return left
+    if place.height > Syntax.greatestHeight { throw tooDeep(place, Syntax.greatestHeight) }
+    if place.weight > Syntax.greatestWeight {
+      throw ExpressionError(
+        "the expression has more than \(Syntax.greatestWeight) parts here; derive parts of it as fields of their own", at: place.offset,
+        length: place.length)
+    }
+    return place
+  }
+
+  // MARK: Operators
+
+  /// Operands joined by what does not mind how they are grouped: a long chain is no deep tree.
+  private mutating func chain(
+    _ symbol: String, _ operand: (inout ExpressionParser) throws(ExpressionError) -> Syntax
+  ) throws(ExpressionError) -> Syntax {
+    var operands = [try operand(&self)]
+    var places: [Syntax.Place] = []
+    while current.isWord(symbol) || current.isSymbol(symbol) {
+      places.append(place)
+      at += 1
+      operands.append(try operand(&self))
+    }
+    return try joined(symbol, operands[...], places[...])
+  }
+
+  private func joined(
+    _ symbol: String, _ operands: ArraySlice<Syntax>, _ places: ArraySlice<Syntax.Place>
+  ) throws(ExpressionError) -> Syntax {
+    guard operands.count > 1 else { return operands[operands.startIndex] }
+    let middle = operands.startIndex + (operands.count + 1) / 2
+    let place = places.startIndex + (operands.count + 1) / 2 - 1
+    let left = try joined(symbol, operands[..<middle], places[..<place])
+    let right = try joined(symbol, operands[middle...], places[(place + 1)...])
+    return .binary(symbol, left, right, try above(places[place], left, right))
+  }
+
+  private mutating func or() throws(ExpressionError) -> Syntax {
+    try descend()
+    defer { depth -= 1 }
+    return try chain("OR") { (p) throws(ExpressionError) in try p.and() }
   }
 
   private mutating func and() throws(ExpressionError) -> Syntax {
-    var left = try not()
-    while current.isWord("AND") {
-      let place = place
-      at += 1
-      left = .binary("AND", left, try not(), place)
-    }
-    return left
+    try chain("AND") { (p) throws(ExpressionError) in try p.not() }
   }
 
   private mutating func not() throws(ExpressionError) -> Syntax {
     let place = place
-    if take(word: "NOT") { return .unary("NOT", try not(), place) }
-    return try predicate()
+    guard take(word: "NOT") else { return try predicate() }
+    try descend()
+    defer { depth -= 1 }
+    return try negation(try not(), place)
+  }
+
+  private func negation(_ operand: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+    .unary("NOT", operand, try above(place, operand))
+  }
+
+  private func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+    .binary(symbol, a, b, try above(place, a, b))
+  }
+
+  private func call(_ name: String, _ arguments: [Syntax], _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+    // What nullif gives may be its first value, after it was compared.
+    .call(name, arguments, try above(place, name == "nullif" ? arguments + arguments.prefix(1) : arguments))
   }
 
   private mutating func predicate() throws(ExpressionError) -> Syntax {
@@ -210,15 +287,15 @@ struct ExpressionParser {
       if take(word: "IS") {
         let negated = take(word: "NOT")
         if take(word: "NULL") {
-          left = .isNull(left, negated: negated, place)
+          left = .isNull(left, negated: negated, try above(place, left))
         } else if take(word: "TRUE") || take(word: "FALSE") {
           let wanted = tokens[at - 1].isWord("TRUE")
-          let same = Syntax.call("coalesce", [.binary("=", left, .boolean(wanted, place), place), .boolean(false, place)], place)
-          left = negated ? .unary("NOT", same, place) : same
+          let same = try call("coalesce", [try binary("=", left, .boolean(wanted, place), place), .boolean(false, place)], place)
+          left = negated ? try negation(same, place) : same
         } else if take(word: "DISTINCT") {
           try expect("FROM")
-          let same = Syntax.call("is_same", [left, try concatenation()], place)
-          left = negated ? same : .unary("NOT", same, place)
+          let same = try call("is_same", [left, try concatenation()], place)
+          left = negated ? same : try negation(same, place)
         } else {
           throw ExpressionError("expected NULL, TRUE, FALSE or DISTINCT FROM", at: current.offset, length: current.length)
         }
@@ -228,29 +305,30 @@ struct ExpressionParser {
       let negated = current.isWord("NOT") && ["IN", "BETWEEN", "LIKE", "ILIKE"].contains(next.text.uppercased())
       if negated { at += 1 }
       if take(word: "IN") {
-        left = .list(left, try parenthesised(), negated: negated, place)
+        let list = try parenthesised()
+        left = .list(left, list, negated: negated, try above(place, [left] + list))
       } else if take(word: "BETWEEN") {
         let low = try concatenation()
         try expect("AND")
         let high = try concatenation()
-        let both = Syntax.binary("AND", .binary(">=", left, low, place), .binary("<=", left, high, place), place)
-        left = negated ? .unary("NOT", both, place) : both
+        let both = try binary("AND", try binary(">=", left, low, place), try binary("<=", left, high, place), place)
+        left = negated ? try negation(both, place) : both
       } else if current.isWord("LIKE") || current.isWord("ILIKE") {
         let ignoringCase = current.isWord("ILIKE")
         at += 1
         let pattern = try concatenation()
         let escape = take(word: "ESCAPE") ? try concatenation() : nil
-        left = .like(left, pattern, escape: escape, negated: negated, ignoringCase: ignoringCase, place)
+        left = .like(left, pattern, escape: escape, negated: negated, ignoringCase: ignoringCase, try above(place, left, pattern))
       } else if ["=", "<>", "!=", "<", ">", "<=", ">="].contains(current.text), current.kind == .symbol {
         let symbol = current.text == "!=" ? "<>" : current.text
         at += 1
-        left = .binary(symbol, left, try concatenation(), place)
+        left = try binary(symbol, left, try concatenation(), place)
       } else if ["~", "~*", "!~", "!~*"].contains(current.text), current.kind == .symbol {
         let symbol = current.text
         at += 1
         let flags = symbol.hasSuffix("*") ? "i" : ""
-        let match = Syntax.call("regexp_like", [left, try concatenation(), .string(flags, place)], place)
-        left = symbol.hasPrefix("!") ? .unary("NOT", match, place) : match
+        let match = try call("regexp_like", [left, try concatenation(), .string(flags, place)], place)
+        left = symbol.hasPrefix("!") ? try negation(match, place) : match
       } else {
         return left
       }
@@ -265,13 +343,13 @@ struct ExpressionParser {
       let place = place
       let symbol = current.text
       at += 1
-      left = .binary(symbol, left, try operand(&self), place)
+      left = try binary(symbol, left, try operand(&self), place)
     }
     return left
   }
 
   private mutating func concatenation() throws(ExpressionError) -> Syntax {
-    try binary(["||"]) { (p) throws(ExpressionError) in try p.sum() }
+    try chain("||") { (p) throws(ExpressionError) in try p.sum() }
   }
   private mutating func sum() throws(ExpressionError) -> Syntax {
     try binary(["+", "-"]) { (p) throws(ExpressionError) in try p.product() }
@@ -287,9 +365,16 @@ struct ExpressionParser {
         at += 1
         return try casts(.number("-" + tokens[at - 1].text, place))
       }
-      return .unary("-", try unary(), place)
+      try descend()
+      defer { depth -= 1 }
+      let operand = try unary()
+      return .unary("-", operand, try above(place, operand))
     }
-    if take(symbol: "+") { return try unary() }
+    if take(symbol: "+") {
+      try descend()
+      defer { depth -= 1 }
+      return try unary()
+    }
     return try casts(try primary())
   }
 
@@ -297,7 +382,7 @@ struct ExpressionParser {
     var operand = operand
     while current.isSymbol("::") {
       at += 1
-      operand = .cast(operand, current.text, isTry: false, place)
+      operand = .cast(operand, current.text, isTry: false, try above(place, operand))
       at += 1
     }
     return operand
@@ -352,7 +437,7 @@ struct ExpressionParser {
       at += 1
       if take(word: "PRECISION") {}
       try expect(")")
-      return .cast(operand, type, isTry: token.text.uppercased() == "TRY_CAST", typePlace)
+      return .cast(operand, type, isTry: token.text.uppercased() == "TRY_CAST", try above(typePlace, operand))
     case "EXTRACT":
       guard current.isSymbol("(") else { break }
       at += 1
@@ -362,10 +447,10 @@ struct ExpressionParser {
       try expect("FROM")
       let operand = try or()
       try expect(")")
-      return .call("date_part", [.string(part, partPlace), operand], place)
+      return try call("date_part", [.string(part, partPlace), operand], place)
     default: break
     }
-    if current.isSymbol("(") { return .call(token.text.lowercased(), try parenthesised(), place) }
+    if current.isSymbol("(") { return try call(token.text.lowercased(), try parenthesised(), place) }
     guard !Self.reserved.contains(token.text.uppercased()) else {
       throw ExpressionError(
         "“\(token.text)” stands where a value is expected; a field of that name is written \"\(token.text)\", with the quotes",
@@ -387,13 +472,14 @@ struct ExpressionParser {
       let condition = try or()
       try expect("THEN")
       let value = try or()
-      branches.append((subject.map { .binary("=", $0, condition, place) } ?? condition, value))
+      if let subject { branches.append((try binary("=", subject, condition, place), value)) } else { branches.append((condition, value)) }
     }
     guard !branches.isEmpty else {
       throw ExpressionError("CASE needs a WHEN", at: place.offset, length: place.length)
     }
     let otherwise = take(word: "ELSE") ? try or() : nil
     try expect("END")
-    return .conditional(branches, otherwise: otherwise, place)
+    let parts = branches.flatMap { [$0.0, $0.1] } + (otherwise.map { [$0] } ?? [])
+    return .conditional(branches, otherwise: otherwise, try above(place, parts))
   }
 }

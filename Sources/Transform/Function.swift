@@ -22,11 +22,12 @@ struct Function: Sendable {
   let parameters: [Parameter]
   var required: Int
   var isVariadic = false
+  /// Whether its result has the type of what it is given.
+  var followsType = false
   let result: @Sendable ([ValueType]) -> ValueType
   /// Looks at the checked arguments when the definition is loaded; a message where they can't be right.
   var validate: (@Sendable ([Node]) -> String?)?
-  /// - Parameters: the arguments, how many rows, and what to call for a row without a value.
-  let body: @Sendable ([Vector], Int, (Int, String) -> Void) -> Vector
+  let body: @Sendable ([Vector], Call) -> Vector
 
   var usage: String {
     let words = parameters.map { "\($0)" }
@@ -37,7 +38,7 @@ struct Function: Sendable {
   init(
     _ name: String, _ parameters: [Parameter], required: Int? = nil, isVariadic: Bool = false, gives type: ValueType,
     validate: (@Sendable ([Node]) -> String?)? = nil,
-    _ body: @escaping @Sendable ([Vector], Int, (Int, String) -> Void) -> Vector
+    _ body: @escaping @Sendable ([Vector], Call) -> Vector
   ) {
     self.name = name
     self.parameters = parameters
@@ -63,8 +64,8 @@ enum Functions {
   ]
   static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif", "if"]
 
-  static let concatenate = Function("||", [.text, .text], gives: .text) { arguments, count, _ in
-    texts(count) { i, out in
+  static let concatenate = Function("||", [.text, .text], gives: .text) { arguments, call in
+    call.texts { i, out in
       guard let a = arguments[0].slice(i), let b = arguments[1].slice(i) else { return false }
       out.append(a.bytes)
       out.append(b.bytes)
@@ -72,46 +73,12 @@ enum Functions {
     }
   }
 
-  /// Text made row by row; a row for which `make` gives false is NULL.
-  @inline(__always)
-  static func texts(_ count: Int, _ make: (Int, inout TextWriter) -> Bool) -> Vector {
-    var writer = TextWriter()
-    let slices = [TextSlice](unsafeUninitializedCapacity: count) { slices, filled in
-      for i in 0..<count { slices.initializeElement(at: i, to: make(i, &writer) ? writer.take() : writer.drop()) }
-      filled = count
-    }
-    return .text(TextVector(slices: slices, owners: writer.owners))
-  }
-
-  /// Slices of the text given; a row for which `cut` gives nil is NULL.
-  static func slices(_ source: Vector, _ count: Int, _ cut: (Int, TextSlice) -> TextSlice?) -> Vector {
-    guard case .text(let v) = source else { return source }
-    return .text(
-      TextVector(slices: (0..<count).map { v.slices[$0].start == nil ? .null : cut($0, v.slices[$0]) ?? .null }, owners: v.owners))
-  }
-
-  static func integers(_ count: Int, _ make: (Int) -> Int64?) -> Vector {
-    var out = NullableVector(values: [Int64](repeating: 0, count: count))
-    for i in 0..<count { if let value = make(i) { out.values[i] = value } else { out.setNull(i) } }
-    return .integers(out)
-  }
-
-  static func doubles(_ count: Int, _ make: (Int) -> Double?) -> Vector {
-    var out = NullableVector(values: [Double](repeating: 0, count: count))
-    for i in 0..<count { if let value = make(i), value.isFinite { out.values[i] = value } else { out.setNull(i) } }
-    return .doubles(out)
-  }
-
-  static func booleans(_ count: Int, _ make: (Int) -> Bool?) -> Vector {
-    .booleans((0..<count).map { make($0).map { $0 ? 1 : 0 } ?? 2 })
-  }
-
   static let choices: [Function] = [
     choice("greatest") { $0 > 0 },
     choice("least") { $0 < 0 },
-    Function("is_same", [.any, .any], gives: .boolean) { arguments, count, _ in
+    Function("is_same", [.any, .any], gives: .boolean) { arguments, call in
       let same = Comparing.compare(.equal, arguments[0], arguments[1])
-      return booleans(count) { i in
+      return call.booleans { i in
         let a = arguments[0].isNull(i), b = arguments[1].isNull(i)
         return a || b ? a && b : same[i] == 1
       }
@@ -120,19 +87,19 @@ enum Functions {
 
   /// The greatest or least of the values that are not NULL, as in PostgreSQL.
   private static func choice(_ name: String, _ better: @escaping @Sendable (Int) -> Bool) -> Function {
-    Function(name, [.any, .any], isVariadic: true, gives: .text) { arguments, count, _ in
+    Function(name, [.any, .any], isVariadic: true, gives: .text) { arguments, call in
       var best = arguments[0]
       for next in arguments.dropFirst() {
         let greater = Comparing.compare(.greater, next, best)
         let less = Comparing.compare(.less, next, best)
         let both = best.followed(by: next)
         best = both.gather(
-          (0..<UInt32(count)).map { i in
+          (0..<UInt32(call.count)).map { i in
             let k = Int(i)
             if next.isNull(k) { return i }
-            if best.isNull(k) { return i + UInt32(count) }
+            if best.isNull(k) { return i + UInt32(call.count) }
             let order = greater[k] == 1 ? 1 : (less[k] == 1 ? -1 : 0)
-            return better(order) ? i + UInt32(count) : i
+            return better(order) ? i + UInt32(call.count) : i
           })
       }
       return best

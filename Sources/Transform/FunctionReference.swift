@@ -62,17 +62,19 @@ public struct FunctionReference: Sendable {
   ]
 
   private static let numbers: [FunctionReference] = [
-    .init("abs(number)", "Without its sign.", "abs(-3)", "3"),
+    .init("abs(number)", "Without its sign; an error for the least bigint.", "abs(-3)", "3"),
     .init("floor(number)", "The whole number below.", "floor(-1.5)", "-2.0"),
     .init("ceil(number)", "The whole number above.", "ceil(1.2)", "2.0"),
     .init("trunc(number)", "Without its fraction.", "trunc(-1.5)", "-1.0"),
     .init("sign(number)", "−1, 0 or 1.", "sign(-7)", "-1"),
-    .init("round(number[, digits])", "Rounded to so many digits, halves away from zero.", "round(2.345, 1)", "2.3"),
+    .init("round(number[, digits])", "Rounded to so many digits as it is written, halves away from zero.", "round(2.345, 1)", "2.3"),
     .init("sqrt(number)", "The square root; NULL of less than 0.", "sqrt(9)", "3.0"),
-    .init("exp(number)", "e to that power.", "exp(0)", "1.0"),
+    .init("exp(number)", "e to that power; out of a double's range it is an error.", "exp(0)", "1.0"),
     .init("ln(number)", "The natural logarithm; NULL of 0 and less.", "ln(1)", "0.0"),
     .init("log10(number)", "The logarithm to base 10; NULL of 0 and less.", "log10(1000)", "3.0"),
-    .init("power(base, exponent)", "The base to that power.", "power(2, 10)", "1024.0"),
+    .init(
+      "power(base, exponent)", "The base to that power; NULL where that is no number, an error out of a double's range.", "power(2, 10)",
+      "1024.0"),
     .init("mod(a, b)", "The remainder of a by b, with the sign of a; NULL where b is 0.", "mod(-7, 3)", "-1"),
   ]
 
@@ -91,7 +93,8 @@ public struct FunctionReference: Sendable {
     .init(
       "date_trunc(part, time)", "Cut down to the begin of its year, quarter, month, week (Monday), day, hour, minute or second.",
       "date_trunc('month', DATE '2013-08-09')", #""2013-08-01 00:00:00""#),
-    .init("to_timestamp(seconds)", "The time so many seconds after 1970.", "to_timestamp(1)", #""1970-01-01 00:00:01""#),
+    .init(
+      "to_timestamp(seconds)", "The time so many seconds after 1970, in the years 0 to 9999.", "to_timestamp(1)", #""1970-01-01 00:00:01""#),
   ]
 
   private static let choices: [FunctionReference] = [

@@ -3,31 +3,36 @@ struct LikePattern: Sendable {
   private enum Piece: Sendable, Equatable {
     case anyRun, anyOne
     case byte(UInt8)
+    /// A character whatever its case, as ``Scalars/folded(_:)`` gives it.
+    case folded(Unicode.Scalar)
   }
   private let pieces: [Piece]
-  private let ignoringCase: Bool
 
   init(_ pattern: [UInt8], escape: UInt8?, ignoringCase: Bool) {
     var pieces: [Piece] = []
-    var i = 0
-    while i < pattern.count {
-      if pattern[i] == escape, i + 1 < pattern.count {
-        i += 1
-        pieces.append(.byte(pattern[i]))
-      } else if pattern[i] == 0x25 {
-        if pieces.last != .anyRun { pieces.append(.anyRun) }
-      } else if pattern[i] == 0x5F {
-        pieces.append(.anyOne)
-      } else {
-        pieces.append(.byte(ignoringCase ? Self.lower(pattern[i]) : pattern[i]))
+    pattern.withUnsafeBufferPointer { pattern in
+      var i = 0
+      while i < pattern.count {
+        let isLiteral = pattern[i] == escape && i + 1 < pattern.count
+        if isLiteral { i += 1 }
+        if !isLiteral, pattern[i] == 0x25 {
+          if pieces.last != .anyRun { pieces.append(.anyRun) }
+          i += 1
+        } else if !isLiteral, pattern[i] == 0x5F {
+          pieces.append(.anyOne)
+          i += 1
+        } else if ignoringCase {
+          let (scalar, length) = Scalars.at(i, pattern)
+          pieces.append(.folded(Scalars.folded(scalar)))
+          i += length
+        } else {
+          pieces.append(.byte(pattern[i]))
+          i += 1
+        }
       }
-      i += 1
     }
     self.pieces = pieces
-    self.ignoringCase = ignoringCase
   }
-
-  private static func lower(_ c: UInt8) -> UInt8 { c >= 0x41 && c <= 0x5A ? c | 0x20 : c }
 
   /// Matches with one point to go back to, so the time is at most the product of the lengths.
   func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -43,6 +48,7 @@ struct LikePattern: Sendable {
         k += 1
       } else if backPiece >= 0 {
         backText += 1
+        while backText < text.count, text[backText] & 0xC0 == 0x80 { backText += 1 }
         i = backText
         k = backPiece + 1
       } else {
@@ -54,14 +60,15 @@ struct LikePattern: Sendable {
   }
 
   /// How many bytes a piece takes at `i`, or nil.
+  @inline(__always)
   private func step(_ piece: Piece, _ text: UnsafeBufferPointer<UInt8>, _ i: Int) -> Int? {
     switch piece {
-    case .byte(let byte): return (ignoringCase ? Self.lower(text[i]) : text[i]) == byte ? 1 : nil
+    case .byte(let byte): return text[i] == byte ? 1 : nil
+    case .folded(let wanted):
+      let (scalar, length) = Scalars.at(i, text)
+      return Scalars.folded(scalar) == wanted ? length : nil
     case .anyRun: return nil
-    case .anyOne:
-      var length = 1
-      while i + length < text.count, text[i + length] & 0xC0 == 0x80 { length += 1 }
-      return length
+    case .anyOne: return Scalars.at(i, text).length
     }
   }
 }

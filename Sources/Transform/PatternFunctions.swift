@@ -28,22 +28,36 @@ final class RegularExpression: @unchecked Sendable {
   final class Matcher {
     private let expression: RegularExpression
     private let data: OpaquePointer
+    private let context: OpaquePointer
 
     /// Nil where there is no memory.
     init?(_ expression: RegularExpression) {
       guard let data = pcre2_match_data_create_from_pattern_8(expression.code, nil) else { return nil }
+      guard let context = pcre2_match_context_create_8(nil) else {
+        pcre2_match_data_free_8(data)
+        return nil
+      }
       self.expression = expression
       self.data = data
+      self.context = context
     }
 
-    deinit { pcre2_match_data_free_8(data) }
+    deinit {
+      pcre2_match_data_free_8(data)
+      pcre2_match_context_free_8(context)
+    }
+
+    /// How much work a match in so many bytes may be, in PCRE2's steps: what grows with the text's length, or with its square as far as
+    /// a line goes, is well within; what grows faster ends after milliseconds, and never takes longer than the library lets it.
+    private static func steps(_ bytes: Int) -> UInt32 { UInt32(min(10_000_000, 100_000 + 1000 * min(bytes, 10_000))) }
 
     /// Looks for a match at or after `from`: how many groups it has, the whole being one; 0 where there is none.
     ///
     /// - Throws: ``GaveUp`` where the library's limits of work or memory are passed.
     @inline(__always)
     func find(_ text: UnsafeBufferPointer<UInt8>, from: Int = 0) throws(GaveUp) -> Int {
-      let found = pcre2_match_8(expression.code, text.baseAddress, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
+      pcre2_set_match_limit_8(context, Self.steps(text.count))
+      let found = pcre2_match_8(expression.code, text.baseAddress, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), data, context)
       if found >= 0 { return Int(found) }
       guard found == PCRE2_ERROR_NOMATCH else { throw GaveUp(code: found) }
       return 0
@@ -88,18 +102,18 @@ final class PatternCache: Sendable {
 
 extension Functions {
   static let patterns: [Function] = [
-    Function("regexp_like", [.text, .text, .text], required: 2, gives: .boolean, validate: validPattern) { arguments, count, fail in
+    Function("regexp_like", [.text, .text, .text], required: 2, gives: .boolean, validate: validPattern) { arguments, call in
       var patterns = PatternColumn(arguments, at: 1, flags: 2)
-      return booleans(count) { i in
+      return call.booleans { i in
         guard let text = arguments[0].slice(i) else { return nil }
-        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in try matcher.find(text.bytes) > 0 }
+        return patterns.use(i, call) { (matcher) throws(RegularExpression.GaveUp) in try matcher.find(text.bytes) > 0 }
       }
     },
-    Function("regexp_extract", [.text, .text, .bigint], required: 2, gives: .text, validate: validPattern) { arguments, count, fail in
+    Function("regexp_extract", [.text, .text, .bigint], required: 2, gives: .text, validate: validPattern) { arguments, call in
       var patterns = PatternColumn(arguments, at: 1, flags: nil)
-      return slices(arguments[0], count) { i, text in
+      return call.slices(arguments[0]) { i, text in
         let group = arguments.count == 3 ? Int(truncatingIfNeeded: arguments[2].integer(i) ?? 0) : 0
-        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in
+        return patterns.use(i, call) { (matcher) throws(RegularExpression.GaveUp) in
           let groups = try matcher.find(text.bytes)
           guard group >= 0, group < groups, let range = matcher.range(group) else { return TextSlice(start: text.start, count: 0) }
           return TextSlice(start: text.start.map { $0 + range.lowerBound }, count: range.count)
@@ -107,13 +121,13 @@ extension Functions {
       }
     },
     // As in PostgreSQL and DuckDB: the first match, or all with the flag g; \1 to \9 are groups.
-    Function("regexp_replace", [.text, .text, .text, .text], required: 3, gives: .text, validate: validPattern) { arguments, count, fail in
+    Function("regexp_replace", [.text, .text, .text, .text], required: 3, gives: .text, validate: validPattern) { arguments, call in
       var patterns = PatternColumn(arguments, at: 1, flags: 3)
-      return texts(count) { i, out in
+      return call.texts { i, out in
         guard let text = arguments[0].slice(i), let by = arguments[2].slice(i) else { return false }
         let all = arguments.count == 4 && (arguments[3].slice(i)?.bytes.contains(0x67) ?? false)
-        return patterns.use(i, fail) { (matcher) throws(RegularExpression.GaveUp) in
-          try replace(matcher, text.bytes, by.bytes, all: all, &out)
+        return patterns.use(i, call) { (matcher) throws(RegularExpression.GaveUp) in
+          try replace(matcher, text.bytes, by.bytes, all: all, call.findings, &out)
           return true
         } ?? false
       }
@@ -129,10 +143,10 @@ extension Functions {
 
   private static func replace(
     _ matcher: RegularExpression.Matcher, _ text: UnsafeBufferPointer<UInt8>, _ by: UnsafeBufferPointer<UInt8>, all: Bool,
-    _ out: inout TextWriter
+    _ findings: Findings, _ out: inout TextWriter
   ) throws(RegularExpression.GaveUp) {
     var at = 0
-    while at <= text.count {
+    while at <= text.count, out.overflow == nil, findings.lookBetweenRows() {
       let groups = try matcher.find(text, from: at)
       guard groups > 0, let whole = matcher.range(0) else { break }
       out.append(text[at..<whole.lowerBound])
@@ -182,9 +196,9 @@ private struct PatternColumn {
   /// Hands row `i`'s pattern to `body`; nil where it is NULL, and where it fails.
   @inline(__always)
   mutating func use<T>(
-    _ i: Int, _ fail: (Int, String) -> Void, _ body: (RegularExpression.Matcher) throws(RegularExpression.GaveUp) -> T
+    _ i: Int, _ call: Call, _ body: (RegularExpression.Matcher) throws(RegularExpression.GaveUp) -> T
   ) -> T? {
-    guard let pattern = patterns.slice(i) else { return nil }
+    guard let pattern = patterns.slice(i), call.findings.lookBetweenRows() else { return nil }
     let ignoringCase = flags?.slice(i)?.bytes.contains(0x69) ?? false
     let matcher =
       ignoringCase
@@ -192,13 +206,13 @@ private struct PatternColumn {
       : matchers.value(pattern) { Self.matcher($0, ignoringCase: false) }
     switch matcher {
     case .failure(let wrong):
-      fail(i, wrong.message)
+      call.fail(i, wrong.message)
       return nil
     case .success(let matcher):
       do throws(RegularExpression.GaveUp) {
         return try body(matcher)
       } catch {
-        fail(i, error.description)
+        call.fail(i, error.description)
         return nil
       }
     }

@@ -1,44 +1,45 @@
+import CByteScan
 import Records
 
 extension Functions {
   static let text: [Function] = [
     mapped("lower", from: 0x41) { $0.lowercased() },
     mapped("upper", from: 0x61) { $0.uppercased() },
-    Function("length", [.text], gives: .bigint) { arguments, count, _ in
-      integers(count) { arguments[0].slice($0).map { Int64(characters($0.bytes)) } }
+    Function("length", [.text], gives: .bigint) { arguments, call in
+      call.integers { arguments[0].slice($0).map { Int64(characters($0.bytes)) } }
     },
     trimming("trim", left: true, right: true),
     trimming("ltrim", left: true, right: false),
     trimming("rtrim", left: false, right: true),
-    Function("substr", [.text, .bigint, .bigint], required: 2, gives: .text) { arguments, count, fail in
-      slices(arguments[0], count) { i, text in
+    Function("substr", [.text, .bigint, .bigint], required: 2, gives: .text) { arguments, call in
+      call.slices(arguments[0]) { i, text in
         guard let start = arguments[1].integer(i) else { return nil }
         var length = Int64.max
         if arguments.count == 3 {
           guard let given = arguments[2].integer(i) else { return nil }
-          if given < 0 { fail(i, "substr can't take a negative length") }
+          if given < 0 { call.fail(i, "substr can't take a negative length") }
           length = max(given, 0)
         }
         let end = start.addingReportingOverflow(length)
         return cut(text, from: max(start, 1) - 1, to: end.overflow ? .max : max(end.partialValue, 1) - 1)
       }
     },
-    Function("left", [.text, .bigint], gives: .text) { arguments, count, _ in
-      slices(arguments[0], count) { i, text in
+    Function("left", [.text, .bigint], gives: .text) { arguments, call in
+      call.slices(arguments[0]) { i, text in
         arguments[1].integer(i).map { cut(text, from: 0, to: $0 >= 0 ? $0 : max(0, Int64(characters(text.bytes)) + $0)) }
       }
     },
-    Function("right", [.text, .bigint], gives: .text) { arguments, count, _ in
-      slices(arguments[0], count) { i, text in
+    Function("right", [.text, .bigint], gives: .text) { arguments, call in
+      call.slices(arguments[0]) { i, text in
         let all = Int64(characters(text.bytes))
-        return arguments[1].integer(i).map { cut(text, from: $0 >= 0 ? max(0, all - $0) : min(all, 0 - $0), to: .max) }
+        return arguments[1].integer(i).map { cut(text, from: $0 >= 0 ? max(0, all - $0) : $0 > -all ? 0 - $0 : all, to: .max) }
       }
     },
-    Function("replace", [.text, .text, .text], gives: .text) { arguments, count, _ in
-      texts(count) { i, out in
+    Function("replace", [.text, .text, .text], gives: .text) { arguments, call in
+      call.texts { i, out in
         guard let text = arguments[0].slice(i), let from = arguments[1].slice(i), let to = arguments[2].slice(i) else { return false }
         var at = 0
-        while from.count > 0, let next = find(from.bytes, in: text.bytes, from: at) {
+        while from.count > 0, out.overflow == nil, let next = find(from.bytes, in: text.bytes, from: at) {
           out.append(text.bytes[at..<next])
           out.append(to.bytes)
           at = next + from.count
@@ -48,14 +49,14 @@ extension Functions {
       }
     },
     // As in PostgreSQL, concat passes over NULLs.
-    Function("concat", [.printable], isVariadic: true, gives: .text) { arguments, count, _ in
-      texts(count) { i, out in
+    Function("concat", [.printable], isVariadic: true, gives: .text) { arguments, call in
+      call.texts { i, out in
         for argument in arguments { if let slice = argument.slice(i) { out.append(slice.bytes) } }
         return true
       }
     },
-    Function("strpos", [.text, .text], gives: .bigint) { arguments, count, _ in
-      integers(count) { i in
+    Function("strpos", [.text, .text], gives: .bigint) { arguments, call in
+      call.integers { i in
         guard let text = arguments[0].slice(i), let wanted = arguments[1].slice(i) else { return nil }
         guard let at = find(wanted.bytes, in: text.bytes, from: 0) else { return 0 }
         return Int64(characters(UnsafeBufferPointer(rebasing: text.bytes[..<at])) + 1)
@@ -64,8 +65,8 @@ extension Functions {
     comparing("starts_with") { $0.starts(with: $1) },
     comparing("ends_with") { $0.count >= $1.count && $0.suffix($1.count).elementsEqual($1) },
     comparing("contains") { find($1, in: $0, from: 0) != nil },
-    Function("split_part", [.text, .text, .bigint], gives: .text) { arguments, count, _ in
-      texts(count) { i, out in
+    Function("split_part", [.text, .text, .bigint], gives: .text) { arguments, call in
+      call.texts { i, out in
         guard let text = arguments[0].slice(i), let by = arguments[1].slice(i), let wanted = arguments[2].integer(i) else { return false }
         var part: Int64 = 1
         var at = 0
@@ -102,22 +103,17 @@ extension Functions {
     return TextSlice(start: text.start.map { $0 + min(start, end) }, count: max(0, end - start))
   }
 
+  /// Where `wanted` begins at or after `from`; its time grows with the lengths' sum.
   static func find(_ wanted: UnsafeBufferPointer<UInt8>, in text: UnsafeBufferPointer<UInt8>, from: Int) -> Int? {
-    guard wanted.count <= text.count else { return nil }
-    var i = from
-    while i + wanted.count <= text.count {
-      var k = 0
-      while k < wanted.count, text[i + k] == wanted[k] { k += 1 }
-      if k == wanted.count { return i }
-      i += 1
-    }
-    return nil
+    guard wanted.count > 0, wanted.count <= text.count - from, let base = text.baseAddress else { return wanted.isEmpty ? from : nil }
+    let at = from + sluice_find(base + from, text.count - from, wanted.baseAddress, wanted.count)
+    return at < text.count ? at : nil
   }
 
   /// A change of case: of ASCII's 26 letters from `first` on by a bit, of text that is more than ASCII by Unicode's rules.
   private static func mapped(_ name: String, from first: UInt8, other: @escaping @Sendable (String) -> String) -> Function {
-    Function(name, [.text], gives: .text) { arguments, count, _ in
-      texts(count) { i, out in
+    Function(name, [.text], gives: .text) { arguments, call in
+      call.texts { i, out in
         guard let text = arguments[0].slice(i) else { return false }
         var all: UInt8 = 0
         for byte in text.bytes { all |= byte }
@@ -125,7 +121,7 @@ extension Functions {
           out.append(other(text.string))
           return true
         }
-        let room = out.room(text.count)
+        guard let room = out.room(text.count) else { return false }
         for (k, byte) in text.bytes.enumerated() { room[k] = byte &- first < 26 ? byte ^ 0x20 : byte }
         return true
       }
@@ -133,16 +129,26 @@ extension Functions {
   }
 
   private static func trimming(_ name: String, left: Bool, right: Bool) -> Function {
-    Function(name, [.text, .text], required: 1, gives: .text) { arguments, count, _ in
-      slices(arguments[0], count) { i, text in
-        var set: [UInt8] = [0x20]
+    Function(name, [.text, .text], required: 1, gives: .text) { arguments, call in
+      var sets = Memo<Set<Unicode.Scalar>>()
+      return call.slices(arguments[0]) { i, text in
+        var set: Set<Unicode.Scalar> = [" "]
         if arguments.count == 2 {
           guard let given = arguments[1].slice(i) else { return nil }
-          set = Array(given.bytes)
+          set = sets.value(given) { Set($0.string.unicodeScalars) }
         }
         var start = 0, end = text.count
-        if left { while start < end, set.contains(text.bytes[start]) { start += 1 } }
-        if right { while end > start, set.contains(text.bytes[end - 1]) { end -= 1 } }
+        while left, start < end {
+          let (scalar, length) = Scalars.at(start, text.bytes)
+          guard set.contains(scalar) else { break }
+          start += length
+        }
+        while right, end > start {
+          var last = end - 1
+          while last > start, text.bytes[last] & 0xC0 == 0x80 { last -= 1 }
+          guard set.contains(Scalars.at(last, text.bytes).scalar) else { break }
+          end = last
+        }
         return TextSlice(start: text.start.map { $0 + start }, count: end - start)
       }
     }
@@ -151,8 +157,8 @@ extension Functions {
   private static func comparing(
     _ name: String, _ holds: @escaping @Sendable (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Bool
   ) -> Function {
-    Function(name, [.text, .text], gives: .boolean) { arguments, count, _ in
-      booleans(count) { i in
+    Function(name, [.text, .text], gives: .boolean) { arguments, call in
+      call.booleans { i in
         guard let a = arguments[0].slice(i), let b = arguments[1].slice(i) else { return nil }
         return holds(a.bytes, b.bytes)
       }

@@ -2,6 +2,18 @@ import Records
 
 /// Builds texts one after another in memory that does not move, so that each can be handed out as a slice of it.
 struct TextWriter {
+  /// Why a text can't be built.
+  enum Overflow {
+    case text(bytes: Int)
+    case batch(bytes: Int)
+
+    var message: String {
+      switch self {
+      case .text(let bytes): "the text would be longer than the \(bytes) bytes of parse.limits.record"
+      case .batch(let bytes): "with this text those of its batch of records would be longer than the \(bytes) bytes of limits.memory"
+      }
+    }
+  }
   private static let blockBytes = 64 << 10
 
   /// What the texts are in; they live as long as these are held.
@@ -11,8 +23,14 @@ struct TextWriter {
   private var end: UnsafeMutablePointer<UInt8>
   /// Where the text that is being built begins.
   private var start: UnsafeMutablePointer<UInt8>
+  private let bounds: EvaluationBounds
+  /// What the owners hold together, in bytes.
+  private var held = blockBytes
+  /// Why the text that is being built will be none. What is appended to it is left out.
+  private(set) var overflow: Overflow?
 
-  init() {
+  init(_ bounds: EvaluationBounds) {
+    self.bounds = bounds
     let block = ByteBuffer(capacity: Self.blockBytes)
     owners = [block]
     (start, next, end) = (block.bytes, block.bytes, block.bytes + block.capacity)
@@ -21,6 +39,7 @@ struct TextWriter {
   /// The text that was built; the next one begins.
   @inline(__always)
   mutating func take() -> TextSlice {
+    if next - start > bounds.textBytes || overflow != nil { return dropTooLong() }
     defer { start = next }
     return TextSlice(start: start, count: next - start)
   }
@@ -32,17 +51,23 @@ struct TextWriter {
     return .null
   }
 
-  @inline(__always)
-  mutating func append(_ byte: UInt8) {
-    if next == end { grow(1) }
-    next.pointee = byte
-    next += 1
+  private mutating func dropTooLong() -> TextSlice {
+    overflow = overflow ?? .text(bytes: bounds.textBytes)
+    return drop()
+  }
+
+  /// Why the last text is none; it is told once.
+  mutating func takeOverflow() -> Overflow? {
+    defer { overflow = nil }
+    return overflow
   }
 
   @inline(__always)
+  mutating func append(_ byte: UInt8) { room(1)?.pointee = byte }
+
+  @inline(__always)
   mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
-    let room = room(bytes.count)
-    if let base = bytes.baseAddress { room.update(from: base, count: bytes.count) }
+    if let base = bytes.baseAddress { room(bytes.count)?.update(from: base, count: bytes.count) }
   }
 
   @inline(__always)
@@ -53,20 +78,29 @@ struct TextWriter {
     text.withUTF8 { append($0) }
   }
 
-  /// Room for `count` bytes more, which the caller fills.
+  /// Room for `count` bytes more, which the caller fills; nil where the text would become too long.
   @inline(__always)
-  mutating func room(_ count: Int) -> UnsafeMutablePointer<UInt8> {
-    if end - next < count { grow(count) }
+  mutating func room(_ count: Int) -> UnsafeMutablePointer<UInt8>? {
+    if end - next < count, !grow(count) { return nil }
     defer { next += count }
     return next
   }
 
-  /// A new block, to which the text that is being built moves.
-  private mutating func grow(_ count: Int) {
+  /// A new block, to which the text that is being built moves; false where the text, or all of them, would become too long.
+  private mutating func grow(_ count: Int) -> Bool {
     let built = next - start
-    let block = ByteBuffer(capacity: max(Self.blockBytes, 2 * (built + count)))
+    let capacity = max(Self.blockBytes, built + count, min(2 * (built + count), bounds.textBytes))
+    if built + count > bounds.textBytes {
+      overflow = .text(bytes: bounds.textBytes)
+    } else if held + capacity > bounds.batchBytes {
+      overflow = .batch(bytes: bounds.batchBytes)
+    }
+    if overflow != nil { return false }
+    held += capacity
+    let block = ByteBuffer(capacity: capacity)
     block.bytes.update(from: start, count: built)
     owners.append(block)
     (start, next, end) = (block.bytes, block.bytes + built, block.bytes + block.capacity)
+    return true
   }
 }

@@ -13,32 +13,32 @@ extension Functions {
 
   static let times: [Function] =
     [TimePart.year, .month, .day, .hour, .minute, .second, .quarter].map { wanted in
-      Function(wanted.rawValue, [.time], gives: .bigint) { arguments, count, _ in
-        integers(count) { i in arguments[0].integer(i).map { part(wanted, $0) } }
+      Function(wanted.rawValue, [.time], gives: .bigint) { arguments, call in
+        call.integers { i in arguments[0].integer(i).map { part(wanted, $0) } }
       }
     } + [
-      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(TimePart.allCases)) { arguments, count, _ in
+      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(TimePart.allCases)) { arguments, call in
         var wanted = Memo<TimePart?>()
-        return integers(count) { i in
+        return call.integers { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
           return wanted.value(name, TimePart.named).map { part($0, micros) }
         }
       },
-      Function("date_trunc", [.text, .time], gives: .timestamp, validate: knownPart(TimePart.truncating)) { arguments, count, _ in
+      Function("date_trunc", [.text, .time], gives: .timestamp, validate: knownPart(TimePart.truncating)) { arguments, call in
         var wanted = Memo<TimePart?>()
-        return integers(count) { i in
+        return call.integers { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
           return wanted.value(name, TimePart.named).flatMap { truncated(micros, to: $0) }
         }
       },
-      Function("to_timestamp", [.double], gives: .timestamp) { arguments, count, fail in
-        integers(count) { i in
+      Function("to_timestamp", [.double], gives: .timestamp) { arguments, call in
+        call.integers { i in
           guard let seconds = arguments[0].double(i) else { return nil }
-          guard seconds.magnitude < 1e11 else {
-            fail(i, "\(seconds) seconds are out of a timestamp's range")
+          guard let micros = Int64(exactly: (seconds * 1e6).rounded()), TimeText.isInRange(micros) else {
+            call.fail(i, "\(seconds) seconds are out of a timestamp's range, the years 0 to 9999")
             return nil
           }
-          return Int64((seconds * 1e6).rounded())
+          return micros
         }
       },
     ]

@@ -20,18 +20,22 @@ public struct TransformChain: Sendable {
   public var decoded: [Bool] { first.decoded }
 
   /// Checks all steps and reports everything that is wrong, not the first alone.
-  public static func compile(_ steps: [TransformStep], input: Schema) -> (chain: TransformChain, errors: [StepError]) {
+  ///
+  /// - Parameter scope: what is known of the records' fields. A chain that is to run must know them all.
+  public static func compile(
+    _ steps: [TransformStep], scope: Scope, bounds: EvaluationBounds = EvaluationBounds()
+  ) -> (chain: TransformChain, errors: [StepError]) {
     var errors: [StepError] = []
-    var schema = input
+    var scope = scope
     var programs: [ProgramOptions] = []
     var plans: [TransformPlan] = []
     var pending: [TransformStep] = []
     var start = 0
     func close(before next: Int) {
-      let (plan, found) = TransformPlan.compile(pending, input: schema)
+      let (plan, found) = TransformPlan.compile(pending, scope: scope, bounds)
       errors += found.map { StepError(step: $0.step + start, entry: $0.entry, isName: $0.isName, error: $0.error) }
       plans.append(plan)
-      schema = plan.output
+      scope = plan.scope
       pending = []
       start = next
     }
@@ -42,7 +46,7 @@ public struct TransformChain: Sendable {
       }
       close(before: i + 1)
       programs.append(options)
-      if let fields { schema = fields }
+      if let fields { scope = Scope(fields) }
     }
     close(before: steps.count)
     var chain = TransformChain(first: plans[0])

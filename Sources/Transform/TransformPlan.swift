@@ -12,6 +12,8 @@ public enum TransformStep: Sendable, Hashable {
   case expect([(name: String, expression: String)])
   /// A program of the user's, and what its answers hold; nil for what goes in.
   case program(ProgramOptions, fields: Schema?)
+  /// A step that could not be read, which is told elsewhere: what fields there are behind it is not known.
+  case unread
 
   public static func == (a: TransformStep, b: TransformStep) -> Bool { "\(a)" == "\(b)" }
   public func hash(into hasher: inout Hasher) { hasher.combine("\(self)") }
@@ -41,13 +43,21 @@ public struct TransformPlan: Sendable {
   private var operations: [Operation] = []
   /// What goes in and what comes out.
   public let input: Schema
-  public private(set) var output: Schema
+  public var output: Schema { scope.schema }
+  private(set) var scope: Scope
+  private let bounds: EvaluationBounds
   /// Which input columns expressions read: the parser decodes them as it checks them.
   public private(set) var decoded: [Bool]
 
   /// Checks all steps and reports everything that is wrong, not the first alone.
-  public static func compile(_ steps: [TransformStep], input: Schema) -> (plan: TransformPlan, errors: [StepError]) {
-    var plan = TransformPlan(input: input)
+  public static func compile(
+    _ steps: [TransformStep], input: Schema, bounds: EvaluationBounds = EvaluationBounds()
+  ) -> (plan: TransformPlan, errors: [StepError]) {
+    compile(steps, scope: Scope(input), bounds)
+  }
+
+  static func compile(_ steps: [TransformStep], scope: Scope, _ bounds: EvaluationBounds) -> (plan: TransformPlan, errors: [StepError]) {
+    var plan = TransformPlan(scope, bounds)
     var errors: [StepError] = []
     for (i, step) in steps.enumerated() {
       if i > 0, case .filter(let expression)? = plan.operations.last, expression.isNeverTrue {
@@ -60,9 +70,10 @@ public struct TransformPlan: Sendable {
     return (plan, errors)
   }
 
-  private init(input: Schema) {
-    self.input = input
-    output = input
+  private init(_ scope: Scope, _ bounds: EvaluationBounds) {
+    input = scope.schema
+    self.scope = scope
+    self.bounds = bounds
     decoded = Array(repeating: false, count: input.fields.count)
     origins = Array(input.fields.indices)
   }
@@ -77,9 +88,12 @@ public struct TransformPlan: Sendable {
   private mutating func add(_ step: TransformStep, _ report: (Int, Bool, ExpressionError) -> Void) {
     switch step {
     case .program: return
+    case .unread:
+      scope.isOpen = true
+      scope.untyped = Set(output.fields.map(\.name))
     case .filter(let text):
       do throws(ExpressionError) {
-        let expression = try Expression.condition(text, schema: output)
+        let expression = try Expression.condition(text, scope: scope)
         note(expression)
         operations.append(.filter(expression))
       } catch { report(0, false, error) }
@@ -92,7 +106,8 @@ public struct TransformPlan: Sendable {
           report(i, false, ExpressionError("there is a field “\(entry.to)” already", at: 0, length: entry.to.utf8.count))
           continue
         }
-        output.fields[at].name = entry.to
+        if scope.untyped.remove(entry.from) != nil { scope.untyped.insert(entry.to) }
+        scope.schema.fields[at].name = entry.to
         operations.append(.rename(at, entry.to))
       }
     case .select(let names): choose(names, report)
@@ -105,9 +120,10 @@ public struct TransformPlan: Sendable {
         guard let at = position(entry.name, { report(i, true, $0) }) else { continue }
         let quoted = "\"\(entry.name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
         do throws(ExpressionError) {
-          let expression = try Expression("CAST(\(quoted) AS \(entry.type.rawValue))", schema: output)
+          let expression = try Expression("CAST(\(quoted) AS \(entry.type.rawValue))", scope: scope)
           note(expression)
-          output.fields[at].type = entry.type
+          scope.schema.fields[at].type = entry.type
+          scope.untyped.remove(entry.name)
           origins[at] = nil
           operations.append(.cast(at, output.fields[at], expression))
         } catch { report(i, true, ExpressionError(error.message, at: 0, length: entry.name.utf8.count)) }
@@ -115,7 +131,7 @@ public struct TransformPlan: Sendable {
     case .expect(let entries):
       for (i, entry) in entries.enumerated() {
         do throws(ExpressionError) {
-          let expression = try Expression.condition(entry.expression, schema: output)
+          let expression = try Expression.condition(entry.expression, scope: scope)
           note(expression)
           operations.append(.expect(entry.name, expression))
         } catch { report(i, false, error) }
@@ -125,19 +141,28 @@ public struct TransformPlan: Sendable {
 
   private mutating func derive(_ name: String, _ text: String, _ report: (ExpressionError) -> Void) {
     do throws(ExpressionError) {
-      let expression = try Expression(text, schema: output)
+      let expression = try Expression(text, scope: scope)
       note(expression)
       let field = Field(name: name, type: expression.type)
+      if expression.isUnknown { scope.untyped.insert(name) } else { scope.untyped.remove(name) }
       if let at = output.position(of: name) {
-        output.fields[at] = field
+        scope.schema.fields[at] = field
         origins[at] = nil
         operations.append(.derive(field, at: at, expression))
       } else {
-        output.fields.append(field)
+        scope.schema.fields.append(field)
         origins.append(nil)
         operations.append(.derive(field, at: output.fields.count - 1, expression))
       }
-    } catch { report(error) }
+    } catch {
+      report(error)
+      // What is wrong with it is told; the steps below may name it.
+      if output.position(of: name) == nil {
+        scope.schema.fields.append(Field(name: name, type: .text))
+        origins.append(nil)
+      }
+      scope.untyped.insert(name)
+    }
   }
 
   private mutating func choose(_ names: [String], _ report: (Int, Bool, ExpressionError) -> Void) {
@@ -151,16 +176,23 @@ public struct TransformPlan: Sendable {
       }
     }
     keep(kept)
+    scope.isOpen = false
   }
 
   private mutating func keep(_ kept: [Int]) {
-    output = Schema(kept.map { output.fields[$0] })
+    scope.schema = Schema(kept.map { output.fields[$0] })
     origins = kept.map { origins[$0] }
     operations.append(.select(kept))
   }
 
-  private func position(_ name: String, _ report: (ExpressionError) -> Void) -> Int? {
+  private mutating func position(_ name: String, _ report: (ExpressionError) -> Void) -> Int? {
     if let at = output.position(of: name) { return at }
+    if scope.isOpen {
+      scope.schema.fields.append(Field(name: name, type: .text))
+      scope.untyped.insert(name)
+      origins.append(nil)
+      return output.fields.count - 1
+    }
     let near = Spelling.nearest(to: name, among: output.fields.map(\.name))
     let hint = near.map { "did you mean “\($0)”?" } ?? "the fields are \(output.fields.map(\.name).joined(separator: ", "))"
     report(ExpressionError("there is no field “\(name)” here; \(hint)", at: 0, length: name.utf8.count))
@@ -168,22 +200,26 @@ public struct TransformPlan: Sendable {
   }
 
   /// Takes a batch of the input schema through all steps.
-  public func apply(_ batch: RecordBatch) -> RecordBatch {
+  ///
+  /// - Parameter goesOn: asked between pieces of work, which take milliseconds: it is the sign of life, and false ends the work.
+  public func apply(
+    _ batch: RecordBatch, goesOn: @escaping () -> Bool = { true }
+  ) throws(EvaluationStopped) -> RecordBatch {
     var batch = batch
     for operation in operations {
       switch operation {
       case .filter(let condition):
-        let (truth, rows) = batch.evaluate(condition)
+        let (truth, rows) = try batch.evaluate(condition, bounds, goesOn)
         guard case .booleans(let values) = truth else { continue }
         batch.keep(rows, values, filtered: true) { $0 == 1 }
       case .derive(let field, let at, let expression), .cast(let at, let field, let expression):
-        let (vector, rows) = batch.evaluate(expression, field: field.name)
+        let (vector, rows) = try batch.evaluate(expression, field: field.name, bounds, goesOn)
         let column = Column(field: field, views: nil, values: vector.scatter(rows, count: batch.rowCount))
         if at < batch.columns.count { batch.columns[at] = column } else { batch.columns.append(column) }
       case .rename(let at, let name): batch.columns[at].field.name = name
       case .select(let kept): batch.columns = kept.map { batch.columns[$0] }
       case .expect(let name, let condition):
-        let (truth, rows) = batch.evaluate(condition)
+        let (truth, rows) = try batch.evaluate(condition, bounds, goesOn)
         guard case .booleans(let values) = truth else { continue }
         for (i, row) in rows.enumerated() where values[i] == 0 {
           batch.faults.append(
@@ -201,10 +237,13 @@ public struct TransformPlan: Sendable {
 
 extension RecordBatch {
   /// Evaluates for the rows that are in; rows that fail go out with a fault. Returns values for the rows that stay.
-  mutating func evaluate(_ expression: Expression, field: String? = nil) -> (Vector, [UInt32]) {
+  mutating func evaluate(
+    _ expression: Expression, field: String? = nil, _ bounds: EvaluationBounds, _ goesOn: @escaping () -> Bool
+  ) throws(EvaluationStopped) -> (Vector, [UInt32]) {
     let rows = selected
-    var evaluation = Evaluation(self)
+    let evaluation = Evaluation(self, bounds, goesOn: goesOn)
     let vector = evaluation.values(expression.node, rows)
+    if evaluation.isStopped { throw EvaluationStopped() }
     if evaluation.failures.isEmpty { return (vector, rows) }
     for (row, message) in evaluation.failures.sorted(by: { $0.key < $1.key }) {
       faults.append(RecordFault(code: .evaluationFailed, reason: message, field: field, record: record(ofRow: Int(row))))

@@ -39,7 +39,7 @@ struct ExpressionTests {
 
   static func evaluate(_ text: String, _ batch: RecordBatch) throws -> (values: [String?], failures: [UInt32: String]) {
     let expression = try Expression(text, schema: batch.schema)
-    var evaluation = Evaluation(batch)
+    let evaluation = Evaluation(batch)
     let rows = batch.selected
     let vector = evaluation.values(expression.node, rows)
     let values = rows.indices.map { i -> String? in

@@ -196,6 +196,9 @@ SLUICE_INLINE size_t sluice_count(const uint8_t *p, size_t n, uint8_t c) {
   return n == 0 ? count : count + (size_t)__builtin_popcountll(sluice_equal_mask(p, c) & ((1ull << n) - 1));
 }
 
+/// The position of the first of the n bytes at p where the m bytes at q begin, or n: memmem(3), whose time grows with the lengths' sum.
+size_t sluice_find(const uint8_t *p, size_t n, const uint8_t *q, size_t m);
+
 /// A column of views: that of row r is from positions[r * stride] + gap up to positions[r * stride + 1]; with `trims` without
 /// the carriage return that it may end in.
 struct sluice_views {

@@ -60,7 +60,12 @@ struct HelpTopic {
     | types | `CAST(x AS bigint)`, `x::bigint`; `TRY_CAST` is NULL where `CAST` is an error |
     | times | `EXTRACT(year FROM t)` |
 
-    A value that can't be computed (a cast that fails, a whole number past 64 bits) makes its record a dead letter, and no other.
+    A value that can't be computed makes its record a dead letter, and no other: a cast that fails, a result out of its type's range, a text
+    longer than parse.limits.record, a regular expression that takes too much work (it grows faster than with the square of its text). The texts that one expression makes of a batch of records may be as long together as limits.memory.
+    Parentheses, calls and CASEs may be nested 200 deep; an expression may have 500 levels and 100,000 parts.
+
+    Where case is ignored (ILIKE, ~*) it is by Unicode's simple mappings, as lower and upper have it: Ä is ä, and ß, whose upper case is two
+    letters, is itself. In expect NULL passes, as in SQL's CHECK.
     Text is compared by its bytes. Functions: `sluice help functions`.
     """
 
