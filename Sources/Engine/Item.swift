@@ -43,6 +43,8 @@ struct PlannedItem: Sendable {
   var start: Checkpoint
   /// The version that `start` is of.
   var startVersion: String?
+  /// Whether an earlier run's attempts at it all failed.
+  var failedBefore = false
   /// A version that need not be fetched again.
   var knownVersion: String?
   /// Of the source, in bytes, where that is known before it is fetched.

@@ -47,6 +47,7 @@ struct Planner {
   let continues: Bool
   /// Ask servers about items that were never done too (a dry run wants their sizes).
   let looksAtAll: Bool
+  var isStopping: @Sendable () -> Bool = { false }
   var event: @Sendable (RunEvent) -> Void = { _ in }
 
   func decide(_ items: [Item], _ known: [String: ItemRecord]) async -> [Decision] {
@@ -57,8 +58,14 @@ struct Planner {
     }
     var decisions: [Decision?] = Array(repeating: nil, count: items.count)
     // Servers are asked about many items at once; files answer at once.
-    await withTaskGroup(of: (Int, Decision).self) { group in
+    await withTaskGroup(of: (Int, Decision)?.self) { group in
       var next = 0
+      var left = items.count
+      // A stop does not wait for servers.
+      group.addTask {
+        while !Task.isCancelled, !isStopping() { try? await Task.sleep(for: .milliseconds(100)) }
+        return nil
+      }
       func add() {
         guard next < items.count else { return }
         let (index, item) = (next, items[next])
@@ -67,8 +74,14 @@ struct Planner {
         group.addTask { (index, await decide(item, record)) }
       }
       for _ in 0..<16 { add() }
-      while let (index, decision) = await group.next() {
+      while let element = await group.next() {
+        guard let (index, decision) = element else {
+          group.cancelAll()
+          continue
+        }
         decisions[index] = decision
+        left -= 1
+        if left == 0 { group.cancelAll() }
         add()
       }
     }
@@ -109,11 +122,11 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
-    } else if isDone, item.isHTTP, let problem, problem.mayPass {
+    } else if isDone, item.isHTTP, let problem, problem.mayPass || !definition.writesPerItem {
       decision.action = .skip
       decision.isUnasked = true
       decision.reason = "could not be asked about; what is known stays"
-      event(.notAsked(item: item.key, reason: definition.redactor.redact(problem.description)))
+      if !isStopping() { event(.notAsked(item: item.key, reason: definition.redactor.redact(problem.description))) }
     } else if isDone {
       let isSame = state.version != nil && state.version == record.version
       decision.action = isSame ? .skip : .replace

@@ -32,11 +32,11 @@ public struct RunResult: Sendable {
   public var problemCode: ErrorCode?
 
   /// Items that are done, and could not be asked about, keep a run from being a success; nothing of it is left to resume.
-  mutating func note(unasked: Int, _ path: String) {
+  mutating func note(unasked: Int, isStopping: Bool, _ path: String) {
     guard unasked > 0, exitCode == ExitStatus.done.rawValue else { return }
-    exitCode = ExitStatus.failedItems.rawValue
+    exitCode = (isStopping ? ExitStatus.unfinished : .failedItems).rawValue
     problem =
-      "\(unasked) item\(unasked == 1 ? " that is done" : "s that are done") could not be asked about; what is known stays; ask again with: sluice run \(path)"
+      "\(unasked) item\(unasked == 1 ? " that is done" : "s that are done") could not be asked about\(isStopping ? " before the run was stopped" : ""); what is known stays; ask again with: sluice run \(path)"
     problemCode = .notAsked
   }
 }
@@ -159,7 +159,8 @@ public final class Runner: Sendable {
       definition: definition, options: options, ledger: ledger, continuing: continuing,
       naming: naming(continuing?.id.description ?? "new"),
       planner: Planner(
-        definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false, event: event),
+        definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false,
+        isStopping: { [self] in stopAsked.withLock { $0 } }, event: event),
       event: event)
     let plan = try await planning.plan(resuming)
     if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
@@ -178,7 +179,7 @@ public final class Runner: Sendable {
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
       var result = result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
-      result.note(unasked: plan.unasked, definition.shownPath)
+      result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
       result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
       return result
     }
@@ -209,7 +210,7 @@ public final class Runner: Sendable {
     await timeline.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
     var result = try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
-    result.note(unasked: plan.unasked, definition.shownPath)
+    result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
     return result
   }
 
@@ -256,7 +257,7 @@ public final class Runner: Sendable {
       planned.append(
         PlannedItem(
           item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
-          startVersion: isResumed ? decision.record?.version : nil,
+          startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
           knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil,
           size: decision.item.isHTTP ? nil : decision.state.size))
     }

@@ -58,12 +58,14 @@ extension RunEngine {
     }
   }
 
-  /// Where an item's download is kept. Another attempt begins with nothing.
+  /// Where an item's download is kept. Another attempt begins with nothing; an item that failed in an earlier run does not believe
+  /// content that it failed of.
   private func spool(_ task: ItemTask) throws(FetchError) -> Spool {
     var rule = Spool.SyncRule()
     rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
     rule.every = min(rule.every, definition.checkpoint.every)
-    return try Spool(path: spoolPath(task.planned), rule: rule, startsOver: task.attempt > 1)
+    let belief: Spool.Belief = task.attempt > 1 ? .none : task.planned.failedBefore ? .partial : .all
+    return try Spool(path: spoolPath(task.planned), rule: rule, believing: belief)
   }
 
   /// Nothing of the item's download is wanted any more.

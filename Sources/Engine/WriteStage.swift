@@ -283,8 +283,6 @@ extension RunEngine {
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
           code: failure.code, reason: reason, attempts: attempts(failure, task)))
-      // The next run is to fetch it again.
-      if case .fetch(.checksum) = failure { removeSpool(planned) }
       try discard(part, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))

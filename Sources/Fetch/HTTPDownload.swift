@@ -65,6 +65,7 @@ public struct HTTPDownload {
       try await announce()
       try await pass()
     } catch {
+      spool.seal()
       let failure = error as? DownloadFailure ?? (error as? FetchError).map { end($0, failures + 1) }
       if case .answer? = failure?.error {
         // What is no content of the item's is not to be found by a later process.

@@ -142,6 +142,7 @@ extension Fetcher {
       }
     }
     guard error.isTransient, failures < retry.attempts else { throw error }
+    try Task.checkCancellation()
     retried(failures, error, wait)
     try await Task.sleep(for: wait)
   }

@@ -173,7 +173,8 @@ final class Transfer: @unchecked Sendable {
     // libcurl begins to count anew.
     let left = request.timeouts.total - started.duration(to: .now)
     if request.timeouts.total > .zero { _ = sluice_curl_set_long(handle, CURLOPT_TIMEOUT_MS, max(1, milliseconds(left))) }
-    let next = String(cString: pointer)
+    let text = String(cString: pointer)
+    let next = (try? HTTPAddress.normal(text)) ?? text
     let from = (try? HTTPAddress.normal(request.url)).flatMap { URLComponents(string: $0) }
     isAway = isAway || Self.origin(from) != Self.origin(URLComponents(string: next))
     if isAway {

@@ -24,7 +24,8 @@ struct HTTPValidators: Codable, Hashable {
   func version(length: Int?) -> HTTPVersion? {
     if let etag { return HTTPVersion(kind: .etag, value: etag, length: nil) }
     guard let lastModified else { return nil }
-    return HTTPVersion(kind: strong == nil ? .weaklyModified : .modified, value: lastModified, length: length)
+    return HTTPVersion(
+      kind: strong == nil ? .weaklyModified : .modified, value: lastModified, length: lastModified.hasSuffix("GMT") ? length : nil)
   }
 }
 

@@ -78,8 +78,16 @@ public final class Spool: HTTPReceiver {
   private let rule: SyncRule
   private let state: Mutex<State>
 
-  /// Opens what an earlier try left, or an empty spool where that is not wanted.
-  public init(path: String, rule: SyncRule = SyncRule(), startsOver: Bool = false) throws(FetchError) {
+  /// What of an earlier try's content is gone on with.
+  public enum Belief: Sendable {
+    case all
+    /// What the server is asked about by If-Range, but not what is complete: its source may have been mended since.
+    case partial
+    case none
+  }
+
+  /// Opens what an earlier try left, as far as that is believed, or an empty spool.
+  public init(path: String, rule: SyncRule = SyncRule(), believing belief: Belief = .all) throws(FetchError) {
     self.path = path
     self.rule = rule
     var initial = State()
@@ -89,7 +97,8 @@ public final class Spool: HTTPReceiver {
       initial.described = description.file
       var status = stat()
       let isThere = stat("\(path).\(description.file)", &status) == 0 && Int(status.st_size) >= description.synced
-      if isThere, !startsOver, description.validator != nil || description.isComplete {
+      let isBelieved = description.isComplete ? belief == .all : belief != .none && description.validator != nil
+      if isThere, isBelieved {
         initial.description = description
         initial.description.version = description.version ?? description.validators.version(length: description.total)?.description
         initial.length = description.synced
@@ -310,10 +319,12 @@ public final class Spool: HTTPReceiver {
     for suffix in [".json", ".json.new", ".a", ".b"] { unlink(path + suffix) }
   }
 
+  /// Takes no more bytes: a transfer that is being ended may have some still, and the next spool may be in the same file.
+  func seal() { state.withLock { $0.accepts = false } }
+
   /// Begins from nothing.
   public func reset() {
     state.withLock {
-      // A transfer that is being ended may have bytes still.
       $0.accepts = false
       startOver(&$0)
     }
