@@ -106,10 +106,21 @@ enum Declarations {
         "What becomes of an item whose columns are other than those of the item before: fail (the run stops, resumable), dead_letter (the item is set aside, the rest is written) or evolve (what went is NULL, what is new is left out). Without it new columns are told of, and a missing one fails its item."
       ),
       Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
-      Key("delimiter", .text, "What stands between fields, one or more characters (default a comma)."),
+      Key(
+        "columns", .list(.text),
+        "The columns' names in their order, whatever the header says: for a header that is narrower or wider than the records, or none."),
+      Key(
+        "delimiter", .text,
+        "What stands between fields, one or more characters (default a comma); the word whitespace is any run of blanks and tabs, as in aligned columns."
+      ),
       Key("quote", .either([.text, .null], "one character, or null"), "What quotes a field, or null for nothing."),
       Key(
-        "escape", .either([.text, .null], "one character, or null"), "What makes the next character literal (default: the quote, doubled)."),
+        "escape", .either([.text, .null], "one character, or null"),
+        "What makes the next character literal, beside doubled quotes (default: they alone)."),
+      Key(
+        "stray_quotes", .choice(CSVDialect.StrayQuotes.allCases.map(\.rawValue)),
+        "A record in which a quote is not closed, or more than a delimiter follows it: reject makes it a dead letter (default); keep makes that quote a character of its value, where the record has as many fields then as it should."
+      ),
       Key("skip_lines", .integer(atLeast: 0), "Lines before the header to pass over."),
       Key("skip_footer_lines", .integer(atLeast: 0), "Lines at the end to pass over."),
       Key("comment", .text, "What begins a line to pass over."),

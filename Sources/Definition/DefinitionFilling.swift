@@ -175,7 +175,8 @@ extension PipelineDefinition {
   private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
     if parseFormat == .jsonl || parseFormat == .exec {
       for key in [
-        "header", "delimiter", "quote", "escape", "skip_lines", "skip_footer_lines", "comment", "null_values", "null_values_in_text",
+        "header", "columns", "delimiter", "quote", "escape", "stray_quotes", "skip_lines", "skip_footer_lines", "comment", "null_values",
+        "null_values_in_text",
         "trim", "ragged",
         "record_delimiter",
       ] {
@@ -189,7 +190,11 @@ extension PipelineDefinition {
     case "false"?: dialect.headerLines = 0
     case let lines?: dialect.headerLines = Int(lines) ?? 1
     }
-    if let delimiter = value["delimiter"], delimiter.isRead {
+    if let list = value["columns"], list.isRead { fillColumns(list, value["fields"], &reader) }
+    if let delimiter = value["delimiter"], delimiter.text == "whitespace" {
+      dialect.delimiter = [0x20]
+      dialect.isDelimitedByBlanks = true
+    } else if let delimiter = value["delimiter"], delimiter.isRead {
       dialect.delimiter = Array((delimiter.text ?? "").utf8)
       if dialect.delimiter.isEmpty || dialect.delimiter.contains(0x0A) || dialect.delimiter.contains(0x0D) {
         reader.report(delimiter.position.diagnostic("a delimiter is one or more characters, and no line end"))
@@ -198,6 +203,7 @@ extension PipelineDefinition {
     }
     dialect.quote = byte(value["quote"], "quote", default: 0x22, &reader)
     dialect.escape = byte(value["escape"], "escape", default: dialect.quote, &reader)
+    if let stray = value["stray_quotes"]?.text.flatMap(CSVDialect.StrayQuotes.init) { dialect.strayQuotes = stray }
     if let lines = value["skip_lines"]?.text.flatMap({ Int($0) }) { dialect.skipLines = lines }
     if let lines = value["skip_footer_lines"]?.text.flatMap({ Int($0) }) { dialect.skipFooterLines = lines }
     if let comment = value["comment"]?.text, !comment.isEmpty { dialect.comment = Array(comment.utf8) }
@@ -208,6 +214,19 @@ extension PipelineDefinition {
     if let trim = value["trim"]?.text { dialect.trim = trim == "true" }
     if let delimiter = value["record_delimiter"]?.text.flatMap(CSVDialect.RecordDelimiter.init) { dialect.recordDelimiter = delimiter }
     if let ragged = value["ragged"]?.text.flatMap(CSVDialect.Ragged.init) { dialect.ragged = ragged }
+  }
+
+  private mutating func fillColumns(_ list: Value, _ fields: Value?, _ reader: inout DefinitionReader) {
+    let names = list.elements.compactMap(\.text)
+    dialect.columns = names
+    if names.isEmpty { reader.report(list.position.diagnostic("the list is empty; leave columns away to take them from the header")) }
+    for (i, element) in list.elements.enumerated() where names.prefix(i).contains(element.text ?? "") {
+      reader.report(element.position.diagnostic("“\(element.text ?? "")” stands twice; each column needs a name of its own"))
+    }
+    for entry in fields?.entries ?? [] where !names.contains(entry.key) {
+      let near = Spelling.nearest(to: entry.key, among: names).map { "; did you mean \($0)?" } ?? ""
+      reader.report(entry.at.diagnostic("parse.columns has no “\(entry.key)”\(near)"))
+    }
   }
 
   private func byte(_ value: Value?, _ key: String, default usual: UInt8?, _ reader: inout DefinitionReader) -> UInt8? {

@@ -145,6 +145,15 @@ struct DefinitionReader {
     return place
   }
 
+  /// A scalar with the U+FEFF that it begins with between double quotes: Foundation takes it for a byte order mark and drops it.
+  private func text(_ scalar: Yams.Node.Scalar) -> String {
+    guard scalar.style == .doubleQuoted, let mark = scalar.mark, mark.line >= 1, mark.line <= lines.count else { return scalar.string }
+    let rest = lines[mark.line - 1].dropFirst(mark.column)
+    let begins =
+      rest.unicodeScalars.first == "\u{FEFF}" || ["\\ufeff", "\\u0000feff"].contains { rest.prefix($0.count).lowercased() == $0 }
+    return begins && scalar.string.unicodeScalars.first != "\u{FEFF}" ? "\u{FEFF}" + scalar.string : scalar.string
+  }
+
   // MARK: Shapes
 
   private mutating func read(_ node: Yams.Node, _ parent: Position, _ shape: Shape) -> Value? {
@@ -167,7 +176,7 @@ struct DefinitionReader {
       var entries: [Entry] = []
       for (key, value) in mapping {
         let at = position(key, place)
-        entries.append(Entry(key: key.scalar?.string ?? "", at: at, value: read(value, at, valueShape) ?? .unread(at)))
+        entries.append(Entry(key: key.scalar.map(text) ?? "", at: at, value: read(value, at, valueShape) ?? .unread(at)))
       }
       return .map(entries, place)
     case .null:
@@ -234,7 +243,7 @@ struct DefinitionReader {
 
   private mutating func scalar(_ node: Yams.Node, _ place: Position, _ shape: Shape) -> Value? {
     guard case .scalar(let scalar) = node, !isNull(node) else { return mismatch(node, place, shape) }
-    guard let text = expand(scalar.string, place) else { return nil }
+    guard let text = expand(text(scalar), place) else { return nil }
     var place = place
     if text != scalar.string { place.isVerbatim = false }
     let fits: Bool

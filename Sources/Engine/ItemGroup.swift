@@ -126,7 +126,10 @@ final class Layouts: Sendable {
 
   func layout(_ beginning: Beginning) throws -> Layout {
     let known = last.withLock { last in
-      last.flatMap { $0.beginning.header == beginning.header && $0.beginning.endsInReturn == beginning.endsInReturn ? $0.layout : nil }
+      last.flatMap {
+        $0.beginning.header == beginning.header && $0.beginning.endsInReturn == beginning.endsInReturn
+          && $0.beginning.hasReturnRuns == beginning.hasReturnRuns ? $0.layout : nil
+      }
     }
     if let known { return known }
     let layout = try definition.layout(chain, beginning)

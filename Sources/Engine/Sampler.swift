@@ -76,7 +76,7 @@ struct Sampler {
   /// What the item's columns are called.
   func columns(_ item: Item) async throws(RunFailure) -> [String] {
     let sample = try await sample(item)
-    return sample.beginning.header ?? definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
+    return sample.beginning.columns ?? definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
   }
 
   /// The records of an item that begins so, as it is stored, and goes on where it is cut.

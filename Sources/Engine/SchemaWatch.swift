@@ -107,7 +107,7 @@ final class SchemaWatch: Sendable {
   }
 
   func look(_ chunk: RecordChunk, _ beginning: Beginning?, _ format: any RecordFormat) -> Finding {
-    var finding = Finding(columns: beginning?.header)
+    var finding = Finding(columns: beginning?.columns)
     var retyped: [SchemaChange.Retyped] = []
     if looksAtValues {
       let sample = format.sample(Self.head(chunk), beginning ?? Beginning(bytes: 0, lines: 0))

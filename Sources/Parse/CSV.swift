@@ -19,8 +19,8 @@ public struct CSV: RecordFormat {
   public func makeFramer() -> any RecordFramer { CSVFramer(dialect, recordLimit: recordLimit) }
 
   public func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch {
-    let delimiter = lineEnd(layout.endsInReturn)
-    if dialect.isPlain, var batch = CSVIndexer(dialect, delimiter: delimiter).parse(chunk, layout) {
+    let delimiter = lineEnd(layout.endsInReturn, layout.hasReturnRuns)
+    if dialect.isPlain, delimiter != .crcrlf, var batch = CSVIndexer(dialect, delimiter: delimiter).parse(chunk, layout) {
       batch.raw = chunk.buffer
       return batch
     }
@@ -28,12 +28,12 @@ public struct CSV: RecordFormat {
   }
 
   /// What ends the records of an item.
-  private func lineEnd(_ endsInReturn: Bool) -> CSVDialect.RecordDelimiter {
-    endsInReturn ? .cr : dialect.recordDelimiter
+  private func lineEnd(_ endsInReturn: Bool, _ hasReturnRuns: Bool) -> CSVDialect.RecordDelimiter {
+    endsInReturn ? .cr : hasReturnRuns ? .crcrlf : dialect.recordDelimiter
   }
 
   public func sample(_ chunk: RecordChunk, _ beginning: Beginning) -> SampledColumns {
-    let scanner = CSVScanner(dialect, delimiter: lineEnd(beginning.endsInReturn))
+    let scanner = CSVScanner(dialect, delimiter: lineEnd(beginning.endsInReturn, beginning.hasReturnRuns == true))
     var names = beginning.header ?? []
     var cells: [[SampledCell]] = Array(repeating: [], count: names.count)
     var found: [CSVScanner.Cell] = []
@@ -43,7 +43,8 @@ public struct CSV: RecordFormat {
       guard case .record(let end, let next, let broken) = scanner.record(p, at, chunk.buffer.count, isFinal: true, cells: &found)
       else { break }
       defer { at = next }
-      if end == at || broken || scanner.isComment(p, at, chunk.buffer.count) { continue }
+      if scanner.isBlank(found, at, end) || scanner.isComment(p, at, chunk.buffer.count) { continue }
+      if broken, names.isEmpty || !scanner.keepStrayQuotes(p, at, end, width: names.count, cells: &found) { continue }
       if names.isEmpty {
         names = (1...found.count).map { "column_\($0)" }
         cells = Array(repeating: [], count: names.count)

@@ -24,8 +24,13 @@ struct CSVFramer: RecordFramer {
       at = next
       lines += 1
     }
-    let endsInReturn = scanner.delimiter == .cr
-    guard dialect.headerLines > 0 else { return Beginning(bytes: at, lines: lines, endsInReturn: endsInReturn) }
+    func beginning(_ header: [String]?) -> Beginning {
+      var beginning = Beginning(bytes: at, lines: lines, header: dialect.columns ?? header, endsInReturn: scanner.delimiter == .cr)
+      if scanner.delimiter == .crcrlf { beginning.hasReturnRuns = true }
+      if dialect.columns != nil { beginning.found = header }
+      return beginning
+    }
+    guard dialect.headerLines > 0 else { return beginning(nil) }
     var header: [[String]] = []
     var cells: [CSVScanner.Cell] = []
     while header.count < dialect.headerLines {
@@ -35,18 +40,19 @@ struct CSVFramer: RecordFramer {
       }
       guard case .record(let end, let next, let broken) = scanner.record(p, at, count, isFinal: isFinal, cells: &cells)
       else { return nil }
-      if !scanner.isComment(p, at, count), end > at {
+      if !scanner.isComment(p, at, count), !scanner.isBlank(cells, at, end) {
         header.append(broken ? splitLeniently(p, at, end) : cells.map { name($0, p) })
       }
       lines += Self.lines(p, at, next)
       at = next
     }
     if header.isEmpty { throw .missingHeader }
-    return Beginning(bytes: at, lines: lines, header: Self.join(header), endsInReturn: endsInReturn)
+    return beginning(Self.join(header))
   }
 
   mutating func resume(_ beginning: Beginning) {
     if beginning.endsInReturn { scanner = CSVScanner(dialect, delimiter: .cr) }
+    if beginning.hasReturnRuns == true { scanner = CSVScanner(dialect, delimiter: .crcrlf) }
   }
 
   private func name(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>) -> String {
@@ -98,8 +104,11 @@ struct CSVFramer: RecordFramer {
       if quoted { continue }
       if p[i] == 0x0A { return true }
       if p[i] == 0x0D {
-        if i + 1 >= count, !isFinal { return false }
-        if i + 1 >= count || p[i + 1] != 0x0A { scanner = CSVScanner(dialect, delimiter: .cr) }
+        var end = i + 1
+        while end < count, p[end] == 0x0D, end - i < CSVScanner.longestReturns { end += 1 }
+        if end >= count, !isFinal { return false }
+        let isFeed = end < count && p[end] == 0x0A
+        if !isFeed || end > i + 1 { scanner = CSVScanner(dialect, delimiter: isFeed ? .crcrlf : .cr) }
         return true
       }
     }

@@ -28,13 +28,13 @@ struct CSVRewriter {
         places.lineCount += max(CSVFramer.lines(p, at, next), next == n ? 1 : 0)
         at = next
       }
-      let isEmpty = cells.count == 1 && end == at
-      if scanner.isComment(p, at, n) || (isEmpty && width != 1) || isEmpty && broken { continue }
+      if scanner.isComment(p, at, n) || (scanner.isBlank(cells, at, end) && (width != 1 || broken)) { continue }
+      let isBroken = broken && !scanner.keepStrayQuotes(p, at, end, width: width, cells: &cells)
       let record = places.starts.count
       places.starts.append(UInt32(at))
       places.ends.append(UInt32(end))
       places.lines.append(UInt32(places.lineCount))
-      if let fault = fault(p, at, end, broken: broken, found: cells.count, width, record) {
+      if let fault = fault(p, at, end, broken: isBroken, found: cells.count, width, record) {
         faults.append(fault)
         continue
       }

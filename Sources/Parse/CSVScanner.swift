@@ -36,6 +36,9 @@ struct CSVScanner {
     escape = dialect.escape.map(Int.init) ?? -1
   }
 
+  /// So many returns before a line feed are looked at.
+  static let longestReturns = 8
+
   /// How many bytes end a record at `i`, 0 for none. A return that ends the bytes is one: it is half of a CR LF.
   @inline(__always)
   private func lineEnd(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Int {
@@ -45,23 +48,45 @@ struct CSVScanner {
     case .lf: return c == 0x0A ? 1 : 0
     case .cr: return c == 0x0D ? 1 : 0
     case .crlf: return c == 0x0D ? (i + 1 == n ? 1 : p[i + 1] == 0x0A ? 2 : 0) : 0
+    case .crcrlf:
+      var end = i
+      while end < n, p[end] == 0x0D, end - i < Self.longestReturns { end += 1 }
+      return end == n ? end - i : p[end] == 0x0A ? end + 1 - i : 0
     case .auto: return c == 0x0A || i + 1 == n ? 1 : p[i + 1] == 0x0A ? 2 : 0
     }
   }
 
   /// Whether the line end before `next` may be half of one.
   private func mayGoOn(_ p: UnsafePointer<UInt8>, _ next: Int, _ n: Int, _ isFinal: Bool) -> Bool {
-    !isFinal && next == n && p[n - 1] == 0x0D && (delimiter == .auto || delimiter == .crlf)
+    !isFinal && next == n && p[n - 1] == 0x0D && (delimiter == .auto || delimiter == .crlf || delimiter == .crcrlf)
   }
 
   @inline(__always)
   private func isDelimiter(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Bool {
-    guard p[i] == first else { return false }
+    guard p[i] == first else { return dialect.isDelimitedByBlanks && p[i] == 0x09 }
     let count = dialect.delimiter.count
     if count == 1 { return true }
     guard i + count <= n else { return false }
     for k in 1..<count where p[i + k] != dialect.delimiter[k] { return false }
     return true
+  }
+
+  /// How long the delimiter at `i` is.
+  private func delimiterLength(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Int {
+    dialect.isDelimitedByBlanks ? blanks(p, i, n) : dialect.delimiter.count
+  }
+
+  private func blanks(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Int {
+    var end = i
+    while end < n, p[end] == 0x20 || p[end] == 0x09 { end += 1 }
+    return end - i
+  }
+
+  /// Whether the line from `start` to `end`, whose cells these are, is blank: no record.
+  func isBlank(_ cells: [Cell], _ start: Int, _ end: Int) -> Bool {
+    guard start < end else { return true }
+    guard dialect.isDelimitedByBlanks, cells.count == 1, let cell = cells.first else { return false }
+    return !cell.quoted && cell.start == cell.end
   }
 
   /// Whether the line at `start` is a comment.
@@ -87,7 +112,7 @@ struct CSVScanner {
   ) -> Outcome {
     cells.removeAll(keepingCapacity: true)
     if isComment(p, start, n) { return line(p, start, n, isFinal: isFinal) }
-    var i = start
+    var i = dialect.isDelimitedByBlanks ? start + blanks(p, start, n) : start
     var broken = false
     while true {
       guard let (cell, next, fieldBroken) = field(p, i, n, isFinal: isFinal) else {
@@ -102,7 +127,13 @@ struct CSVScanner {
       let length = lineEnd(p, next, n)
       if length > 0, mayGoOn(p, next + length, n, isFinal) { return .incomplete }
       if length > 0 { return finish(p, start, end: next, next: next + length, n, broken: broken, cells: &cells) }
-      i = next + dialect.delimiter.count
+      i = next + delimiterLength(p, next, n)
+      if dialect.isDelimitedByBlanks {
+        // What stands at the line's end delimits nothing.
+        let length = i < n ? lineEnd(p, i, n) : 0
+        if i >= n || (length > 0 && mayGoOn(p, i + length, n, isFinal)) { if !isFinal { return .incomplete } }
+        if i >= n || length > 0 { return finish(p, start, end: i, next: i + length, n, broken: broken, cells: &cells) }
+      }
       if i > n { return isFinal ? .record(end: n, next: n, broken: broken) : .incomplete }
     }
   }
@@ -141,7 +172,7 @@ struct CSVScanner {
         escaped = true
         i += 2
       } else if Int(p[i]) == quote {
-        if escape == quote, i + 1 < n, Int(p[i + 1]) == quote {
+        if escape >= 0, i + 1 < n, Int(p[i + 1]) == quote {
           escaped = true
           i += 2
         } else if i + 1 >= n, !isFinal {
@@ -187,6 +218,78 @@ struct CSVScanner {
     return (min(i, n), escaped)
   }
 
+  /// Whether the byte at `i` of a cell only makes the next one literal.
+  private func isEscape(_ p: UnsafePointer<UInt8>, _ i: Int, _ cell: Cell) -> Bool {
+    guard i + 1 < cell.end else { return false }
+    if Int(p[i]) == escape, escape != quote { return true }
+    return cell.quoted && Int(p[i]) == quote && Int(p[i + 1]) == quote
+  }
+
+  // MARK: Stray quotes
+
+  /// What a quote may be in a line whose quoting is broken; the ways are tried in this order.
+  private enum Leniency: CaseIterable {
+    /// One inside a quoted field that no delimiter follows is a character of it.
+    case inside
+    /// So is the first of two before a delimiter; the second closes the field.
+    case beforeTheLast
+    /// One that opens a field is a character of it, where the next does not close it.
+    case opening
+  }
+
+  /// Reads a broken line again, its stray quotes as characters; false where its fields are not `width` in any way.
+  func keepStrayQuotes(_ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int, width: Int, cells: inout [Cell]) -> Bool {
+    guard dialect.strayQuotes == .keep else { return false }
+    return Leniency.allCases.contains { readLeniently(p, start, end, $0, cells: &cells) && cells.count == width }
+  }
+
+  /// Reads a line in one of the ways; false where a field can't be read so.
+  private func readLeniently(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, _ way: Leniency, cells: inout [Cell]) -> Bool {
+    cells.removeAll(keepingCapacity: true)
+    var i = start
+    while true {
+      var next = plain(p, i, n).end
+      var cell = Cell(start: i, end: next, quoted: false, escaped: false)
+      if i < n, Int(p[i]) == quote {
+        if let (end, escaped) = closing(p, i + 1, n, way) {
+          cell = Cell(start: i + 1, end: end, quoted: true, escaped: escaped)
+          next = end + 1
+        } else if way != .opening {
+          return false
+        }
+      }
+      cells.append(cell)
+      if next >= n { return true }
+      i = next + delimiterLength(p, next, n)
+    }
+  }
+
+  /// The quote that closes a field whose content begins at `start`: one that a delimiter or the line's end follows.
+  private func closing(_ p: UnsafePointer<UInt8>, _ start: Int, _ n: Int, _ way: Leniency) -> (Int, escaped: Bool)? {
+    var i = start
+    var escaped = false
+    while i < n {
+      if Int(p[i]) == escape, escape != quote {
+        escaped = true
+        i += 2
+      } else if Int(p[i]) != quote {
+        i += 1
+      } else if escape >= 0, i + 1 < n, Int(p[i + 1]) == quote, !(way == .beforeTheLast && ends(p, i + 2, n)) {
+        escaped = true
+        i += 2
+      } else if ends(p, i + 1, n) {
+        return (i, escaped)
+      } else if way == .opening {
+        return nil
+      } else {
+        i += 1
+      }
+    }
+    return nil
+  }
+
+  private func ends(_ p: UnsafePointer<UInt8>, _ i: Int, _ n: Int) -> Bool { i == n || isDelimiter(p, i, n) }
+
   /// A cell's bytes without escapes.
   func content(_ cell: Cell, _ p: UnsafePointer<UInt8>) -> [UInt8] {
     guard cell.escaped else { return Array(UnsafeBufferPointer(start: p + cell.start, count: cell.end - cell.start)) }
@@ -194,7 +297,7 @@ struct CSVScanner {
     out.reserveCapacity(cell.end - cell.start)
     var i = cell.start
     while i < cell.end {
-      if Int(p[i]) == escape, i + 1 < cell.end { i += 1 }
+      if isEscape(p, i, cell) { i += 1 }
       out.append(p[i])
       i += 1
     }

@@ -58,8 +58,15 @@ public struct Beginning: Sendable, Codable {
   public var header: [String]?
   /// Whether a lone carriage return ends a record in this item.
   public var endsInReturn: Bool
+  /// Whether each line feed has several carriage returns before it. Nil is no, as in ledgers from before.
+  public var hasReturnRuns: Bool?
+  /// The header as it stands in the item, where the columns have other names.
+  public var found: [String]?
   /// The bytes themselves, where they are not too many to be kept.
   public var text = Data()
+
+  /// What the columns are called in the item itself.
+  public var columns: [String]? { found ?? header }
 
   public init(bytes: Int, lines: Int, header: [String]? = nil, endsInReturn: Bool = false) {
     self.bytes = bytes
@@ -91,8 +98,9 @@ public struct Layout: Sendable {
   public static let missing = -1
   /// Which fields the transform reads: they are decoded as they are checked.
   public var decoded: [Bool]
-  /// Whether a lone carriage return ends a record in this item.
+  /// Whether a lone carriage return ends a record in this item, or several and a line feed.
   public var endsInReturn = false
+  public var hasReturnRuns = false
 
   public init(schema: Schema, columnCount: Int, columns: [Int], decoded: [Bool]) {
     self.schema = schema
@@ -122,6 +130,7 @@ public struct Layout: Sendable {
     }
     self.init(schema: schema, columnCount: beginning.header?.count ?? columns.count, columns: columns, decoded: decoded)
     endsInReturn = beginning.endsInReturn
+    hasReturnRuns = beginning.hasReturnRuns == true
   }
 }
 

@@ -48,6 +48,7 @@ public struct Cases: Sendable {
       var layout = Layout(
         schema: schema, columnCount: width, columns: Array(0..<width), decoded: Array(repeating: false, count: width))
       layout.endsInReturn = beginning.endsInReturn
+      layout.hasReturnRuns = beginning.hasReturnRuns == true
       return layout
     }
     func told(_ what: String) -> String {
@@ -201,7 +202,9 @@ public struct Cases: Sendable {
     for count in 0...text.count {
       var framer = format.makeFramer()
       guard let early = try? framer.begin(buffer.bytes, count, isFinal: false) else { continue }
-      if early.endsInReturn != beginning.endsInReturn { return "cut at \(count) its records end otherwise" }
+      if early.endsInReturn != beginning.endsInReturn || early.hasReturnRuns != beginning.hasReturnRuns {
+        return "cut at \(count) its records end otherwise"
+      }
       let end = framer.boundary(buffer.bytes, count, isFinal: false)
       if end > count || !mayEnd.contains(end) { return "cut at \(count) a record is said to end at \(end)" }
       // Whether a quote or a return is the last of a record may take the two bytes after it.

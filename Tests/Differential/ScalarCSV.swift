@@ -15,7 +15,7 @@ struct ScalarRecord: Equatable, Sendable {
 /// CSV read byte by byte, in the plainest way: RFC 4180, and what Sluice says of records that break it.
 struct ScalarCSV {
   /// What ends a record.
-  enum Ending { case lineFeed, lineFeedOrBoth, carriageReturn }
+  enum Ending { case lineFeed, lineFeedOrBoth, carriageReturn, returnsAndLineFeed }
 
   private let text: [UInt8]
   private let isQuoting: Bool
@@ -42,7 +42,11 @@ struct ScalarCSV {
       if isQuoting, byte == 0x22 { isQuoted.toggle() }
       if isQuoted { continue }
       if byte == 0x0A { break }
-      if byte == 0x0D { return i + 1 < text.count && text[i + 1] == 0x0A ? .lineFeedOrBoth : .carriageReturn }
+      if byte == 0x0D {
+        let returns = text[i...].prefix(8).prefix { $0 == 0x0D }.count
+        guard i + returns < text.count, text[i + returns] == 0x0A else { return .carriageReturn }
+        return returns == 1 ? .lineFeedOrBoth : .returnsAndLineFeed
+      }
     }
     return .lineFeedOrBoth
   }
@@ -51,7 +55,10 @@ struct ScalarCSV {
   private func lineEnd(_ i: Int) -> Int {
     guard i < text.count else { return 0 }
     switch (ending, text[i]) {
-    case (.carriageReturn, 0x0D), (.lineFeed, 0x0A), (.lineFeedOrBoth, 0x0A): return 1
+    case (.carriageReturn, 0x0D), (.lineFeed, 0x0A), (.lineFeedOrBoth, 0x0A), (.returnsAndLineFeed, 0x0A): return 1
+    case (.returnsAndLineFeed, 0x0D):
+      let returns = text[i...].prefix(8).prefix { $0 == 0x0D }.count
+      return i + returns == text.count ? returns : text[i + returns] == 0x0A ? returns + 1 : 0
     case (.lineFeedOrBoth, 0x0D): return i + 1 == text.count ? 1 : text[i + 1] == 0x0A ? 2 : 0
     default: return 0
     }

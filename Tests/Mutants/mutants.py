@@ -142,6 +142,19 @@ MUTANTS = [
     ("damagedContinuation", "a reading state has a checksum", "Sources/Ledger/LedgerItems.swift",
      "Self.checksum(of: bytes) == Array(kept.suffix(4)) ? bytes : nil", "bytes"),
     ("pruneShrinks", "prune gives room back", "Sources/Ledger/LedgerPrune.swift", "?? 0 > 0 {", "?? 0 < 0 {"),
+    ("doubledQuotesBesideAnEscape", "doubled quotes are one beside an escape", "Sources/Parse/CSVScanner.swift",
+     "if escape >= 0, i + 1 < n, Int(p[i + 1]) == quote {\n          escaped", "if escape == quote, i + 1 < n, Int(p[i + 1]) == quote {\n          escaped"),
+    ("columnsOverrideTheHeader", "columns name the columns", "Sources/Parse/CSVFramer.swift", "header: dialect.columns ?? header", "header: header"),
+    ("headersAreWatchedUnderColumns", "the header that stands there is watched", "Sources/Parse/CSVFramer.swift",
+     "if dialect.columns != nil { beginning.found = header }", ""),
+    ("returnsBeforeReturns", "returns before a line feed are of the line end", "Sources/Parse/CSVFramer.swift",
+     "if !isFeed || end > i + 1 {", "if !isFeed {"),
+    ("otherDelimiters", "runs of blanks are one delimiter", "Sources/Parse/CSVScanner.swift",
+     "dialect.isDelimitedByBlanks ? blanks(p, i, n) : dialect.delimiter.count", "dialect.delimiter.count"),
+    ("strayQuotesAreKept", "stray quotes are kept on demand", "Sources/Parse/CSVScanner.swift",
+     "guard dialect.strayQuotes == .keep else { return false }", "guard dialect.strayQuotes == .keep, width < 0 else { return false }"),
+    ("namesOfAnyCharacters", "a U+FEFF that a name begins with is kept", "Sources/Definition/DefinitionReader.swift",
+     'return begins && scalar.string', 'return begins && scalar.string.isEmpty && scalar.string'),
 ]
 
 

@@ -41,7 +41,8 @@ def measures(got, want):
 def load(text, names_of_group, number):
     p = json.loads(text)
     header_lines, columns = int(p["header_lines"]), p["column_names"]
-    parse = {"format": "csv", "header": header_lines, "skip_lines": int(p["preamble_lines"]), "ragged": "pad",
+    parse = {"format": "csv", "header": header_lines, "skip_lines": int(p["preamble_lines"]), "ragged": "pad", "stray_quotes": "keep",
+             "encoding": p["encoding"],
              "record_delimiter": {"\r\n": "auto", "\r": "cr", "\n": "lf"}.get(p["row_delimiter"], "auto"),
              "quote": p["quotechar"] or None, "escape": p["escapechar"] or None}
     if p["delimiter"]:
@@ -53,6 +54,8 @@ def load(text, names_of_group, number):
             unique.append(column if column not in unique else "%s_%d" % (column, i))
         if header_lines == 0:
             unique = ["column_%d" % (i + 1) for i in range(int(p["n_columns"]))]
+        # The parameters name the columns, as every other tool of the benchmark is given them.
+        parse["columns"] = unique
         parse["fields"] = {column: "text" for column in unique}
     home = os.path.join(work, "g%d" % number)
     os.makedirs(home, exist_ok=True)
