@@ -25,13 +25,16 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   private static let columns = 160
   private static let columnsBefore = 120
 
-  /// `file:line:column: error: message [code]`, the line and a caret under the place, for each.
-  public var description: String {
+  public var description: String { lines.joined(separator: "\n") }
+
+  /// `file:line:column: error: message [code]`, the line and a caret under the place, for each; as ``ShownText`` has them.
+  public var lines: [String] {
     let lines = Redactor.hidingPasswords(text, keepsLength: true).split(separator: "\n", omittingEmptySubsequences: false)
     let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
-    return sorted.map { diagnostic in
-      var out = "\(file):\(diagnostic.line):\(diagnostic.column): error: \(diagnostic.message) [\(diagnostic.code.rawValue)]"
-      guard !text.isEmpty, diagnostic.line >= 1, diagnostic.line <= lines.count else { return out }
+    return sorted.flatMap { diagnostic in
+      let head =
+        "\(ShownText.line(file)):\(diagnostic.line):\(diagnostic.column): error: \(ShownText.message(diagnostic.message)) [\(diagnostic.code.rawValue)]"
+      guard !text.isEmpty, diagnostic.line >= 1, diagnostic.line <= lines.count else { return [head] }
       // Of a long line what is around the place.
       let whole = lines[diagnostic.line - 1]
       let cut = max(0, diagnostic.column - 1 - Self.columnsBefore)
@@ -41,9 +44,11 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
       let margin = String(repeating: " ", count: number.count)
       let caret = String(repeating: "^", count: max(1, min(diagnostic.length, line.count - column + 2)))
       // Tabs are kept so that the caret stands under its place.
-      let before = line.prefix(max(0, column - 1)).map { $0 == "\t" ? "\t" : " " }.joined()
-      out += "\n \(number) | \(line)\n \(margin) | \(before)\(caret)"
-      return out
-    }.joined(separator: "\n")
+      func shown(_ text: Substring) -> String {
+        text.split(separator: "\t", omittingEmptySubsequences: false).map { ShownText.line(String($0)) }.joined(separator: "\t")
+      }
+      let before = shown(line.prefix(max(0, column - 1))).map { $0 == "\t" ? "\t" : " " }.joined()
+      return [head, " \(number) | \(shown(line))", " \(margin) | \(before)\(caret)"]
+    }
   }
 }

@@ -83,7 +83,9 @@ extension ErrorCode {
       .init(
         "two items would be written to one file",
         cause: "write.path names items, and gives two of them the same name, so that one would take the other's place.",
-        remedy: "Put {item.name} in the place of {item.stem}, or take {item.…} out of the path to write one file for the run.")
+        remedy:
+          "Where only the endings differ, put {item.name} in the place of {item.stem}. Items of one name in several folders can't have a file each in one pipeline: give each folder a pipeline of its own, or take {item.…} out of the path to write one file for the run."
+      )
     case .wrongSchedule:
       .init(
         "a schedule that is none", cause: "--cron takes five parts, as crontab(5) writes them, or a name as @daily.",
@@ -201,7 +203,7 @@ extension ErrorCode {
         cause:
           "An item has columns that the item before did not have, or lacks some, or has them in another order, or most values of one are of another type.",
         remedy:
-          "Look at it with “sluice run PIPELINE --dry-run”. To take it as it is: “sluice resume --accept-schema-changes”, or parse.on_schema_change: evolve. Name new columns in parse.fields."
+          "The message names every change, and “sluice status PIPELINE” repeats it. To take it as it is: “sluice resume --accept-schema-changes”, or parse.on_schema_change: evolve. Name new columns in parse.fields."
       )
     case .raggedRecord:
       .init(

@@ -138,21 +138,40 @@ public struct PipelineDefinition: Sendable {
   public static func load(
     text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(DefinitionErrors) -> PipelineDefinition {
+    var (definition, reader) = read(text: text, path: path, variables: variables, environment: environment)
+    // What hangs on the fields is checked as far as they are known.
+    let scope = definition.fields.map { Scope($0, untyped: definition.unreadFields) } ?? .open
+    for diagnostic in definition.compile(scope).diagnostics { reader.report(diagnostic) }
+    guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
+    return definition
+  }
+
+  /// What takes the secrets out that a definition names, be the definition right or not.
+  public static func redactor(
+    text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> Redactor {
+    read(text: text, path: path, variables: variables, environment: environment).definition.redactor
+  }
+
+  private static func read(
+    text: String, path: String, variables: [String: String], environment: [String: String]
+  ) -> (definition: PipelineDefinition, reader: DefinitionReader) {
     let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
     var definition = PipelineDefinition(
       file: absolute, folder: (absolute as NSString).deletingLastPathComponent, text: text, variables: variables)
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
-    if let value = reader.read(text) {
-      definition.fill(value, &reader)
-      definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
-      // What hangs on the fields is checked as far as they are known.
-      let scope = definition.fields.map { Scope($0, untyped: definition.unreadFields) } ?? .open
-      for diagnostic in definition.compile(scope).diagnostics { reader.report(diagnostic) }
+    if let value = reader.read(text) { definition.fill(value, &reader) }
+    definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
+    return (definition, reader)
+  }
+
+  private func errors(_ diagnostics: [Diagnostic], file: String) -> DefinitionErrors {
+    let shown = diagnostics.map { diagnostic in
+      var diagnostic = diagnostic
+      diagnostic.message = redactor.redact(diagnostic.message)
+      return diagnostic
     }
-    guard reader.diagnostics.isEmpty else {
-      throw DefinitionErrors(file: path, text: text, diagnostics: reader.diagnostics)
-    }
-    return definition
+    return DefinitionErrors(file: file, text: text, diagnostics: shown)
   }
 
   /// Passwords that stand in the definition's addresses, as nobody should write them.
@@ -203,7 +222,7 @@ public struct PipelineDefinition: Sendable {
   /// - Throws: ``DefinitionErrors``.
   public func transformChain(for schema: Schema) throws(DefinitionErrors) -> TransformChain {
     let (chain, diagnostics) = compile(Scope(schema))
-    guard diagnostics.isEmpty else { throw DefinitionErrors(file: file, text: text, diagnostics: diagnostics) }
+    guard diagnostics.isEmpty else { throw errors(diagnostics, file: file) }
     return chain
   }
 

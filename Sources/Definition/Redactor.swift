@@ -68,7 +68,7 @@ public struct Redactor: Sendable {
     for secret in secrets where text.contains(secret.value) {
       text = text.replacingOccurrences(of: secret.value, with: secret.name)
     }
-    return Self.hidingPasswords(text)
+    return Self.hidingPasswords(text.contains("…") ? withoutBeginnings(text) : text)
   }
 
   /// The text with passwords in addresses hidden, however short and whether known or not; what stands for a variable stays.
@@ -99,5 +99,31 @@ public struct Redactor: Sendable {
     if end == nil, !authority[begin...].allSatisfy(\.isNumber) { end = run.lastIndex(of: "@") }
     guard let end, begin < end else { return nil }
     return run[begin..<end]
+  }
+
+  /// How much of a secret's beginning is taken for one, in characters.
+  private static let leastBeginning = 3
+
+  /// What was quoted may have been cut within a secret before it came here: then its beginning stands before the “…”.
+  private func withoutBeginnings(_ text: String) -> String {
+    let parts = text.components(separatedBy: "…")
+    let redacted = parts.dropLast().map { part -> String in
+      for secret in secrets {
+        for length in stride(from: secret.value.count - 1, through: Self.leastBeginning, by: -1)
+        where part.hasSuffix(secret.value.prefix(length)) {
+          return part.dropLast(length) + secret.name
+        }
+      }
+      return part
+    }
+    return (redacted + parts.suffix(1)).joined(separator: "…")
+  }
+
+  /// Bytes as text, such as a record's.
+  ///
+  /// - Parameter isCut: whether they may end within a secret.
+  public func text(_ bytes: [UInt8], isCut: Bool) -> String {
+    let text = String(decoding: bytes, as: UTF8.self)
+    return isCut ? redact(text + "…") : redact(text)
   }
 }

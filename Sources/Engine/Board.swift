@@ -42,7 +42,7 @@ public final class Board: @unchecked Sendable {
   /// A new one, of this process, in the place of what is there.
   static func create(_ path: String) throws(SystemFailure) -> Board {
     unlink(path)
-    let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SystemFailure(code: errno) }
     defer { close(descriptor) }
     // Room is taken now: a full disk must not show as a signal later.

@@ -173,7 +173,9 @@ public struct DryRun: Sendable {
     }
     report.records = outputRecords(batch, trial.chain.output)
     let columns = batch.columns.map { (values: trial.values($0), type: $0.field.type) }
-    report.cells = batch.selected.prefix(Self.shownRecords).map { row in columns.map { Trial.text($0.values, Int(row), $0.type) } }
+    report.cells = batch.selected.prefix(Self.shownRecords).map { row in
+      columns.map { Trial.text($0.values, Int(row), $0.type).map(definition.redactor.redact) }
+    }
     report.rejected = trial.rejected
     if report.exitCode == 0, definition.onBadRecord == .deadLetter,
       definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount)
@@ -192,8 +194,7 @@ public struct DryRun: Sendable {
         continue
       }
       if examples.count < 3, let text = Trial.text(values, Int(row), column.field.type) {
-        // An example is one line, whatever the value holds.
-        let shown = String(text.prefix(40)).replacingOccurrences(of: "\n", with: "\\n").replacingOccurrences(of: "\r", with: "\\r")
+        let shown = String(definition.redactor.redact(text).prefix(40))
         if !examples.contains(shown) { examples.append(shown) }
       }
     }

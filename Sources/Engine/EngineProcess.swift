@@ -8,24 +8,22 @@ import Synchronization
 /// The process above the engine: small, it starts the engine as its child and starts it again, from the ledger, when a
 /// signal, a trap or its memory limit ends it. It is killed with its parent, so that there is never an engine without one.
 public final class EngineProcess: Sendable {
-  static let environmentName = "SLUICE_ENGINE"
+  private static let role = EngineRole.own
 
   /// Whether this process is an engine under such a parent.
-  public static let isEngine = restart != nil
+  public static let isEngine = role != nil
 
-  private static let sinceName = "SLUICE_ENGINE_SINCE"
+  /// The words of the command line, without what a parent says to its engine.
+  public static let arguments = Array(CommandLine.arguments.dropFirst(isEngine ? 2 : 1))
 
   /// When the command was started, however often its engine was since.
-  static let started: ContinuousClock.Instant = {
-    let since = isEngine ? ProcessInfo.processInfo.environment[sinceName].flatMap { Int64($0) } : nil
-    return .now - .milliseconds(since.map { max(0, Board.milliseconds() - $0) } ?? 0)
-  }()
+  static let started: ContinuousClock.Instant = .now - .milliseconds(role.map { max(0, Board.milliseconds() - $0.since) } ?? 0)
 
   /// Whether it goes on with what an engine before it had begun.
-  public static let isStartedAgain = restart.map { $0 > 0 } ?? false
+  public static let isStartedAgain = role.map { $0.restart > 0 } ?? false
 
   /// How often the parent has started an engine before this one; nil in a process that has no such parent.
-  static let restart = ProcessInfo.processInfo.environment[environmentName].flatMap { Int($0) }
+  static let restart = role?.restart
 
   public enum Message: Sendable {
     case died(how: String, wait: Duration)
@@ -107,11 +105,9 @@ public final class EngineProcess: Sendable {
     let (reading, writing) = (ends[0], ends[1])
     _ = fcntl(reading, F_SETFL, O_NONBLOCK)
     defer { close(reading) }
-    var options = ChildProcess.Options(command: ["sluice"] + arguments)
+    var options = ChildProcess.Options(command: ["sluice", EngineRole(restart: restart, since: since).argument] + arguments)
     // This very program, even where its file was replaced meanwhile.
     options.executable = "/proc/self/exe"
-    options.environment[Self.environmentName] = "\(restart)"
-    options.environment[Self.sinceName] = "\(since)"
     // The service manager hears of this process alone.
     options.environment["NOTIFY_SOCKET"] = nil
     options.link = writing
@@ -197,6 +193,29 @@ public final class EngineProcess: Sendable {
     let frames = board.trace.filter { !$0.hasPrefix("libc.so") && !$0.contains("sluice_note_crashes") && !$0.contains("crashed") }
     return frames.isEmpty ? "" : "; " + frames.prefix(8).joined(separator: " < ")
   }
+}
+
+/// What a parent tells the engine that it starts: by the command's first word, since an environment is inherited by programs and set by users.
+private struct EngineRole {
+  /// How many engines were there before.
+  let restart: Int
+  /// When the parent was started, in milliseconds as the board counts.
+  let since: Int64
+
+  private static let name = "--engine-of="
+
+  /// This process's own. A word that does not name its parent is not believed.
+  static var own: EngineRole? {
+    guard let word = CommandLine.arguments.dropFirst().first, word.hasPrefix(name) else { return nil }
+    let numbers = word.dropFirst(name.count).split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
+    guard numbers.count == 3, let parent = numbers[0], let restart = numbers[1], let since = numbers[2], parent == getppid() else {
+      return nil
+    }
+    return EngineRole(restart: Int(restart), since: since)
+  }
+
+  /// For a child of this process.
+  var argument: String { "\(Self.name)\(getpid()):\(restart):\(since)" }
 }
 
 /// What an engine tells its parent, once it knows: where it is to be seen and how it is to be restarted.

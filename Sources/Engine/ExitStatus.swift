@@ -13,15 +13,15 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
   public var meaning: String {
     switch self {
     case .done: "All done, or nothing new."
-    case .wrongUse: "Wrong use of the command line."
+    case .wrongUse: "Wrong use of the command line, as a pipeline or run that is not known."
     case .deadLetters:
       "More dead letters than limits.dead_letters allows (default 0), or a source whose columns changed. All good records are written."
-    case .noSource: "A source matches nothing, or the definition can't be read."
+    case .noSource: "A source matches nothing, or can't be read."
     case .failedItems: "Items failed all attempts, or a program of yours does not work. The rest is written."
     case .engineDied: "The engine died again and again, of a bug of Sluice."
-    case .cannotWrite: "Output or state could not be written."
+    case .cannotWrite: "Output, state, the log file or standard output could not be written."
     case .unfinished: "Interrupted, out of --max-duration, or another run holds the pipeline."
-    case .wrongDefinition: "The definition is wrong, or one of its tests failed."
+    case .wrongDefinition: "The definition is not there, can't be read or is wrong, or one of its tests failed."
     }
   }
 

@@ -62,7 +62,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     switch self {
     case .definition(let errors): errors.description
     case .collision(let a, let b, let target):
-      "\(a) and \(b) would both be written to \(target); put {item.name} into write.path, or write one file for the run"
+      "\(a) and \(b) would both be written to \(target); \(Self.remedy(forItems: a, b)), or write one file for the run"
     case .noSource(let pattern): "nothing matches \(pattern); check fetch.from (paths are relative to the definition)"
     case .unreadable(let words): words
     case .ledger(let error): error.description
@@ -78,6 +78,20 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .engine(let words): words
     case .internalError(let words): "a bug in sluice: \(words)"
     }
+  }
+
+  /// An error that says itself what failed and what to exit with; nil for others.
+  public init?(told error: any Error) {
+    switch error {
+    case is RunFailure, is DefinitionErrors, is LedgerError, is WriteError, is ProgramBroken: self = .from(error)
+    default: return nil
+    }
+  }
+
+  /// How two items with one output can have one each.
+  private static func remedy(forItems a: String, _ b: String) -> String {
+    func name(_ key: String) -> Substring? { key.split(separator: "/").last }
+    return name(a) == name(b) ? "they have the same name, so give each folder a pipeline of its own" : "put {item.name} into write.path"
   }
 
   /// Any error, told apart.

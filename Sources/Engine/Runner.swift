@@ -122,7 +122,7 @@ public final class Runner: Sendable {
   /// Does work on the pipeline as the only one, after what a run that was killed had begun to commit is settled.
   func locked<T>(_ body: (Ledger) async throws -> T) async throws -> T {
     do {
-      try await BlockingThreads.files.run { [state] in try SystemCall.createFolders(state.path) }
+      try await BlockingThreads.files.run { [state] in try SystemCall.createFolders(state.path, mode: 0o700) }
     } catch let failure as SystemFailure {
       throw LedgerError(state.path, failure)
     }
@@ -318,7 +318,7 @@ public final class Runner: Sendable {
   ) -> (RunStatus, ExitStatus, String?, ErrorCode?) {
     let path = definition.shownPath
     let resume = state.command("resume", "\(run)")
-    if let fatal = engine.fatal { return (.failed, fatal.exitStatus, fatal.description, fatal.code) }
+    if let fatal = engine.fatal { return (.failed, fatal.exitStatus, definition.redactor.redact(fatal.description), fatal.code) }
     let isExceeded = definition.deadLetterLimit.isExceeded(by: counts.deadLettered, of: counts.read)
     if engine.exceeded || (left == 0 && failed == 0 && isExceeded) {
       return (

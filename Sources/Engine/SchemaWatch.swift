@@ -41,16 +41,13 @@ struct SchemaChange: Sendable, Hashable {
   /// `new: a, b; missing: c; in another order: d, e; f is text, was bigint`
   var description: String {
     var parts: [String] = []
-    if !added.isEmpty { parts.append("new: \(Self.list(added))") }
-    if !missing.isEmpty { parts.append("missing: \(Self.list(missing))") }
-    if !reordered.isEmpty { parts.append("in another order: \(Self.list(reordered))") }
-    parts += retyped.map { "\($0.name) is \($0.looks.rawValue), was \($0.was.rawValue)" }
+    if !added.isEmpty { parts.append("new: \(Excerpt.list(added))") }
+    if !missing.isEmpty { parts.append("missing: \(Excerpt.list(missing))") }
+    if !reordered.isEmpty { parts.append("in another order: \(Excerpt.list(reordered))") }
+    parts += retyped.map { "\(Excerpt.of($0.name)) is \($0.looks.rawValue), was \($0.was.rawValue)" }
     return parts.joined(separator: "; ")
   }
 
-  private static func list(_ names: [String]) -> String {
-    names.prefix(20).joined(separator: ", ") + (names.count > 20 ? " and \(names.count - 20) more" : "")
-  }
 }
 
 /// An item is not to be read, as its columns are other than expected.

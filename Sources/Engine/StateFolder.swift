@@ -37,11 +37,25 @@ public struct StateFolder: Sendable {
   /// Where an engine's parent keeps what engines died of.
   func crashesPath(pipeline: String) -> String { "\(path)/\(pipeline).crashes" }
 
+  /// Puts a small file in the place of the one at `path`. It is its owner's alone, or keeps the mode that somebody gave the one before.
+  static func replace(_ path: String, with data: Data) throws(SystemFailure) {
+    let new = path + ".new"
+    unlink(new)
+    let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw SystemFailure(code: errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    if stat(path, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
+    let count = data.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    guard count == data.count, rename(new, path) == 0 else { throw SystemFailure(code: count < 0 || count == data.count ? errno : ENOSPC) }
+  }
+
   /// - Throws: ``LedgerError``.
   func makeSpoolFolder(pipeline: String) throws {
     let folder = "\(path)/spool/\(pipeline)"
     do {
-      try SystemCall.createFolders(folder)
+      try SystemCall.createFolders("\(path)/spool", mode: 0o700)
+      try SystemCall.createFolders(folder, mode: 0o700)
     } catch let failure as SystemFailure {
       throw LedgerError(folder, failure)
     }
@@ -55,7 +69,7 @@ final class RunLock: Sendable {
   /// - Throws: ``RunFailure/locked(pid:since:)`` where another process holds it.
   init(_ state: StateFolder, pipeline: String) throws(RunFailure) {
     let path = "\(state.path)/\(pipeline).lock"
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw .ledger(LedgerError(path, SystemFailure(code: errno)))
     }

@@ -43,7 +43,7 @@ struct CrashRecord: Codable, Sendable {
   func write(_ path: String) {
     // What can't be kept costs another crash, and no more.
     guard let data = try? JSONEncoder().encode(self) else { return }
-    try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    try? StateFolder.replace(path, with: data)
   }
 
   /// An engine died with these units in work.

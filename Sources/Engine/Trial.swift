@@ -44,7 +44,7 @@ struct Trial {
       let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))
       return DryRunReport.Rejected(
         record: fault.record + 1, line: beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
-        field: fault.field, code: fault.code.rawValue, reason: redactor.redact(fault.reason), raw: String(decoding: raw, as: UTF8.self))
+        field: fault.field, code: fault.code.rawValue, reason: redactor.redact(fault.reason), raw: redactor.text(raw, isCut: false))
     }
   }
 

@@ -111,7 +111,9 @@ public enum SystemCall {
   }
 
   /// Makes a folder and those above it, and puts their names on the disk.
-  public static func createFolders(_ path: String) throws {
+  ///
+  /// - Parameter mode: of the folder itself; one that is there keeps its own.
+  public static func createFolders(_ path: String, mode: mode_t = 0o755) throws {
     var missing: [String] = []
     var at = path
     var status = stat()
@@ -123,7 +125,7 @@ public enum SystemCall {
     }
     for folder in missing.reversed() {
       do {
-        _ = try perform(.folderCreate) { _ in Int(mkdir(folder, 0o755)) }
+        _ = try perform(.folderCreate) { _ in Int(mkdir(folder, folder == path ? mode : 0o755)) }
       } catch let failure as SystemFailure where failure.code == EEXIST {}
     }
     for folder in missing.reversed() { try syncFolder(of: folder, .folderSync) }

@@ -14,7 +14,8 @@ public struct Ledger: Sendable {
   public static func open(folder: String) throws(LedgerError) -> Ledger {
     let path = folder + "/ledger.sqlite"
     return try wrap(path) {
-      try SystemCall.createFolders(folder)
+      // Dead letters hold what the source has: a new folder is its owner's alone.
+      try SystemCall.createFolders(folder, mode: 0o700)
       if try !isThere(path) { try create(path) }
       let database = try DatabaseQueue(path: path, configuration: configuration())
       try refuseForeign(database)
@@ -78,6 +79,9 @@ public struct Ledger: Sendable {
     func remove() { for end in ["", "-wal", "-shm", "-journal"] { unlink(new + end) } }
     remove()
     defer { remove() }
+    // It is its owner's alone, and SQLite gives its other files the ledger's mode.
+    let empty = try SystemCall.open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, .ledgerCreate)
+    Foundation.close(empty)
     let database = try DatabaseQueue(path: new, configuration: configuration())
     try Migrations.all.migrate(database)
     // Brings its log into it.

@@ -2,7 +2,7 @@ import Records
 
 /// Why a value does not fit its field, and what would make it fit.
 enum FaultReason {
-  /// - Parameter excerpt: the value, at most 60 characters of it.
+  /// - Parameter excerpt: the value, cut as an ``Excerpt``.
   static func of(_ code: RecordFault.Code, _ excerpt: String, _ field: Field) -> String {
     switch code {
     case .missingValue: "\(field.name) is not null, and there is no value"

@@ -23,7 +23,7 @@ extension ParseError: CustomStringConvertible {
     case .recordTooLong(let limit, let offset):
       "the record at byte \(offset) is longer than \(limit) bytes; raise parse.limits.record if that is right"
     case .missingColumn(let name, let header):
-      "the header has no column “\(name)” that parse.fields names; it has \(header.joined(separator: ", "))"
+      "the header has no column “\(name)” that parse.fields names; it has \(Excerpt.list(header))"
     case .missingHeader:
       "the item has no header line; say header: false if it has none"
     case .badRecord(let reason, let record, let line, let offset):

@@ -24,7 +24,6 @@ public enum PipedCommand {
     defer { printed.close() }
     var options = ChildProcess.Options(command: command)
     options.environment.merge(environment) { $1 }
-    options.environment["SLUICE_ENGINE"] = nil
     options.folder = folder
     options.input = pipe.read.number
     options.output = printed.number

@@ -68,7 +68,6 @@ public final class Program: Sendable {
     func failure() -> StartFailure { StartFailure(command: options.command.first ?? "", code: errno) }
     guard let toChild = Descriptor.pipe(), let fromChild = Descriptor.pipe(), let errorsOfChild = Descriptor.pipe() else { throw failure() }
     var process = ChildProcess.Options(command: options.command)
-    process.environment["SLUICE_ENGINE"] = nil
     process.folder = folder
     process.memory = options.memory
     process.input = toChild.read.number

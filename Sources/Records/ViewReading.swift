@@ -272,11 +272,10 @@ extension FieldViews {
     }
   }
 
-  /// The value of row `r` as a person would read it, at most 60 characters of it.
+  /// The value of row `r` as it stands there, cut as an ``Excerpt``.
   public func excerpt(_ r: Int) -> String {
     let (p, n) = view(r)
-    let text = String(decoding: UnsafeBufferPointer(start: p, count: min(n, 200)), as: UTF8.self)
-    return text.count > 60 ? String(text.prefix(57)) + "..." : text
+    return Excerpt.of(UnsafeBufferPointer(start: p, count: n))
   }
 }
 

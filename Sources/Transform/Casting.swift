@@ -77,7 +77,7 @@ enum Casting {
       if let value = read(start, count) {
         out.values[i] = value
       } else {
-        fail(i, "“\(slice.string.prefix(60))” is not a \(type.rawValue)")
+        fail(i, "“\(Excerpt.of(slice.bytes))” is not a \(type.rawValue)")
         out.setNull(i)
       }
     }
@@ -90,7 +90,7 @@ enum Casting {
       var out = v
       for (i, slice) in v.slices.enumerated() {
         guard let start = slice.start, !JSONGrammar.isValue(start, slice.count) else { continue }
-        fail(i, "“\(slice.string.prefix(60))” is not JSON")
+        fail(i, "“\(Excerpt.of(slice.bytes))” is not JSON")
         out.slices[i] = .null
       }
       return out

@@ -171,7 +171,7 @@ struct Checker {
     }
     guard let position else {
       let near = Spelling.nearest(to: name, among: schema.fields.map(\.name))
-      let hint = near.map { "; did you mean “\($0)”?" } ?? "; the fields are \(schema.fields.map(\.name).joined(separator: ", "))"
+      let hint = near.map { "; did you mean “\($0)”?" } ?? "; the fields are \(Excerpt.list(schema.fields.map(\.name)))"
       throw fail("there is no field “\(name)” here\(hint)", place)
     }
     columns.insert(position)

@@ -194,7 +194,7 @@ public struct TransformPlan: Sendable {
       return output.fields.count - 1
     }
     let near = Spelling.nearest(to: name, among: output.fields.map(\.name))
-    let hint = near.map { "did you mean “\($0)”?" } ?? "the fields are \(output.fields.map(\.name).joined(separator: ", "))"
+    let hint = near.map { "did you mean “\($0)”?" } ?? "the fields are \(Excerpt.list(output.fields.map(\.name)))"
     report(ExpressionError("there is no field “\(name)” here; \(hint)", at: 0, length: name.utf8.count))
     return nil
   }

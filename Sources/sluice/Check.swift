@@ -10,7 +10,7 @@ struct Check: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = common.console
+    let console = try common.console()
     let values = try variables.values()
     var failed = false
     for pipeline in pipelines {

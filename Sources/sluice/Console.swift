@@ -1,23 +1,28 @@
 import ArgumentParser
+import Definition
 import Engine
 import Foundation
 import Synchronization
 
 /// stdout for results, stderr for everything else.
-struct Console: Sendable {
-  private static let lock = Mutex(())
+///
+/// Each text is a line. Here secrets are taken out of it and its control characters spelled out, so that no command has to think of it:
+/// what a value or a name holds never makes a line of its own. Texts of several lines that Sluice makes itself are given line by line.
+final class Console: Sendable {
   private let isJSONLog: Bool
   private let level: LogLevel
   private let isQuiet: Bool
   private let file: LogFile?
   private let wantsColor: Bool
   let progressStyle: ProgressStyle
+  private let redactors = Mutex([Redactor(secrets: [:], environment: ProcessInfo.processInfo.environment)])
+  private let hasLogFailed = Mutex(false)
 
-  init(_ options: CommonOptions) {
+  /// - Throws: what to exit with where the log file can't be opened, which is told.
+  init(_ options: CommonOptions) throws(ExitCode) {
     isJSONLog = options.logFormat == .json
     isQuiet = options.quiet
     level = options.logLevel
-    file = options.logFile.map { LogFile(path: $0, limit: options.logFileSize.bytes) }
     let isTerminal = isatty(STDERR_FILENO) == 1
     wantsColor = !options.noColor && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     progressStyle =
@@ -26,78 +31,133 @@ struct Console: Sendable {
       case .auto: isTerminal ? .bar : .plain
       case let chosen: chosen
       }
+    guard let path = options.logFile else {
+      file = nil
+      return
+    }
+    do {
+      file = try LogFile(path: path, limit: options.logFileSize.bytes)
+    } catch {
+      file = nil
+      throw fail("can't open the log file \(path): \(String(cString: strerror(error.code)))", .cannotWrite)
+    }
   }
 
   func hasColor(_ descriptor: Int32) -> Bool { wantsColor && isatty(descriptor) == 1 }
 
-  /// A result.
-  func print(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
+  /// From here on a definition's secrets are taken out of what is shown too.
+  func hide(_ redactor: Redactor) { redactors.withLock { $0.append(redactor) } }
 
-  /// A result as it is.
-  func print(bytes: [UInt8]) { Self.write(bytes, to: STDOUT_FILENO) }
-
-  func print(json object: Any) {
-    let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-    print(String(decoding: data ?? Data(), as: UTF8.self))
+  /// Text without secrets. What is cut is to be redacted before.
+  func redact(_ text: String) -> String {
+    // The newest first: a definition's names for its secrets say more than those of the environment.
+    redactors.withLock { $0 }.reversed().reduce(text) { $1.redact($0) }
   }
 
-  /// What is to be known of the command itself. Where nothing is to be printed unless something is wrong, errors alone are.
-  func log(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet || level == .error) }
+  // MARK: Results
 
-  /// What has to be known even by whoever wants to hear of nothing but what is wrong, though nothing went wrong just now.
-  func told(_ message: String) { log(.warning, message, isShown: true) }
+  /// A line.
+  func print(_ line: String) { StandardStreams.print(ShownText.line(redact(line)) + "\n") }
+
+  func print(lines: [String]) { for line in lines { print(line) } }
+
+  /// A text of Sluice's own, as it is.
+  func print(text: String) { StandardStreams.print(text.hasSuffix("\n") ? text : text + "\n") }
+
+  /// Bytes as they are: of data, or for the terminal itself.
+  func print(bytes: [UInt8]) { StandardStreams.print(bytes) }
+
+  /// - Parameter isFaithful: false where secrets are to be taken out of its texts.
+  func print(json object: Any, isFaithful: Bool = false) {
+    let shown = isFaithful ? object : Self.mapped(object, redact)
+    let data = try? JSONSerialization.data(withJSONObject: shown, options: [.sortedKeys, .withoutEscapingSlashes])
+    StandardStreams.print(ShownText.json(String(decoding: data ?? Data(), as: UTF8.self)) + "\n")
+  }
+
+  /// A JSON value with its texts changed.
+  private static func mapped(_ value: Any, _ change: (String) -> String) -> Any {
+    switch value {
+    case let text as String: change(text)
+    case let list as [Any]: list.map { mapped($0, change) }
+    case let object as [String: Any]: object.mapValues { mapped($0, change) }
+    default: value
+    }
+  }
+
+  // MARK: Messages
+
+  /// What is to be known of the command itself. Who asked for quiet is told of what is wrong.
+  func log(_ level: LogLevel, _ message: String) { log(level, lines: [message]) }
+
+  /// - Parameter lines: a message of several lines.
+  func log(_ level: LogLevel, lines: [String]) { log(level, lines, isShown: !isQuiet || rank(level) >= rank(.warning)) }
 
   /// What happens on the way. Who asked for quiet is told of it at the end, once.
-  func event(_ level: LogLevel, _ message: String) { log(level, message, isShown: !isQuiet) }
+  func event(_ level: LogLevel, _ message: String) { log(level, [message], isShown: !isQuiet) }
 
-  private func log(_ level: LogLevel, _ message: String, isShown: Bool) {
+  private func log(_ level: LogLevel, _ lines: [String], isShown: Bool) {
     guard rank(level) >= rank(self.level) else { return }
-    let line = isJSONLog ? Self.jsonLine(level, message) : nil
-    file?.add(line ?? "\(Date().ISO8601Format()) \(level.rawValue): \(message)\n")
+    if isJSONLog {
+      let line = jsonLine(level, redact(lines.joined(separator: "\n")))
+      keep(line)
+      if isShown { StandardStreams.tell(line) }
+      return
+    }
+    let message = lines.map { ShownText.message(redact($0)) }.joined(separator: "\n")
+    keep("\(Date().ISO8601Format()) \(level.rawValue): \(message)\n")
     guard isShown else { return }
-    if let line { return Self.write(line, to: STDERR_FILENO) }
     let word = level == .info ? "" : "\(level.rawValue): "
     let color = level == .error ? "\u{1B}[31m" : level == .warning ? "\u{1B}[33m" : ""
     let text = !color.isEmpty && hasColor(STDERR_FILENO) ? "\(color)\(word)\u{1B}[0m\(message)" : word + message
-    Self.write((progressStyle == .bar ? "\r\u{1B}[K" : "") + text + "\n", to: STDERR_FILENO)
+    StandardStreams.tell((progressStyle == .bar ? "\r\u{1B}[K" : "") + text + "\n")
   }
 
-  private static func jsonLine(_ level: LogLevel, _ message: String) -> String {
+  /// Puts a text into the log file. That it can't be written is no reason to stop, and told once.
+  private func keep(_ text: String) {
+    guard let file else { return }
+    do {
+      try file.add(text)
+    } catch {
+      let isFirst = hasLogFailed.withLock { hasFailed in
+        defer { hasFailed = true }
+        return !hasFailed
+      }
+      if isFirst {
+        log(.warning, "can't write the log file \(file.path): \(String(cString: strerror(error.code))); messages are missing there")
+      }
+    }
+  }
+
+  private func jsonLine(_ level: LogLevel, _ message: String) -> String {
     let object = ["at": Date().ISO8601Format(), "level": level.rawValue, "message": message]
     let data = (try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
-    return String(decoding: data, as: UTF8.self) + "\n"
+    return ShownText.json(String(decoding: data, as: UTF8.self)) + "\n"
   }
 
   /// Says what is wrong and ends with the code for it.
   func fail(_ failure: RunFailure) -> ExitCode {
     if case .definition(let errors) = failure {
       // Each error stands alone, as a compiler's does, so that editors find the places.
-      Self.write(errors.description + "\n", to: STDERR_FILENO)
-      file?.add("\(Date().ISO8601Format()) error: \(errors.description)\n")
+      let text = errors.lines.map(redact).joined(separator: "\n") + "\n"
+      StandardStreams.tell(text)
+      keep("\(Date().ISO8601Format()) error: \(text)")
     } else {
       log(.error, "\(failure.description) [\(failure.code.rawValue)]")
     }
     return ExitCode(failure.exitCode)
   }
 
+  /// The same of what has no code of its own.
+  func fail(_ message: String, _ status: ExitStatus) -> ExitCode {
+    log(.error, message)
+    return ExitCode(status)
+  }
+
   /// Draws over the line that stands there.
-  func draw(_ line: String) { Self.write("\r\u{1B}[K" + line, to: STDERR_FILENO) }
-  func clearLine() { if progressStyle == .bar { Self.write("\r\u{1B}[K", to: STDERR_FILENO) } }
+  func draw(_ line: String) { StandardStreams.tell("\r\u{1B}[K" + line) }
+  func clearLine() { if progressStyle == .bar { StandardStreams.tell("\r\u{1B}[K") } }
 
   private func rank(_ level: LogLevel) -> Int { LogLevel.allCases.firstIndex(of: level) ?? 0 }
-
-  private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
-
-  private static func write(_ bytes: [UInt8], to descriptor: Int32) {
-    lock.withLock { _ in
-      var done = 0
-      while done < bytes.count {
-        let n = bytes[done...].withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-        if n < 0, errno != EINTR { return }
-        done += max(0, n)
-      }
-    }
-  }
 }
 
 /// Numbers as people read them.

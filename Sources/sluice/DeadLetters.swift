@@ -39,7 +39,8 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var criteria: Criteria
     @Option(help: "open (those not worked off), resolved or all.") var which: Which?
 
-    func resolve(_ common: CommonOptions, usually: Which) throws -> (Ledger, Ledger.DeadLetterFilter) {
+    /// - Parameter console: shows no secrets of the pipelines from here on.
+    func resolve(_ common: CommonOptions, _ console: Console, usually: Which) async throws -> (Ledger, Ledger.DeadLetterFilter) {
       let subject = try Subject(subject, common)
       var filter = criteria.filter(subject)
       switch which ?? usually {
@@ -47,7 +48,9 @@ struct DeadLetters: AsyncParsableCommand {
       case .resolved: filter.isResolved = true
       case .all: break
       }
-      return (try subject.ledger(), filter)
+      let ledger = try subject.ledger()
+      try await subject.hideSecrets(console, ledger)
+      return (ledger, filter)
     }
   }
 
@@ -58,8 +61,8 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
-      let (ledger, filter) = try filter.resolve(common, usually: .open)
+      let console = try common.console()
+      let (ledger, filter) = try await filter.resolve(common, console, usually: .open)
       let counts = try await ledger.deadLetterCounts(filter)
       if let id = filter.id { try await DeadLetters.require(id, ledger) }
       if common.output == .json {
@@ -87,12 +90,14 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
+      let console = try common.console()
       let isJSON = common.output == .json
       var filter = Ledger.DeadLetterFilter()
       filter.id = id
       let found = LineLimit(1)
-      let ledger = try Subject(subject, common).ledger()
+      let subject = try Subject(subject, common)
+      let ledger = try subject.ledger()
+      try await subject.hideSecrets(console, ledger)
       let attempts = try await ledger.attempts(ofDeadLetter: id)
       try await ledger.deadLetters(filter) { letter in
         _ = found.take()
@@ -102,9 +107,11 @@ struct DeadLetters: AsyncParsableCommand {
           console.print("attempt \(attempt.attempt), \(attempt.at.ISO8601Format()): \(attempt.code): \(attempt.reason)")
         }
         console.print("attempt \(letter.attempts), \(letter.at.ISO8601Format()): \(letter.code): \(letter.reason)")
-        if let previous = letter.previous { console.print("  before | \(DeadLetters.text(previous))") }
-        console.print("  record | \(DeadLetters.text(letter.raw))")
-        if let next = letter.next { console.print("  after  | \(DeadLetters.text(next))") }
+        if let previous = letter.previous {
+          console.print("  before | \(String(decoding: previous, as: UTF8.self))\(DeadLetters.end(previous))")
+        }
+        console.print("  record | \(String(decoding: letter.raw, as: UTF8.self))")
+        if let next = letter.next { console.print("  after  | \(String(decoding: next, as: UTF8.self))\(DeadLetters.end(next))") }
       }
       if found.take() { try await DeadLetters.require(id, ledger) }
     }
@@ -115,6 +122,8 @@ struct DeadLetters: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Print them all, a JSON object a line, or as the source has them.",
       discussion: """
+        What is printed is for programs, and is what the source has: secrets that stand in a record are not taken out.
+
         With --format csv the records are printed as they stand in their item, below its header: mend them in an editor and
         give them to a pipeline as a source of their own.
         """)
@@ -123,11 +132,11 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
-      var (ledger, filter) = try filter.resolve(common, usually: .all)
+      let console = try common.console()
+      var (ledger, filter) = try await filter.resolve(common, console, usually: .all)
       if let id = filter.id { try await DeadLetters.require(id, ledger) }
       if format == .jsonl {
-        try await ledger.deadLetters(filter) { console.print(json: JSONForms.deadLetter($0)) }
+        try await ledger.deadLetters(filter) { console.print(json: JSONForms.deadLetter($0), isFaithful: true) }
         return
       }
       filter.isRecord = true
@@ -153,7 +162,7 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
+      let console = try common.console()
       let subject = try Subject(pipeline, common)
       let values = try variables.values()
       if let id = criteria.id { try await DeadLetters.require(id, subject.ledger()) }
@@ -164,6 +173,7 @@ struct DeadLetters: AsyncParsableCommand {
         } catch {
           throw .definition(error)
         }
+        console.hide(definition.redactor)
         let messages = RunMessages(console: console)
         let runner = Runner(definition, state: subject.state, options: Runner.Options()) { messages.show($0) }
         var filter = criteria.filter(subject)
@@ -200,8 +210,8 @@ struct DeadLetters: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
-      let (ledger, filter) = try filter.resolve(common, usually: .all)
+      let console = try common.console()
+      let (ledger, filter) = try await filter.resolve(common, console, usually: .all)
       if let id = filter.id { try await DeadLetters.require(id, ledger) }
       guard all || filter.isNarrow else {
         throw ValidationError("say which: --id, --run, --item, --stage, --code, --reason, or --all")
@@ -238,17 +248,13 @@ struct DeadLetters: AsyncParsableCommand {
     return place
   }
 
-  /// Bytes for a terminal: what a terminal would act on is shown and not sent.
-  static func text(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-      scalar.value < 32 || scalar.value == 127 ? scalar.escaped(asASCII: true) : String(scalar)
-    }.joined()
-  }
+  /// The mark of a neighbour that is kept in part, by which the beginning of a secret at its end is found.
+  private static func end(_ neighbour: [UInt8]) -> String { neighbour.count >= DeadLetter.neighbourBytes ? "…" : "" }
 
   static func whole(_ letter: DeadLetter, _ attempts: [(attempt: Int, at: Date, code: String, reason: String)]) -> [String: Any] {
     var object = JSONForms.deadLetter(letter)
-    object["previous"] = letter.previous.map { String(decoding: $0, as: UTF8.self) } ?? NSNull() as Any
-    object["next"] = letter.next.map { String(decoding: $0, as: UTF8.self) } ?? NSNull() as Any
+    object["previous"] = letter.previous.map { String(decoding: $0, as: UTF8.self) + end($0) } ?? NSNull() as Any
+    object["next"] = letter.next.map { String(decoding: $0, as: UTF8.self) + end($0) } ?? NSNull() as Any
     object["history"] = attempts.map {
       ["attempt": $0.attempt, "at": $0.at.ISO8601Format(), "code": $0.code, "reason": $0.reason] as [String: Any]
     }

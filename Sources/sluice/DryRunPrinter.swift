@@ -1,3 +1,4 @@
+import Definition
 import Engine
 import Foundation
 
@@ -15,16 +16,17 @@ struct DryRunPrinter {
         "  \(item.action.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0))\(item.key)  \(size)  (\(item.problem ?? item.reason))")
     }
     if let fields = report.inferredFields {
-      console.print("\ninferred fields of the source (put them into parse.fields to fix them):")
+      console.print(lines: ["", "inferred fields of the source (put them into parse.fields to fix them):"])
       for field in fields { console.print("    \(field.name): \(field.type.rawValue)") }
     }
-    if let change = report.sourceChange { console.print("\nthe source's columns are other than in the last run: \(change)") }
+    if let change = report.sourceChange { console.print(lines: ["", "the source's columns are other than in the last run: \(change)"]) }
     guard let sampled = report.sampledItem else { return }
-    console.print(
-      "\noutput schema, by \(Human.count(report.recordsRead)) records of \(sampled) (\(Human.count(report.recordsFiltered)) filtered):")
-    let width = report.columns.map(\.name.count).max() ?? 0
+    console.print(lines: [
+      "", "output schema, by \(Human.count(report.recordsRead)) records of \(sampled) (\(Human.count(report.recordsFiltered)) filtered):",
+    ])
+    let width = report.columns.map { ShownText.line($0.name).count }.max() ?? 0
     for column in report.columns {
-      let name = column.name.padding(toLength: width, withPad: " ", startingAt: 0)
+      let name = ShownText.line(column.name).padding(toLength: width, withPad: " ", startingAt: 0)
       let type = column.type.padding(toLength: 18, withPad: " ", startingAt: 0)
       console.print(
         "  \(name)  \(type) \(String(format: "%5.1f", column.nullShare * 100)) % null  \(column.examples.joined(separator: ", "))\(column.change.map { "  ◀ \($0)" } ?? "")"
@@ -32,11 +34,11 @@ struct DryRunPrinter {
     }
     for name in report.goneColumns { console.print("  \(name.padding(toLength: width, withPad: " ", startingAt: 0))  ◀ no longer there") }
     if !report.cells.isEmpty {
-      console.print("\noutput records:")
+      console.print(lines: ["", "output records:"])
       for line in TextTable(report.columns.map(\.name), report.cells).lines { console.print("  \(line)") }
     }
     guard !report.rejected.isEmpty else { return }
-    console.print("\nrejected records:")
+    console.print(lines: ["", "rejected records:"])
     for rejected in report.rejected {
       let field = rejected.field.map { ", field \($0)" } ?? ""
       console.print(

@@ -13,7 +13,7 @@ struct Explain: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = common.console
+    let console = try common.console()
     let codes: [ErrorCode]
     if let code {
       guard let found = ErrorCode(named: code) else {
@@ -32,7 +32,7 @@ struct Explain: ParsableCommand {
       for code in codes {
         let explanation = code.explanation
         let word = code.deadLetterCode.map { " (dead letters: \($0))" } ?? ""
-        console.print("\(code.rawValue): \(explanation.title)\(word)\n\n\(explanation.cause)\n\nWhat to do: \(explanation.remedy)")
+        console.print(text: "\(code.rawValue): \(explanation.title)\(word)\n\n\(explanation.cause)\n\nWhat to do: \(explanation.remedy)")
       }
     }
   }

@@ -16,7 +16,7 @@ struct Init: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let draft: DefinitionDraft
     do throws(RunFailure) {
       draft = try await DefinitionDraft.of(sources, path: path, name: name)
@@ -55,6 +55,6 @@ struct Init: AsyncParsableCommand {
       let what = guess.what.padding(toLength: width, withPad: " ", startingAt: 0)
       console.print("  \(what)  \(guess.value)  (\(guess.certainty.rawValue): \(guess.evidence))")
     }
-    console.print("try it:  sluice run \(path) --dry-run\nrun it:  sluice run \(path)")
+    console.print(lines: ["try it:  sluice run \(path) --dry-run", "run it:  sluice run \(path)"])
   }
 }

@@ -53,7 +53,8 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "No colours (also: the environment variable NO_COLOR).")
   var noColor = false
 
-  var console: Console { Console(self) }
+  /// - Throws: what to exit with where the log file can't be opened.
+  func console() throws(ExitCode) -> Console { try Console(self) }
 
   func stateFolder(beside definition: String) -> StateFolder { state.map(StateFolder.init) ?? .beside(definition) }
 }
@@ -117,6 +118,16 @@ struct Subject {
       throw ValidationError("there is no ledger in \(state.path); give the definition's path, or --state")
     }
     return ledger
+  }
+
+  /// Takes the secrets that the pipelines' definitions name out of what `console` shows, as far as the environment holds them now.
+  func hideSecrets(_ console: Console, _ ledger: Ledger) async throws {
+    var pipeline = pipeline
+    if let run { pipeline = try await ledger.run(RunID(run))?.pipeline }
+    var seen: Set<String> = []
+    for record in try await ledger.runs(pipeline: pipeline) where seen.insert(record.pipeline).inserted {
+      console.hide(PipelineDefinition.redactor(text: record.definition, path: record.definitionPath, variables: record.variables))
+    }
   }
 
   /// The run that is meant: the one named, or the newest.

@@ -35,7 +35,9 @@ struct PipelineTree {
   let stages: [Stage]
 
   /// Nil where the board's process is no more.
-  init?(_ board: Board, _ ledger: Ledger) async {
+  ///
+  /// - Parameter redact: takes secrets out of an item's name.
+  init?(_ board: Board, _ ledger: Ledger, _ redact: (String) -> String) async {
     guard kill(pid_t(board[.pid]), 0) == 0 || errno == EPERM else { return nil }
     pid = Int(board[.pid])
     run = Int(board[.run])
@@ -57,7 +59,7 @@ struct PipelineTree {
           let isWaiting = isWorking && board[place, .isInside] == 0 && (name == .parse || name == .transform || name == .decompress)
           return Worker(
             number: Board.number(of: place) + 1, state: isWaiting ? "waiting" : "\(state)",
-            item: isWorking ? keys[board[place, .item]] : nil,
+            item: isWorking ? keys[board[place, .item]].map(redact) : nil,
             bytes: isWorking && end >= 0 ? Int(board[place, .start])..<Int(end) : nil,
             age: Double(max(0, now - board[place, .since])) / 1000, attempt: Int(board[place, .attempt]),
             restarts: Int(board[place, Board.WorkerWord.restarts]))
@@ -75,11 +77,11 @@ struct PipelineTree {
   }
 
   /// The whole tree, a line each.
-  var text: String {
+  var lines: [String] {
     let summary =
       "run \(run), engine \(pid), for \(Human.seconds(Double(seconds))): items \(items.done + items.failed)/\(items.total), \(Human.count(read)) records read, \(Human.count(written)) written"
     let lines = stages.indices.flatMap { i in [stageLine(i)] + stages[i].workers.map { workerLine($0) } }
-    return ([summary] + lines).joined(separator: "\n")
+    return [summary] + lines
   }
 
   func stageLine(_ i: Int) -> String {
@@ -100,7 +102,7 @@ struct PipelineTree {
     if let bytes = worker.bytes { end += " bytes \(bytes.lowerBound) to \(bytes.upperBound)" }
     if worker.attempt > 1 { end += ", attempt \(worker.attempt)" }
     if worker.restarts > 0 { end += ", \(worker.restarts) restarts" }
-    guard let item = worker.item.map(TerminalText.harmless) else { return begin + end }
+    guard let item = worker.item.map(ShownText.line) else { return begin + end }
     let room = columns - begin.count - 2 - end.count
     // A name of which little is left tells less than the bytes do.
     return begin + "  "

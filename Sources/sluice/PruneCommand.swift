@@ -20,7 +20,7 @@ struct PruneCommand: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     guard let age = Scalars.duration(olderThan) else {
       throw ValidationError("--older-than takes a duration like 30d or 12h, and “\(olderThan)” is not one")
     }

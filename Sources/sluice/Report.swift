@@ -1,4 +1,5 @@
 import ArgumentParser
+import Definition
 import Engine
 import Foundation
 
@@ -14,14 +15,16 @@ struct Report: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let subject = try Subject(run, common)
     let ledger = try subject.ledger()
     guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
-    let report = try await RunReport(record, ledger)
+    let redactor = PipelineDefinition.redactor(text: record.definition, path: record.definitionPath, variables: record.variables)
+    console.hide(redactor)
+    let report = try await RunReport(record, ledger, redactor)
     if let html {
-      let page = ReportPage(report).html
-      if html == "-" { return console.print(page) }
+      let page = ReportPage(report, redactor).html
+      if html == "-" { return console.print(text: page) }
       do {
         try Data(page.utf8).write(to: URL(fileURLWithPath: html), options: .atomic)
       } catch {
@@ -61,7 +64,7 @@ struct Report: AsyncParsableCommand {
 
   private func list(_ title: String, _ lines: [String], _ console: Console) {
     if lines.isEmpty { return }
-    console.print("\n\(title)")
+    console.print(lines: ["", title])
     for line in lines { console.print("  \(line)") }
   }
 }

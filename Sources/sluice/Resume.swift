@@ -19,7 +19,7 @@ struct Resume: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let subject = try Subject(run, common)
     do throws(RunFailure) {
       let record = try await record(subject)
@@ -29,8 +29,8 @@ struct Resume: AsyncParsableCommand {
       } catch {
         throw .definition(error)
       }
-      let session = RunSession(common, definition, subject.state, timing, monitoring)
-      if let code = await supervision.supervised(session) { Self.exit(withError: code) }
+      let session = RunSession(common, console, definition, subject.state, timing, monitoring)
+      if let code = await supervision.supervised(session) { Sluice.leave(code) }
       var options = Runner.Options()
       options.lockWait = timing.wait?.duration ?? .zero
       options.acceptsSchemaChanges = acceptSchemaChanges
@@ -46,7 +46,7 @@ struct Resume: AsyncParsableCommand {
       try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.resume(record) }
     } catch let code as ExitCode {
       // What is wrong has been said.
-      Self.exit(withError: code)
+      Sluice.leave(code)
     } catch {
       throw .internalError("\(error)")
     }

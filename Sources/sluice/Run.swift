@@ -19,7 +19,7 @@ struct Run: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let values = try variables.values()
     let definition: PipelineDefinition
     do throws(DefinitionErrors) {
@@ -27,6 +27,7 @@ struct Run: AsyncParsableCommand {
     } catch {
       throw console.fail(.definition(error))
     }
+    console.hide(definition.redactor)
     var options = Runner.Options()
     options.isFull = full && !EngineProcess.isStartedAgain
     options.limitItems = limitItems
@@ -44,7 +45,7 @@ struct Run: AsyncParsableCommand {
       if report.exitCode != 0 { throw ExitCode(report.exitCode) }
       return
     }
-    let session = RunSession(common, definition, state, timing, monitoring)
+    let session = RunSession(common, console, definition, state, timing, monitoring)
     if let code = await supervision.supervised(session) { throw code }
     let runner = Runner(definition, state: state, options: options) { session.report($0) }
     try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.run() }

@@ -36,7 +36,8 @@ struct RunMessages: Sendable {
     case .closed(let items):
       let names = items.prefix(5).joined(separator: ", ") + (items.count > 5 ? " and \(items.count - 5) more" : "")
       let isOne = items.count == 1
-      console.told(
+      console.log(
+        .warning,
         "\(names): \(isOne ? "was" : "were") not done before, and \(isOne ? "is" : "are") no longer found; a later run does \(isOne ? "it" : "them") only if fetch.from finds \(isOne ? "it" : "them") again"
       )
     case .schemaChanged(let item, let change):

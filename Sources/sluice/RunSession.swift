@@ -29,14 +29,14 @@ final class RunSession: Sendable {
 
   /// - Parameter state: where the definition's runs are recorded.
   init(
-    _ common: CommonOptions, _ definition: PipelineDefinition, _ state: StateFolder, _ timing: TimingOptions,
+    _ common: CommonOptions, _ console: Console, _ definition: PipelineDefinition, _ state: StateFolder, _ timing: TimingOptions,
     _ monitoring: MonitoringOptions
   ) {
-    let console = common.console
+    console.hide(definition.redactor)
     self.console = console
     messages = RunMessages(console: console)
     self.monitoring = monitoring
-    notifier = Notifier(definition, state) { console.log(.warning, $0) }
+    notifier = Notifier(definition, state, said: { console.event(.info, $0) }) { console.log(.warning, $0) }
     telemetry = OpenTelemetry(definition) { console.log(.warning, $0) }
     output = common.output
     isQuiet = common.quiet
@@ -101,7 +101,7 @@ final class RunSession: Sendable {
       failure, definition, run: await unfinishedRun(), seconds: started.duration(to: .now) / .seconds(1), state: state,
       options: stateOptions)
     if isQuiet {
-      console.log(.error, notice.text)
+      console.log(.error, lines: notice.lines)
     } else {
       _ = console.fail(failure)
     }
@@ -129,16 +129,15 @@ final class RunSession: Sendable {
       let damaged =
         result.damagedItems == 0
         ? "" : " (\(Human.count(result.damagedItems)) of them the damaged rest of an item, however many records that was)"
-      console.print(
-        """
-        run \(result.run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))
-        items    \(Human.count(result.items.total)): \(Human.count(result.items.done)) done, \(Human.count(result.items.skipped)) skipped, \(Human.count(result.items.failed)) failed
-        records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered\(damaged)
-        bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written
-        """)
+      console.print(lines: [
+        "run \(result.run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))",
+        "items    \(Human.count(result.items.total)): \(Human.count(result.items.done)) done, \(Human.count(result.items.skipped)) skipped, \(Human.count(result.items.failed)) failed",
+        "records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered\(damaged)",
+        "bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written",
+      ])
     }
     if isQuiet, result.exitCode != 0 {
-      console.log(.error, notice.text)
+      console.log(.error, lines: notice.lines)
     } else if let problem = result.problem {
       console.log(.error, "\(result.pipeline): \(problem)\(result.problemCode.map { " [\($0.rawValue)]" } ?? "")")
     }
@@ -149,12 +148,13 @@ final class RunSession: Sendable {
   /// Runs that nobody has finished are told of until somebody does, or closes them.
   static func tellOfUnfinished(_ runs: [RunID], of pipeline: String, _ state: StateFolder, _ console: Console) {
     for run in runs.prefix(RunNotice.shownItems) {
-      console.told(
+      console.log(
+        .warning,
         "run \(run) of \(pipeline) is not finished; finish it with: \(state.command("resume", "\(run)")), or give it up with: \(state.command("runs", "close", "\(run)"))"
       )
     }
     if runs.count > RunNotice.shownItems {
-      console.told("and \(runs.count - RunNotice.shownItems) more runs of \(pipeline) are not finished")
+      console.log(.warning, "and \(runs.count - RunNotice.shownItems) more runs of \(pipeline) are not finished")
     }
   }
 

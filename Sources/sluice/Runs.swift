@@ -16,9 +16,11 @@ struct Runs: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
+      let console = try common.console()
       let subject = try Subject(pipeline, common)
-      let runs = try await subject.ledger().runs(pipeline: subject.pipeline, limit: limit)
+      let ledger = try subject.ledger()
+      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit)
+      try await subject.hideSecrets(console, ledger)
       if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
       for run in runs {
         let took = run.endedAt.map { Human.seconds($0.timeIntervalSince(run.startedAt)) } ?? "unfinished"
@@ -41,7 +43,7 @@ struct Runs: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let console = common.console
+      let console = try common.console()
       let subject = try Subject(subject, common)
       guard let record = try await subject.ledger().run(RunID(run)) else {
         throw ValidationError("there is no run \(run) in \(subject.state.path)")

@@ -25,25 +25,39 @@ struct Schedule: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let (values, environment) = (try variables.values(), try environment())
+    for (name, value) in values where Self.wantsShell(value) {
+      throw ValidationError(
+        "--var \(name)=\(value): cron and systemd would hand it on as it is, and nothing expands it; {run.date} in write.path is the day of the run, and a script that calls sluice run --var \(name)=… may work out more"
+      )
+    }
     let definition: PipelineDefinition
     do throws(DefinitionErrors) {
       definition = try PipelineDefinition.load(path: pipeline, variables: values, environment: environment)
     } catch {
       throw console.fail(.definition(error))
     }
+    console.hide(definition.redactor)
     let schedule: CronSchedule
     do throws(CronSchedule.Mistake) {
       schedule = try CronSchedule(cron)
     } catch {
       throw ValidationError("--cron: \(error) [\(ErrorCode.wrongSchedule.rawValue)]")
     }
-    let units = ServiceUnits(
-      pipeline: definition.name, schedule: schedule, command: command(definition), environmentFile: environmentFile.map(absolute))
+    let units: ServiceUnits
+    do throws(ServiceUnits.Mistake) {
+      units = try ServiceUnits(
+        pipeline: definition.name, schedule: schedule, command: command(definition), environmentFile: environmentFile.map(absolute))
+    } catch {
+      throw ValidationError(error.description)
+    }
     if let to { return try write(units, to, console) }
     show(units, console)
   }
+
+  /// Whether a value is written for a shell: `$(date)`, a command in backticks, `$NAME`, `${NAME}`.
+  private static func wantsShell(_ value: String) -> Bool { value.contains("`") || value.contains(#/\$[({A-Z_]/#) }
 
   /// What the definition would find when it is started: this environment, and what the file adds.
   private func environment() throws -> [String: String] {
@@ -81,22 +95,22 @@ struct Schedule: AsyncParsableCommand {
         "pipeline": units.pipeline, "crontab": units.crontabLine, "service": units.service, "timer": units.timer,
         "on_calendar": units.schedule.onCalendar, "next": next.map { $0.ISO8601Format() },
       ])
-    case (.text, .crontab): console.print(units.crontabLine)
-    case (.text, .service): console.print(units.service)
-    case (.text, .timer): console.print(units.timer)
+    case (.text, .crontab): console.print(text: units.crontabLine)
+    case (.text, .service): console.print(text: units.service)
+    case (.text, .timer): console.print(text: units.timer)
     case (.text, nil):
       console.print(
-        """
-        # Next: \(next.map { $0.formatted(.iso8601.dateTimeSeparator(.space)) }.joined(separator: ", "))
+        text: """
+          # Next: \(next.map { $0.formatted(.iso8601.dateTimeSeparator(.space)) }.joined(separator: ", "))
 
-        # For crontab -e. cron mails what is printed, and that is nothing unless something is wrong.
-        \(units.crontabLine)
+          # For crontab -e. cron mails what is printed, and that is nothing unless something is wrong.
+          \(units.crontabLine)
 
-        # \(units.serviceName)
-        \(units.service)
-        # \(units.timerName)
-        \(units.timer)
-        """)
+          # \(units.serviceName)
+          \(units.service)
+          # \(units.timerName)
+          \(units.timer)
+          """)
     }
   }
 
@@ -106,8 +120,7 @@ struct Schedule: AsyncParsableCommand {
       do {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
       } catch {
-        console.log(.error, "can't write \(path): \(error.localizedDescription)")
-        throw ExitCode(.cannotWrite)
+        throw console.fail("can't write \(path): \(error.localizedDescription)", .cannotWrite)
       }
       if !common.quiet { console.print("wrote \(path)") }
     }

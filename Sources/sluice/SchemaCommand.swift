@@ -7,5 +7,5 @@ struct SchemaCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  func run() throws { common.console.print(try DefinitionSchema.json()) }
+  func run() throws { try common.console().print(text: try DefinitionSchema.json()) }
 }

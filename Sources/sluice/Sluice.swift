@@ -1,7 +1,7 @@
 import ArgumentParser
+import Definition
 import Engine
 import Foundation
-import Ledger
 import Transform
 
 @main
@@ -22,26 +22,47 @@ struct Sluice: AsyncParsableCommand {
   static func main() async {
     // A reader of stdout that went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    StandardStreams.prepare()
     EngineProcess.prepare()
-    let words = Array(CommandLine.arguments.dropFirst())
-    if let text = help(words) { return print(text) }
-    if let complaint = complaint(words) { exit(withError: ValidationError(complaint)) }
+    leave(await run(EngineProcess.arguments))
+  }
+
+  /// Ends the process. Every command ends here, so that what could not be printed counts.
+  static func leave(_ code: ExitCode) -> Never { Foundation.exit(StandardStreams.status(code.rawValue)) }
+
+  private static func run(_ words: [String]) async -> ExitCode {
     do {
-      var command = try parseAsRoot()
+      if let text = help(words) {
+        StandardStreams.print(text + "\n")
+        return .success
+      }
+      if let complaint = complaint(words) { throw ValidationError(complaint) }
+      var command = try await asyncParseAsRoot(words)
       if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-    } catch let error as LedgerError {
-      fail(.ledger(error))
-    } catch let failure as RunFailure {
-      fail(failure)
+      return .success
     } catch {
-      exit(withError: error)
+      return end(error, words)
     }
   }
 
-  /// What a command does not deal with itself.
-  private static func fail(_ failure: RunFailure) -> Never {
-    let code = (try? CommonOptions.parse([]))?.console.fail(failure)
-    exit(withError: code ?? ExitCode(failure.exitCode))
+  /// Prints what an error has to say, which may be the help that was asked for, and returns what to exit with.
+  private static func end(_ error: any Error, _ words: [String]) -> ExitCode {
+    if let failure = RunFailure(told: error) {
+      StandardStreams.tell("error: \(ShownText.message(failure.description)) [\(failure.code.rawValue)]\n")
+      return ExitCode(failure.exitCode)
+    }
+    let code = exitCode(for: error)
+    var text = fullMessage(for: error)
+    if text.isEmpty { return code }
+    if code.isSuccess {
+      StandardStreams.print(text + "\n")
+    } else {
+      // The words of the command line are quoted in it; the line ends are its own.
+      for word in words where ShownText.line(word) != word { text = text.replacingOccurrences(of: word, with: ShownText.line(word)) }
+      StandardStreams.tell(
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { ShownText.line(String($0)) }.joined(separator: "\n") + "\n")
+    }
+    return code
   }
 
   private static let commands = configuration.subcommands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }

@@ -13,10 +13,11 @@ struct Status: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let subject = try Subject(run, common)
     let ledger = try subject.ledger()
     guard var record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
+    try await subject.hideSecrets(console, ledger)
     if watch {
       guard try await follow(subject.state, record, ledger, console) else { return }
       record = try await ledger.run(record.id) ?? record
@@ -68,16 +69,17 @@ struct Status: AsyncParsableCommand {
   /// Shows the tree until the pipeline's engine is gone. One that is started again is followed on.
   /// - Returns: false where the user has seen enough before.
   private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: Ledger, _ console: Console) async throws -> Bool {
+    let redact = { @Sendable (text: String) in console.redact(text) }
     func sample() async -> PipelineTree? {
       guard let board = Board.open(state.boardPath(pipeline: record.pipeline)) else { return nil }
-      return await PipelineTree(board, ledger)
+      return await PipelineTree(board, ledger, redact)
     }
     if common.output == .text, Screen.isPossible { return try await watch(record.pipeline, console, sample) }
     var misses = 0
-    while misses < 3 {
+    while misses < 3, !StandardStreams.isOutputGone {
       if let tree = await sample() {
         misses = 0
-        if common.output == .json { console.print(json: tree.json) } else { console.print(tree.text) }
+        if common.output == .json { console.print(json: tree.json) } else { console.print(lines: tree.lines) }
       } else {
         misses += 1
       }

@@ -42,7 +42,7 @@ struct SupervisionOptions: ParsableArguments {
     defer { signals.cancel() }
     let timer = session.timing.stopping(console) { engine.signal(SIGTERM) }
     defer { timer?.cancel() }
-    let code = await engine.run(Array(CommandLine.arguments.dropFirst()))
+    let code = await engine.run(EngineProcess.arguments)
     if let failure = end.withLock({ $0 }) { _ = await session.fail(failure) }
     return ExitCode(code)
   }

@@ -2,14 +2,6 @@ import Foundation
 
 /// Text by the columns that a terminal needs for it.
 enum TerminalText {
-  /// Without what would move the cursor or change the terminal: names of files can hold anything.
-  static func harmless(_ text: String) -> String {
-    let isHarmful = { (scalar: Unicode.Scalar) in scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
-    }
-    guard text.unicodeScalars.contains(where: isHarmful) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { isHarmful($0) ? "?" : $0 }))
-  }
-
   static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
 
   /// At most so many columns, with “…” in the place of the end that is cut off.

@@ -22,7 +22,7 @@ struct Test: AsyncParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() async throws {
-    let console = common.console
+    let console = try common.console()
     let values = try variables.values()
     var outcomes: [(pipeline: String, outcome: DefinitionTester.Outcome)] = []
     do throws(RunFailure) {
@@ -33,6 +33,7 @@ struct Test: AsyncParsableCommand {
         } catch {
           throw .definition(error)
         }
+        console.hide(definition.redactor)
         for test in definition.tests { outcomes.append((pipeline, try await DefinitionTester(definition).run(test))) }
       }
     } catch {

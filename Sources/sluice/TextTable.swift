@@ -1,3 +1,5 @@
+import Definition
+
 /// Cells under each other, as wide as they need to be but not wider than people read.
 struct TextTable {
   private static let widest = 24
@@ -17,7 +19,7 @@ struct TextTable {
   }
 
   private static func cut(_ text: String) -> String {
-    let line = String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
+    let line = ShownText.line(text)
     return line.count > widest ? line.prefix(widest - 1) + "…" : line
   }
 }

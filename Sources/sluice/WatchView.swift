@@ -1,3 +1,4 @@
+import Definition
 import Foundation
 
 /// A running pipeline as a screen of any size: what matters most is what stays where there is little room.
@@ -77,7 +78,7 @@ struct WatchView {
     }
   }
 
-  private func cut(_ text: String, _ columns: Int) -> String { TerminalText.cut(TerminalText.harmless(text), to: columns) }
+  private func cut(_ text: String, _ columns: Int) -> String { TerminalText.cut(ShownText.line(text), to: columns) }
 
   private func styled(_ code: String, _ text: String) -> String { hasColor ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
 }

@@ -4,7 +4,8 @@ A page is a session of one shell, in a folder of its own that has the repository
 that begins with `$ ` is a command; the lines below are what it prints, where `…` stands for anything. A command fails the page when its exit is not
 0 and no `echo $?` follows. In a block of `yaml` a whole definition is checked by `sluice check`, and a part of one within a whole; where the
 first line is a comment with a file's name, the file is written. Blocks of other names with such a line are written too.
-Blocks of `sh` can't be run by a test, for what they change is the machine's; they are counted by themselves.
+Blocks of `sh` change the machine: crontab and systemctl are stand-ins (bin/) that refuse what the true ones would, and folders as /etc are the
+page's own. Only what builds and installs the product itself is left out, and counted.
 
 Times, rates, hosts and folders are compared as such, whatever they are. `update` writes what commands print into the pages.
 """
@@ -31,10 +32,14 @@ def blocks(lines):
             start = None
 
 
+STAND_INS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin")
+
+
 class Shell:
-    def __init__(self, folder, binary):
+    def __init__(self, folder, binary, machine):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
-        environment["PATH"] = os.path.dirname(binary) + ":" + environment["PATH"]
+        environment["PATH"] = STAND_INS + ":" + os.path.dirname(binary) + ":" + environment["PATH"]
+        environment["SLUICE_DOCS_MACHINE"] = machine
         environment.update(NO_COLOR="1", HOME=folder, LC_ALL="C.UTF-8", no_proxy="127.0.0.1")
         self.process = subprocess.Popen(
             ["bash", "--norc"], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -66,13 +71,18 @@ class Page:
         self.folder = tempfile.mkdtemp(prefix="sluice-docs-")
         for name in ("sample-data", "pipelines"):
             shutil.copytree(os.path.join(root, name), os.path.join(self.folder, name))
-        self.shell = Shell(self.folder, binary)
-        self.counts = {"commands": 0, "definitions": 0, "files": 0, "not run": 0}
+        self.machine = tempfile.mkdtemp(prefix="sluice-docs-machine-")
+        os.makedirs(os.path.join(self.machine, "etc/systemd/system"))
+        with open(os.path.join(self.machine, "crontab"), "w") as file:
+            file.write("# The reader's own.\n0 5 * * * /usr/bin/backup\n")
+        self.shell = Shell(self.folder, binary, self.machine)
+        self.counts = {"commands": 0, "definitions": 0, "files": 0, "of the machine": 0, "not run": 0}
         self.failures, self.updated = [], []
 
     def close(self):
         self.shell.close()
         shutil.rmtree(self.folder)
+        shutil.rmtree(self.machine)
 
     def shown(self, line):
         line = line.replace(os.path.realpath(self.folder), "/home/you/flights").replace(self.folder, "/home/you/flights")
@@ -117,13 +127,26 @@ class Page:
                 continue
             self.updated += lines
             if language == "sh":
-                self.counts["not run"] += sum(1 for line in lines if line and not line.startswith("#"))
+                self.change(start, lines)
                 continue
             if name:
                 self.write(name[1], lines[1:])
             if language == "yaml":
                 self.definition(start, lines, name and name[1])
         self.updated += self.lines[at:]
+
+    def change(self, start, lines):
+        """Runs what changes the machine, where that is the page's own."""
+        for i, line in enumerate(lines):
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith("Scripts/"):
+                self.counts["not run"] += 1
+                continue
+            got, code = self.shell.run(re.sub(r"(?<=[ =])/(etc|var|usr/local)/", self.machine + r"/\1/", line))
+            self.counts["of the machine"] += 1
+            if code != 0:
+                self.fail(start + i, f"{line}\nexits {code}:\n" + "\n".join(got))
 
     def write(self, name, lines):
         path = os.path.join(self.folder, name)
@@ -204,7 +227,7 @@ def main():
         failures += page.failures
         counts[path] = page.counts
     print(json.dumps({"pages": counts, "failures": failures, "sum": {
-        key: sum(each[key] for each in counts.values()) for key in ("commands", "definitions", "files", "not run")}}))
+        key: sum(each[key] for each in counts.values()) for key in ("commands", "definitions", "files", "of the machine", "not run")}}))
     if mode == "update":
         print("\n\n".join(failures), file=sys.stderr)
 

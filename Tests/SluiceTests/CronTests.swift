@@ -123,6 +123,52 @@ struct CronTests {
     #expect(outcome.status == 64 && outcome.stderr.contains("--cron: "), "\(outcome.stderr)")
   }
 
+  @Test("schedule refuses what no crontab and no unit can hold, and what only a shell would expand; the rest arrives as it is")
+  func scheduledWords() throws {
+    let shop = try Workshop()
+    try shop.write("pipeline.yaml", definition("a.csv"))
+    try shop.write("li\nne.yaml", definition("a.csv"))
+    let refused: [[String]] = [
+      ["pipeline.yaml", "--var", "X=a\nExecStartPost=/bin/evil"], ["pipeline.yaml", "--var", "X=a\rb"],
+      ["pipeline.yaml", "--var", "X=\u{1B}[1m"],
+      ["pipeline.yaml", "--state", "a\nb"], ["li\nne.yaml"], ["pipeline.yaml", "--var", "DAY=$(date +%F)"],
+      ["pipeline.yaml", "--var", "DAY=`date`"],
+      ["pipeline.yaml", "--var", "H=$HOME/x"], ["pipeline.yaml", "--var", "H=${HOME}"],
+    ]
+    for words in refused {
+      let outcome = try shop.run(Workshop.binary, ["schedule"] + words + ["--cron", "@daily"])
+      #expect(outcome.status == 64 && outcome.stdout.isEmpty, "\(words): \(outcome.stdout)\(outcome.stderr)")
+      #expect(
+        !outcome.stderr.split(separator: "\n").contains { $0.hasPrefix("ExecStartPost") || $0.hasPrefix("ne.yaml") }, "\(outcome.stderr)")
+    }
+    #expect(
+      try shop.sluice("schedule", "pipeline.yaml", "--cron", "@daily", "--var", "DAY=$(date +%F)").stderr.contains(
+        "{run.date} in write.path"))
+
+    let value = #"50% 'of' "it" \% \\ $1 $ ; # %n %% \"#
+    try shop.write("we% $ird.yaml", definition("a.csv"))
+    let units = try shop.sluice("schedule", "we% $ird.yaml", "--cron", "@daily", "--output", "json", "--var", "V=\(value)")
+    let line = try #require(units.json["crontab"] as? String)
+    // A crontab's line up to its command, with what each kind of cron does to backslashes before a percent sign and before each other.
+    let words = try shop.python(
+      #"""
+      import re, subprocess, sys
+      line, value = sys.argv[1:]
+      command = line.split(" ", 5)[5] if line[0] != "@" else line.split(" ", 1)[1]
+      assert not re.search(r"(?<!\\)%", command), command
+      for cron in (lambda s: s.replace("\\%", "%"), lambda s: re.sub(r"\\([\\%])", r"\1", s)):
+          shown = subprocess.run(["sh", "-c", "printf '%s|' " + cron(command)], capture_output=True, text=True).stdout.split("|")
+          assert "V=" + value in shown and any(word.endswith("/we% $ird.yaml") for word in shown), (command, shown)
+      print("same")
+      """#, line, value)
+    #expect(words.stdout == "same\n")
+    let service = try #require(units.json["service"] as? String)
+    #expect(service.contains(#""V=50%% 'of' \"it\" \\%% \\\\ $$1 $$ ; # %%n %%%% \\""#), "\(service)")
+    try shop.write("sluice-p.service", service)
+    let verified = try shop.run("/usr/bin/env", ["systemd-analyze", "verify", shop.path("sluice-p.service")])
+    #expect(!verified.stderr.contains("sluice-p.service:"), "\(verified.stderr)")
+  }
+
   // MARK: Telling
 
   @Test("notify and ping: failure, recovery, success; a program; a server that fails is told of and changes nothing")

@@ -132,4 +132,25 @@ struct EngineProcessTests {
     }
     #expect(try shop.sluice("status", "pipeline.yaml", "--watch").stdout.contains("done"))
   }
+
+  @Test("nothing of the environment makes an engine of a command, and programs are told nothing of engines")
+  func engineVariables() throws {
+    let shop = try Workshop()
+    try shop.write("in.csv", "n\n1\n")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: in.csv}\nwrite: {path: out.jsonl}\nnotify: {shell: 'env > told; cat /proc/$PPID/cmdline | tr \"\\\\0\" \" \" > parent', on: success}\n"
+    )
+    // An engine that is believed to be one started again would do nothing here: --full is for the first.
+    let believed = ["SLUICE_ENGINE": "3", "SLUICE_ENGINE_SINCE": "1"]
+    #expect(try shop.runPipeline("pipeline.yaml", environment: believed).status == 0)
+    let again = try shop.runPipeline("pipeline.yaml", "--full", environment: believed)
+    #expect(again.records["written"] == 1, "\(again.stdout)")
+    #expect((again.json["seconds"] as? Double).map { $0 < 3600 } == true)
+    #expect(shop.read("parent").contains("--engine-of="), "there is a process above the engine: \(shop.read("parent"))")
+    #expect(try shop.runPipeline("pipeline.yaml", "--full").status == 0)
+    #expect(!shop.read("told").contains("ENGINE"), "\(shop.read("told"))")
+    let forged = try shop.sluice("--engine-of=1:0:0", "run", "pipeline.yaml")
+    #expect(forged.status == 64)
+  }
 }

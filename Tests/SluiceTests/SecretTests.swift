@@ -218,4 +218,63 @@ struct SecretTests {
       receipts.contains { ($0["headers"] as? [String: String])?["X-Key"] == Self.secret && $0["path"] as? String == "/?k=\(Self.token)" })
     #expect(receipts.contains { $0["path"] as? String == "/\(Self.token)/fail" })
   }
+
+  @Test("redaction comes before what is quoted is cut, and finds secrets in paths that can't be written")
+  func cutsAndPaths() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", Self.source)
+    var listed = ""
+    // The secret begins at each place before and after the end of what a reason quotes.
+    for length in stride(from: 60, through: 90, by: 5) {
+      let before = String(repeating: "a", count: length)
+      try shop.write(
+        "p.yaml",
+        "pipeline: p\nfetch: {from: a.csv}\ntransform: [{derive: {x: \"CAST('\(before)${WORD}' AS bigint)\"}}]\nwrite: {path: out.jsonl}\n")
+      #expect(try shop.sluice("run", "p.yaml", "--full", "--quiet", environment: ["WORD": Self.token]).status == 65)
+      // Without the variable, so that it is the ledger that has no secret.
+      listed += try shop.sluice("dead-letters", "list", "p.yaml").stdout
+    }
+    #expect(listed.contains("aaaa${WORD}"), "\(listed)")
+    try shop.write("w.yaml", "pipeline: w\nfetch: {from: a.csv}\nwrite: {path: \"/proc/${WORD}/o.jsonl\"}\n")
+    let run = try shop.sluice("run", "w.yaml", "--progress", "none", "--log-file", "log", environment: ["WORD": Self.token])
+    #expect(run.status == 74 && run.stderr.contains("/proc/${WORD}"), "\(run.stderr)")
+    for path in try FileManager.default.subpathsOfDirectory(atPath: shop.folder) {
+      guard let data = shop.data(path) else { continue }
+      #expect(data.range(of: Data(Self.token.prefix(10).utf8)) == nil, "\(path) holds it")
+    }
+    #expect(!(run.stderr + listed).contains(Self.token.prefix(10)))
+  }
+
+  @Test("a secret that the source itself holds is not shown; export has the records as they are; the state is its owner's alone")
+  func echoed() throws {
+    let shop = try Workshop()
+    let cut = String(repeating: "b", count: 500)
+    try shop.write("a.csv", "n,s\n1,\(cut)\(Self.token)\n\(Self.token),x\n")
+    try shop.write("p.yaml", "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {n: bigint, s: text}}\nwrite: {path: out.jsonl}\n")
+    let environment = ["API_TOKEN": Self.token]
+    #expect(try shop.sluice("run", "p.yaml", "--quiet", "--log-file", "log", environment: environment).status == 65)
+    for command in [
+      ["dead-letters", "show", "1", "p.yaml"], ["dead-letters", "show", "1", "p.yaml", "--output", "json"],
+      ["dead-letters", "list", "p.yaml"],
+      ["report", "p.yaml", "--html", "-"], ["report", "p.yaml", "--output", "json"], ["run", "p.yaml", "--dry-run", "--full"],
+      ["run", "p.yaml", "--dry-run", "--full", "--output", "json"],
+    ] {
+      let shown = try shop.run(Workshop.binary, command, environment: environment)
+      #expect(!shown.stdout.contains(Self.token.prefix(10)) && shown.stdout.count > 20, "\(command): \(shown.stdout)")
+    }
+    #expect(try shop.sluice("dead-letters", "export", "p.yaml", environment: environment).stdout.contains("\"raw\":\"\(Self.token),x\""))
+    func modes() throws -> [String] {
+      try shop.run("/bin/sh", ["-c", "stat -c '%a %n' .sluice $(find .sluice log -type d -o -type f) | sort -u"]).stdout.split(
+        separator: "\n"
+      )
+      .map(String.init)
+    }
+    for line in try modes() { #expect(line.hasPrefix("600 ") || line.hasPrefix("700 .sluice"), "\(line)") }
+    #expect(try modes().count >= 4)
+    // Who gave others a look keeps it so.
+    _ = try shop.run("/bin/sh", ["-c", "chmod 750 .sluice; chmod 640 .sluice/ledger.sqlite log"])
+    _ = try shop.sluice("run", "p.yaml", "--quiet", "--full", "--log-file", "log", "--log-file-size", "1B", environment: environment)
+    let kept = try modes()
+    #expect(kept.contains("750 .sluice") && kept.contains("640 .sluice/ledger.sqlite") && kept.contains("640 log"), "\(kept)")
+  }
 }

@@ -1,5 +1,6 @@
 import Definition
 import Fetch
+import Files
 import Foundation
 import Processes
 import Records
@@ -13,13 +14,20 @@ public struct Notifier: Sendable {
 
   private let definition: PipelineDefinition
   private let state: StateFolder
+  private let said: @Sendable (String) -> Void
   private let trouble: @Sendable (String) -> Void
 
-  /// - Parameter trouble: takes a sentence about what could not be told.
-  public init(_ definition: PipelineDefinition, _ state: StateFolder, trouble: @escaping @Sendable (String) -> Void) {
+  /// - Parameters:
+  ///   - said: takes what a program has printed.
+  ///   - trouble: takes a sentence about what could not be told.
+  public init(
+    _ definition: PipelineDefinition, _ state: StateFolder, said: @escaping @Sendable (String) -> Void,
+    trouble: @escaping @Sendable (String) -> Void
+  ) {
     self.definition = definition
     self.state = state
     let redactor = definition.redactor
+    self.said = { said(redactor.redact($0)) }
     self.trouble = { trouble(redactor.redact($0)) }
   }
 
@@ -80,10 +88,11 @@ public struct Notifier: Sendable {
 
   private func remember(_ exitCode: Int32) {
     do {
-      try FileManager.default.createDirectory(atPath: state.path, withIntermediateDirectories: true)
-      try Data("\(exitCode)\n".utf8).write(to: URL(fileURLWithPath: outcomePath), options: .atomic)
+      try SystemCall.createFolders(state.path, mode: 0o700)
+      try StateFolder.replace(outcomePath, with: Data("\(exitCode)\n".utf8))
     } catch {
-      trouble("can't write \(outcomePath): \(error.localizedDescription); the next run can't tell whether it is a recovery")
+      let reason = (error as? SystemFailure).map { String(cString: strerror($0.code)) } ?? "\(error)"
+      trouble("can't write \(outcomePath): \(reason); the next run can't tell whether it is a recovery")
     }
   }
 
@@ -114,7 +123,7 @@ public struct Notifier: Sendable {
       if ending != .exited(0) {
         trouble("\(command[0]), which notify runs, \(ending)\(said)")
       } else if !words.isEmpty {
-        trouble("\(command[0]), which notify runs, says\(said)")
+        self.said("\(command[0]), which notify runs, says\(said)")
       }
     } catch {
       trouble("notify \(error)")

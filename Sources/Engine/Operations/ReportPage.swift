@@ -1,11 +1,16 @@
+import Definition
 import Foundation
 import Ledger
 
 /// A run's report as one page of HTML that needs nothing else: no script, no font, no request.
 public struct ReportPage: Sendable {
   private let report: RunReport
+  private let redactor: Redactor
 
-  public init(_ report: RunReport) { self.report = report }
+  public init(_ report: RunReport, _ redactor: Redactor) {
+    self.report = report
+    self.redactor = redactor
+  }
 
   public var html: String {
     let run = report.run
@@ -17,7 +22,7 @@ public struct ReportPage: Sendable {
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
-      <title>\(Self.escaped(title))</title>
+      <title>\(escaped(title))</title>
       <style>\(ReportStyle.css)</style>
       </head>
       <body>
@@ -40,11 +45,13 @@ public struct ReportPage: Sendable {
       """
   }
 
-  static func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(
-      of: ">", with: "&gt;"
-    )
-    .replacingOccurrences(of: "\"", with: "&quot;")
+  /// Text from the ledger: without secrets, control characters spelled out, and none of it markup.
+  private func escaped(_ text: String) -> String {
+    ShownText.line(redactor.redact(text)).replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+      .replacingOccurrences(
+        of: ">", with: "&gt;"
+      )
+      .replacingOccurrences(of: "\"", with: "&quot;")
   }
 
   private func section(_ title: String, _ body: String) -> String { "<section><h2>\(title)</h2>\(body)</section>" }
@@ -55,10 +62,10 @@ public struct ReportPage: Sendable {
   private var header: String {
     let run = report.run
     let ended = run.endedAt.map { " to \($0.ISO8601Format())" } ?? ", not ended"
-    let error = run.error.map { "<p class=\"problem\">\(Self.escaped($0))</p>" } ?? ""
+    let error = run.error.map { "<p class=\"problem\">\(escaped($0))</p>" } ?? ""
     return """
       <header><p class="kind">Sluice run report</p>
-      <h1>\(Self.escaped(run.pipeline)) <span class="run">run \(run.id)</span> <span class="badge \(run.status.rawValue)">\(run.status.rawValue)</span></h1>
+      <h1>\(escaped(run.pipeline)) <span class="run">run \(run.id)</span> <span class="badge \(run.status.rawValue)">\(run.status.rawValue)</span></h1>
       <p class="when">\(run.startedAt.ISO8601Format())\(ended) · \(ReportNumber.seconds(report.seconds))</p>\(error)</header>
       """
   }
@@ -139,7 +146,7 @@ public struct ReportPage: Sendable {
     guard !report.items.isEmpty else { return "" }
     let rows = report.items.map { item -> String in
       """
-      <tr><td class="name">\(Self.escaped(item.key))\(item.error.map { "<p class=\"problem\">\(Self.escaped($0))</p>" } ?? "")</td>
+      <tr><td class="name">\(escaped(item.key))\(item.error.map { "<p class=\"problem\">\(escaped($0))</p>" } ?? "")</td>
       <td><span class="badge \(item.status.rawValue)">\(item.status.rawValue)</span></td><td class="number">\(ReportNumber.count(item.read))</td>
       <td class="number">\(item.seconds.map(ReportNumber.seconds) ?? "")</td></tr>
       """
@@ -164,12 +171,12 @@ public struct ReportPage: Sendable {
           example.record.map { "record \(ReportNumber.count($0))" }, example.line.map { "line \(ReportNumber.count($0))" },
           example.offset.map { "byte \(ReportNumber.count($0))" },
         ].compactMap { $0 }.joined(separator: ", ")
-        let raw = example.raw.isEmpty ? "" : "<pre>\(Self.escaped(example.raw))</pre>"
-        return "<li><span class=\"name\">\(Self.escaped(example.item))</span> \(place)<br>\(Self.escaped(example.reason))\(raw)</li>"
+        let raw = example.raw.isEmpty ? "" : "<pre>\(escaped(example.raw))</pre>"
+        return "<li><span class=\"name\">\(escaped(example.item))</span> \(place)<br>\(escaped(example.reason))\(raw)</li>"
       }.joined()
       return """
-        <details class="reason"><summary><span class="count">\(ReportNumber.count(reason.count))</span> <span class="what"><code>\(Self.escaped(reason.code))</code>
-        in \(Self.escaped(reason.stage))\(reason.field.map { ", field <code>\(Self.escaped($0))</code>" } ?? "")</span>
+        <details class="reason"><summary><span class="count">\(ReportNumber.count(reason.count))</span> <span class="what"><code>\(escaped(reason.code))</code>
+        in \(escaped(reason.stage))\(reason.field.map { ", field <code>\(escaped($0))</code>" } ?? "")</span>
         <span class="meter"><span style="width:\(String(format: "%.1f", Double(reason.count) / most * 100))%"></span></span></summary>
         <ul class="examples">\(examples)</ul></details>
         """
@@ -180,7 +187,7 @@ public struct ReportPage: Sendable {
   private var retries: String {
     guard !report.retries.isEmpty else { return section("Retries and restarts", nothing("None.")) }
     let rows = report.retries.prefix(20).map {
-      "<tr><td class=\"number\">\(ReportNumber.count($0.count))</td><td>\(Self.escaped($0.cause))</td></tr>"
+      "<tr><td class=\"number\">\(ReportNumber.count($0.count))</td><td>\(escaped($0.cause))</td></tr>"
     }.joined()
     return section(
       "Retries and restarts",
@@ -190,7 +197,7 @@ public struct ReportPage: Sendable {
 
   private var schemaChanges: String {
     guard !report.schemaChanges.isEmpty else { return section("Changes of the source's columns", nothing("None.")) }
-    let rows = report.schemaChanges.map { "<li>\(Self.escaped($0.detail))</li>" }.joined()
+    let rows = report.schemaChanges.map { "<li>\(escaped($0.detail))</li>" }.joined()
     return section("Changes of the source's columns", "<ul>\(rows)</ul>")
   }
 

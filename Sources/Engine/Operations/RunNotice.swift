@@ -26,6 +26,8 @@ public struct RunNotice: Sendable {
   /// Why it is not done.
   public var problem: String?
   public var code: ErrorCode?
+  /// What is wrong in the definition, where that is the problem.
+  private var errors: DefinitionErrors?
   public var host = ProcessInfo.processInfo.hostName
   public var endedAt = Date()
   public var seconds: Double
@@ -76,6 +78,7 @@ public struct RunNotice: Sendable {
     exitCode = failure.exitCode
     problem = failure.description
     code = failure.code
+    if case .definition(let errors) = failure { self.errors = errors }
     self.seconds = seconds
     next = Self.next(failure.exitCode, definition.file, run, state, options)
   }
@@ -101,14 +104,21 @@ public struct RunNotice: Sendable {
     return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
   }
 
-  /// One paragraph: what failed, why, and what to type next.
-  public var text: String {
+  /// One paragraph: what failed, why, and what to type next; each line as ``ShownText`` has it.
+  public var text: String { lines.map(ShownText.message).joined(separator: "\n") }
+
+  /// The same as its lines.
+  public var lines: [String] {
     let verb = status == .done ? "is done" : status == .interrupted ? "was interrupted" : "failed"
     var lines = [
       "\(pipeline) \(verb) on \(host) at \(endedAt.ISO8601Format()): exit \(exitCode)"
         + (run.map { ", run \($0)" } ?? "") + String(format: ", after %.1f s", seconds)
     ]
-    if let problem { lines.append(Self.withoutCommand(problem) + (code.map { " [\($0.rawValue)]" } ?? "")) }
+    if let errors {
+      lines += errors.lines
+    } else if let problem {
+      lines.append(Self.withoutCommand(problem) + (code.map { " [\($0.rawValue)]" } ?? ""))
+    }
     for item in failedItems.prefix(Self.shownItems) {
       lines.append("  \(item.item): failed in \(item.stage): \(item.reason) [\(item.code.rawValue)]")
     }
@@ -121,7 +131,7 @@ public struct RunNotice: Sendable {
     }
     if let next { lines.append("next: \(next)") }
     for (run, resume) in unfinished.prefix(Self.shownItems) { lines.append("run \(run) is not finished either: \(resume)") }
-    return lines.joined(separator: "\n")
+    return lines
   }
 
   /// The commands that a problem names are ``next``'s matter, which knows the absolute path.

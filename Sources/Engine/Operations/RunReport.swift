@@ -1,3 +1,4 @@
+import Definition
 import Foundation
 import Ledger
 
@@ -26,7 +27,7 @@ public struct RunReport: Sendable {
   static let mostItems = 50
   static let mostRuns = 30
   static let mostExamples = 3
-  static let rawBytes = 300
+  static let rawLength = 300
 
   public var run: RunRecord
   public var counts: RecordCounts
@@ -44,7 +45,8 @@ public struct RunReport: Sendable {
   /// The pipeline's runs up to this one, the oldest first.
   public var history: [RunRecord]
 
-  public init(_ run: RunRecord, _ ledger: Ledger) async throws {
+  /// - Parameter redactor: takes secrets out of what is quoted of records.
+  public init(_ run: RunRecord, _ ledger: Ledger, _ redactor: Redactor) async throws {
     self.run = run
     let totals = try await ledger.totals(run.id)
     counts = totals.counts
@@ -56,7 +58,7 @@ public struct RunReport: Sendable {
     let events = try await ledger.troubles(run.id, limit: Ledger.mostEvents)
     schemaChanges = events.filter { $0.kind == "schema_changed" }
     retries = Self.causes(events.filter { ["retried", "failed", "stalled", "died", "program_restarted"].contains($0.kind) })
-    reasons = try await Self.reasons(run, ledger)
+    reasons = try await Self.reasons(run, ledger, redactor)
     let runs = try await ledger.runs(pipeline: run.pipeline, limit: 1000)
     history = runs.filter { $0.id.value <= run.id.value }.prefix(Self.mostRuns).reversed()
   }
@@ -73,16 +75,16 @@ public struct RunReport: Sendable {
     return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
 
-  private static func reasons(_ run: RunRecord, _ ledger: Ledger) async throws -> [Reason] {
+  private static func reasons(_ run: RunRecord, _ ledger: Ledger, _ redactor: Redactor) async throws -> [Reason] {
     var filter = Ledger.DeadLetterFilter()
     filter.run = run.id.value
     return try await ledger.deadLetterReasons(filter, examples: mostExamples).map { group in
       var reason = Reason(stage: group.stage, code: group.code, field: group.field, count: group.count)
       reason.examples = group.examples.map { letter in
-        let raw = String(decoding: letter.raw.prefix(rawBytes), as: UTF8.self)
+        let raw = redactor.text(letter.raw, isCut: false)
         return Example(
           item: letter.item, record: letter.record, line: letter.line, offset: letter.offset, reason: letter.reason,
-          raw: raw + (letter.raw.count > rawBytes ? "…" : ""))
+          raw: raw.count > rawLength ? raw.prefix(rawLength) + "…" : raw)
       }
       return reason
     }

@@ -1,3 +1,4 @@
+import Definition
 import Foundation
 
 /// A pipeline's run as cron and systemd start it.
@@ -9,7 +10,22 @@ public struct ServiceUnits: Sendable {
   /// A file of `NAME=VALUE` lines with what the definition takes from the environment.
   public let environmentFile: String?
 
-  public init(pipeline: String, schedule: CronSchedule, command: [String], environmentFile: String?) {
+  /// Something that neither form can hold.
+  public struct Mistake: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  public init(pipeline: String, schedule: CronSchedule, command: [String], environmentFile: String?) throws(Mistake) {
+    // A line end would begin a line of the crontab, or a setting of the unit, of its own.
+    for word in command + [environmentFile].compactMap({ $0 })
+    where word.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+      throw Mistake(
+        description: "“\(ShownText.line(word))” holds a line end or another control character, which a crontab and a unit can't hold")
+    }
+    // systemd trims a setting, and a backslash at its end would take the next line in.
+    if let file = environmentFile, file.hasSuffix("\\") || file.trimmingCharacters(in: .whitespaces) != file {
+      throw Mistake(description: "the environment file's name “\(file)” ends in a space or a backslash, which a unit can't hold")
+    }
     self.pipeline = pipeline
     self.schedule = schedule
     self.command = command
@@ -23,7 +39,13 @@ public struct ServiceUnits: Sendable {
   public var crontabLine: String {
     let words = command.map(ShellText.word).joined(separator: " ")
     let environment = environmentFile.map { "set -a; . \(ShellText.word($0)); " } ?? ""
-    return "\(schedule.text) \((environment + words).replacingOccurrences(of: "%", with: "\\%"))"
+    return "\(schedule.text) \(Self.cronText(environment + words))"
+  }
+
+  /// A bare percent sign ends a crontab's command; a backslash takes that from it, and, as some crons have it, stands for itself before another
+  /// one. So two backslashes, or one before a percent sign, never stand together: a word that has one is in quotes, which may end and begin between.
+  private static func cronText(_ text: String) -> String {
+    text.replacing("\\\\", with: "\\''\\").replacing("\\\\", with: "\\''\\").replacing("\\%", with: "\\''%").replacing("%", with: "\\%")
   }
 
   /// systemd.service(5)
@@ -36,7 +58,7 @@ public struct ServiceUnits: Sendable {
 
     [Service]
     Type=oneshot
-    ExecStart=\(command.map(Self.word).joined(separator: " "))
+    ExecStart=\(execStart)
     \(environmentFile.map { "EnvironmentFile=\(Self.setting($0))\n" } ?? "")# SIGTERM makes it checkpoint what is under way, which it has 10 seconds for; the next start goes on from there.
     KillMode=mixed
     TimeoutStopSec=15
@@ -63,11 +85,16 @@ public struct ServiceUnits: Sendable {
     """
   }
 
+  private var execStart: String {
+    // In the program's own path a dollar sign stands for itself: systemd.service(5).
+    command.enumerated().map { Self.word($1, isProgram: $0 == 0) }.joined(separator: " ")
+  }
+
   private static func setting(_ text: String) -> String { text.replacingOccurrences(of: "%", with: "%%") }
 
   /// A word of a command line: systemd.service(5), “Command lines”.
-  private static func word(_ text: String) -> String {
-    let escaped = setting(text).replacingOccurrences(of: "$", with: "$$")
+  private static func word(_ text: String, isProgram: Bool) -> String {
+    let escaped = isProgram ? setting(text) : setting(text).replacingOccurrences(of: "$", with: "$$")
     let isPlain = !escaped.isEmpty && escaped.allSatisfy { !$0.isWhitespace && !"\"'\\;".contains($0) }
     if isPlain { return escaped }
     return "\"" + escaped.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""

@@ -12,7 +12,7 @@ struct ManualCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let console = common.console
+    let console = try common.console()
     do {
       for (path, text) in try Self.files() {
         let file = URL(fileURLWithPath: folder).appendingPathComponent(path)
