@@ -18,7 +18,7 @@ struct Call {
     let slices = [TextSlice](unsafeUninitializedCapacity: count) { slices, filled in
       for i in 0..<count {
         slices.initializeElement(at: i, to: make(i, &writer) ? writer.take() : writer.drop())
-        if let overflow = writer.takeOverflow() { fail(i, overflow.message) }
+        if writer.hasOverflowed, let overflow = writer.takeOverflow() { fail(i, overflow.message) }
       }
       filled = count
     }
@@ -74,14 +74,15 @@ public struct EvaluationBounds: Sendable, Hashable {
 /// The run stops, or the record's worker was told to end: what was computed of a batch counts no more.
 public struct EvaluationStopped: Error {}
 
-/// What comes to light as a batch is evaluated. It is used by one task.
+/// What comes to light as a batch is evaluated. It is used by one task, and no method of it calls what could come back to it: so there is
+/// nothing to be checked of who has its properties.
 final class Findings {
   let bounds: EvaluationBounds
   private let goesOn: () -> Bool
   /// Rows (of the batch) that could not be evaluated, with why.
   var failures: [UInt32: String] = [:]
-  private(set) var isStopped = false
-  private var rowsUntilLook = 16
+  @exclusivity(unchecked) private(set) var isStopped = false
+  @exclusivity(unchecked) private var rowsUntilLook = 16
 
   /// - Parameter goesOn: called between pieces of work that may take long; false where the rest is wanted no more.
   init(_ bounds: EvaluationBounds, goesOn: @escaping () -> Bool) {

@@ -228,13 +228,22 @@ struct Evaluation {
     case .divide: for i in 0..<count { out.values[i] = left.values[i] / right.values[i] }
     case .remainder: for i in 0..<count { out.values[i] = fmod(left.values[i], right.values[i]) }
     }
+    // Nothing times what is not finite is not a number.
+    var sum = 0.0
+    for value in out.values { sum += 0 * value }
+    if sum.isNaN { settle(&out, operation, right, rows) }
+    return .doubles(out)
+  }
+
+  /// Takes out what is not finite.
+  private func settle(_ out: inout NullableVector<Double>, _ operation: Node.Arithmetic, _ right: NullableVector<Double>, _ rows: [UInt32])
+  {
     let divides = operation == .divide || operation == .remainder
-    for i in 0..<count where !out.values[i].isFinite {
+    for i in 0..<out.count where !out.values[i].isFinite {
       // Division by zero is NULL, as in SQLite.
       if !out.isNull(i), !(divides && right.values[i] == 0) { fail(rows[i], Self.outOfDouble) }
       out.setNull(i)
     }
-    return .doubles(out)
   }
 
   static func mergedNulls(_ a: [UInt8], _ b: [UInt8]) -> [UInt8] {

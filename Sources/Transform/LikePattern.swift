@@ -39,7 +39,7 @@ struct LikePattern: Sendable {
     var i = 0, k = 0
     var backPiece = -1, backText = 0
     while i < text.count {
-      if k < pieces.count, pieces[k] == .anyRun {
+      if k < pieces.count, case .anyRun = pieces[k] {
         backPiece = k
         backText = i
         k += 1
@@ -55,7 +55,7 @@ struct LikePattern: Sendable {
         return false
       }
     }
-    while k < pieces.count, pieces[k] == .anyRun { k += 1 }
+    while k < pieces.count, case .anyRun = pieces[k] { k += 1 }
     return k == pieces.count
   }
 

@@ -29,6 +29,8 @@ final class RegularExpression: @unchecked Sendable {
     private let expression: RegularExpression
     private let data: OpaquePointer
     private let context: OpaquePointer
+    /// The length of text that the context's limit is for.
+    @exclusivity(unchecked) private var limitedFor = -1
 
     /// Nil where there is no memory.
     init?(_ expression: RegularExpression) {
@@ -56,7 +58,10 @@ final class RegularExpression: @unchecked Sendable {
     /// - Throws: ``GaveUp`` where the library's limits of work or memory are passed.
     @inline(__always)
     func find(_ text: UnsafeBufferPointer<UInt8>, from: Int = 0) throws(GaveUp) -> Int {
-      pcre2_set_match_limit_8(context, Self.steps(text.count))
+      if limitedFor != text.count {
+        limitedFor = text.count
+        pcre2_set_match_limit_8(context, Self.steps(text.count))
+      }
       let found = pcre2_match_8(expression.code, text.baseAddress, text.count, from, UInt32(PCRE2_NO_UTF_CHECK), data, context)
       if found >= 0 { return Int(found) }
       guard found == PCRE2_ERROR_NOMATCH else { throw GaveUp(code: found) }
@@ -146,7 +151,7 @@ extension Functions {
     _ findings: Findings, _ out: inout TextWriter
   ) throws(RegularExpression.GaveUp) {
     var at = 0
-    while at <= text.count, out.overflow == nil, findings.lookBetweenRows() {
+    while at <= text.count, !out.hasOverflowed, findings.lookBetweenRows() {
       let groups = try matcher.find(text, from: at)
       guard groups > 0, let whole = matcher.range(0) else { break }
       out.append(text[at..<whole.lowerBound])

@@ -39,7 +39,7 @@ extension Functions {
       call.texts { i, out in
         guard let text = arguments[0].slice(i), let from = arguments[1].slice(i), let to = arguments[2].slice(i) else { return false }
         var at = 0
-        while from.count > 0, out.overflow == nil, let next = find(from.bytes, in: text.bytes, from: at) {
+        while from.count > 0, !out.hasOverflowed, let next = find(from.bytes, in: text.bytes, from: at) {
           out.append(text.bytes[at..<next])
           out.append(to.bytes)
           at = next + from.count

@@ -27,7 +27,10 @@ struct TextWriter {
   /// What the owners hold together, in bytes.
   private var held = blockBytes
   /// Why the text that is being built will be none. What is appended to it is left out.
-  private(set) var overflow: Overflow?
+  private(set) var overflow: Overflow? {
+    didSet { hasOverflowed = overflow != nil }
+  }
+  private(set) var hasOverflowed = false
 
   init(_ bounds: EvaluationBounds) {
     self.bounds = bounds
@@ -39,7 +42,7 @@ struct TextWriter {
   /// The text that was built; the next one begins.
   @inline(__always)
   mutating func take() -> TextSlice {
-    if next - start > bounds.textBytes || overflow != nil { return dropTooLong() }
+    if next - start > bounds.textBytes || hasOverflowed { return dropTooLong() }
     defer { start = next }
     return TextSlice(start: start, count: next - start)
   }
@@ -63,11 +66,17 @@ struct TextWriter {
   }
 
   @inline(__always)
-  mutating func append(_ byte: UInt8) { room(1)?.pointee = byte }
+  mutating func append(_ byte: UInt8) {
+    guard next < end || grow(1) else { return }
+    next.pointee = byte
+    next += 1
+  }
 
   @inline(__always)
   mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
-    if let base = bytes.baseAddress { room(bytes.count)?.update(from: base, count: bytes.count) }
+    guard let base = bytes.baseAddress, end - next >= bytes.count || grow(bytes.count) else { return }
+    next.update(from: base, count: bytes.count)
+    next += bytes.count
   }
 
   @inline(__always)
