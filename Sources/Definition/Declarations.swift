@@ -107,6 +107,10 @@ enum Declarations {
       ),
       Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
       Key(
+        "on_empty", .choice(OnEmpty.allCases.map(\.rawValue)),
+        "What becomes of an item of csv or tsv without a byte, where a header is to be: fail (default), or accept it as one without records."
+      ),
+      Key(
         "columns", .list(.text),
         "The columns' names in their order, whatever the header says: for a header that is narrower or wider than the records, or none."),
       Key(
@@ -213,6 +217,7 @@ public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
   case deadLetter = "dead_letter"
   case skip, fail
 }
+public enum OnEmpty: String, Sendable, CaseIterable, Codable { case fail, accept }
 public enum OnDamage: String, Sendable, CaseIterable, Codable {
   case failItem = "fail_item"
   case keepRecords = "keep_records"

@@ -175,7 +175,8 @@ extension PipelineDefinition {
   private mutating func fillDialect(_ value: Value, _ reader: inout DefinitionReader) {
     if parseFormat == .jsonl || parseFormat == .exec {
       for key in [
-        "header", "columns", "delimiter", "quote", "escape", "stray_quotes", "skip_lines", "skip_footer_lines", "comment", "null_values",
+        "header", "on_empty", "columns", "delimiter", "quote", "escape", "stray_quotes", "skip_lines", "skip_footer_lines", "comment",
+        "null_values",
         "null_values_in_text",
         "trim", "ragged",
         "record_delimiter",
@@ -203,6 +204,7 @@ extension PipelineDefinition {
     }
     dialect.quote = byte(value["quote"], "quote", default: 0x22, &reader)
     dialect.escape = byte(value["escape"], "escape", default: dialect.quote, &reader)
+    dialect.acceptsEmpty = value["on_empty"]?.text == OnEmpty.accept.rawValue
     if let stray = value["stray_quotes"]?.text.flatMap(CSVDialect.StrayQuotes.init) { dialect.strayQuotes = stray }
     if let lines = value["skip_lines"]?.text.flatMap({ Int($0) }) { dialect.skipLines = lines }
     if let lines = value["skip_footer_lines"]?.text.flatMap({ Int($0) }) { dialect.skipFooterLines = lines }

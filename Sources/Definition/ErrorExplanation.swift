@@ -192,7 +192,9 @@ extension ErrorCode {
     case .missingHeader:
       .init(
         "an item has no header", cause: "It is empty, or shorter than parse.skip_lines and parse.header say.",
-        remedy: "If such items have no header, say parse.header: false.")
+        remedy:
+          "If empty items are to count as items without records, say parse.on_empty: accept. If items have no header, say parse.header: false."
+      )
     case .badRecord:
       .init(
         "a record can't be read, and that fails its item", cause: "parse.on_bad_record is fail.",

@@ -33,7 +33,7 @@ extension ParseError {
     switch self {
     case .recordTooLong: .recordTooLong
     case .missingColumn: .missingColumn
-    case .missingHeader: .missingHeader
+    case .missingHeader, .emptyItem: .missingHeader
     case .badRecord: .badRecord
     case .noFields: .noSample
     case .notRecords: .wrongFormat

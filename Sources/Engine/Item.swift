@@ -1,3 +1,4 @@
+import Decompress
 import Definition
 import Fetch
 import Files
@@ -20,15 +21,7 @@ struct Item: Sendable {
   }
 
   /// The name without what says how it is compressed and written.
-  var stem: String {
-    var stem = name
-    for suffixes in [[".gz", ".gzip", ".zz", ".zlib"], [".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"]] {
-      if let suffix = suffixes.first(where: { stem.lowercased().hasSuffix($0) }), stem.count > suffix.count {
-        stem = String(stem.dropLast(suffix.count))
-      }
-    }
-    return stem
-  }
+  var stem: String { NameEndings.stem(of: name) }
 }
 
 /// An item that a run will work on, and from where.

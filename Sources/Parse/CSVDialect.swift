@@ -34,6 +34,8 @@ public struct CSVDialect: Sendable, Hashable, Codable {
   public var headerLines = 1
   /// The columns' names, whatever the header says; nil to take them from there.
   public var columns: [String]?
+  /// Whether an item without a byte, or of blank lines only, is one without records.
+  public var acceptsEmpty = false
   public var skipLines = 0
   public var skipFooterLines = 0
   public var comment: [UInt8]?

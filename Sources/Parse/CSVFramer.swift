@@ -46,7 +46,11 @@ struct CSVFramer: RecordFramer {
       lines += Self.lines(p, at, next)
       at = next
     }
-    if header.isEmpty { throw .missingHeader }
+    if header.isEmpty {
+      guard (0..<count).allSatisfy({ p[$0] == 0x0A || p[$0] == 0x0D || p[$0] == 0x20 }) else { throw .missingHeader }
+      guard dialect.acceptsEmpty else { throw .emptyItem }
+      return Beginning(bytes: at, lines: lines)
+    }
     return beginning(Self.join(header))
   }
 

@@ -7,6 +7,8 @@ public enum ParseError: Error, Sendable {
   case recordTooLong(limit: Int, offset: Int)
   /// The header has no column of this name, which `parse.fields` asks for.
   case missingColumn(String, header: [String])
+  /// The item has no bytes, or blank lines only, where a header is to be.
+  case emptyItem
   /// The item has no header line.
   case missingHeader
   /// A record must fail the item, as `on_bad_record: fail` says.
@@ -24,6 +26,7 @@ extension ParseError: CustomStringConvertible {
       "the record at byte \(offset) is longer than \(limit) bytes; raise parse.limits.record if that is right"
     case .missingColumn(let name, let header):
       "the header has no column “\(name)” that parse.fields names; it has \(Excerpt.list(header))"
+    case .emptyItem: "the item is empty; if such items are to count as items without records, say parse.on_empty: accept"
     case .missingHeader:
       "the item has no header line; say header: false if it has none"
     case .badRecord(let reason, let record, let line, let offset):

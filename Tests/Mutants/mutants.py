@@ -169,6 +169,10 @@ MUTANTS = [
      "guard dialect.strayQuotes == .keep else { return false }", "guard dialect.strayQuotes == .keep, width < 0 else { return false }"),
     ("namesOfAnyCharacters", "a U+FEFF that a name begins with is kept", "Sources/Definition/DefinitionReader.swift",
      'return begins && scalar.string', 'return begins && scalar.string.isEmpty && scalar.string'),
+    ("emptyItemsAreToldOrAccepted", "an empty item is accepted on demand", "Sources/Parse/CSVFramer.swift",
+     "guard dialect.acceptsEmpty else { throw .emptyItem }", "throw .emptyItem"),
+    ("stemsAreWithoutEndings", "a stem is without its format's ending", "Sources/Decompress/NameEndings.swift",
+     "return String(without(stem, inner) ?? stem)", "return String(stem)"),
 ]
 
 

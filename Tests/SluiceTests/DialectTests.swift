@@ -128,6 +128,43 @@ struct DialectTests {
     #expect(try read("a,b\n\"x\" y,1,2\n", "stray_quotes: keep, fields: {a: text, b: text}").outcome.records["dead_lettered"] == 1)
   }
 
+  @Test("an empty item fails and is called empty, compressed or not; on_empty: accept makes it one without records")
+  func emptyItemsAreToldOrAccepted() throws {
+    let shop = try Workshop()
+    try shop.write("in/a.csv", "")
+    try shop.write("in/b.csv", "\r\n")
+    try shop.write("in/d.csv", "id\n1\n")
+    try shop.write("in/c.csv", "")
+    _ = try shop.run("/bin/gzip", ["in/c.csv"])
+    for (key, status, failed) in [("fail", 69, 3), ("accept", 0, 0)] as [(String, Int32, Int)] {
+      try shop.write(
+        "pipeline.yaml", "pipeline: p\nfetch: {from: 'in/*'}\nparse: {on_empty: \(key)}\nwrite: {path: 'out/{item.stem}.jsonl'}\n")
+      let outcome = try shop.runPipeline("pipeline.yaml", "--full")
+      #expect(outcome.status == status && outcome.items["failed"] == failed && outcome.records["written"] == 1, "\(outcome.stderr)")
+      if failed > 0 { #expect(outcome.stderr.components(separatedBy: "the item is empty").count == 4, "\(outcome.stderr)") }
+    }
+    #expect(shop.data("out/a.jsonl")?.isEmpty == true && shop.data("out/c.jsonl")?.isEmpty == true)
+  }
+
+  @Test("the stem of an item's name is without the endings of compressions and formats")
+  func stemsAreWithoutEndings() throws {
+    let shop = try Workshop()
+    let names = [
+      "a.csv.zst", "b.tsv.bz2", "c.xml.xz", "d.parquet", "e.xlsx", "f.JSONL.GZ", "g.dat.Z", "h.psv.lz4", "i.tab.br", "j.geojson", "k.avro",
+      "l.csv.zip",
+      "m.2024.csv", ".gz", "n.tar.gz", "o.backup",
+    ]
+    for name in names { try shop.write("in/\(name)", "id\n1\n") }
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: ['in/*', in/.gz]}\ndecompress: {format: none}\nparse: {format: csv, header: false, fields: {id: text}}\nwrite: {path: 'out/{item.stem}.csv'}\n"
+    )
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    let found = try FileManager.default.contentsOfDirectory(atPath: shop.path("out")).sorted()
+    #expect(found == (["_gz"] + "abcdefghijkl".map(String.init) + ["m.2024", "n", "o.backup"]).map { $0 + ".csv" }, "\(found)")
+  }
+
   @Test("UTF-16 without a mark is read by its name")
   func utf16WithoutAMark() throws {
     for (name, encoding) in [("utf-16le", String.Encoding.utf16LittleEndian), ("utf-16be", .utf16BigEndian)] {

@@ -1,0 +1,31 @@
+/// What the ends of files' names say of how they are stored and written.
+public enum NameEndings {
+  /// Of compressions and archives, read here or not.
+  static let outer: Set<String> = [
+    "gz", "gzip", "zz", "zlib", "z", "zst", "zstd", "bz2", "bzip2", "xz", "lzma", "lz", "lz4", "lzo", "br", "sz", "snappy", "zip", "7z",
+    "rar", "tar",
+    "tgz", "tbz", "tbz2", "txz", "tzst",
+  ]
+  /// Of formats of records, read here or not.
+  static let inner: Set<String> = [
+    "csv", "tsv", "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "jsonl", "ndjson", "jsonlines", "json", "geojson", "geojsonl",
+    "topojson", "xml",
+    "yaml", "yml", "html", "htm", "parquet", "pq", "arrow", "feather", "ipc", "avro", "orc", "xlsx", "xls", "xlsm", "xlsb", "ods", "sqlite",
+    "sqlite3",
+    "db", "duckdb", "dbf", "sas7bdat", "xpt", "dta", "sav", "rds", "rdata", "h5", "hdf5", "nc", "npy", "npz", "pkl", "pickle", "fwf",
+  ]
+
+  /// A name without its endings: those of compressions and archives, then one of a format. Something is always left.
+  public static func stem(of name: String) -> String {
+    var stem = name[...]
+    while let shorter = without(stem, outer) { stem = shorter }
+    return String(without(stem, inner) ?? stem)
+  }
+
+  private static func without(_ name: Substring, _ endings: Set<String>) -> Substring? {
+    guard let dot = name.lastIndex(of: "."), dot > name.startIndex, endings.contains(name[name.index(after: dot)...].lowercased()) else {
+      return nil
+    }
+    return name[..<dot]
+  }
+}
