@@ -55,6 +55,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case ledger = "SL-701"
   case locked = "SL-702"
   case nothingToResume = "SL-703"
+  case processLimit = "SL-704"
 
   case workerFailed = "SL-801"
   case stageGaveUp = "SL-802"

@@ -282,6 +282,13 @@ extension ErrorCode {
       .init(
         "there is nothing to resume", cause: "No run of that name or number is unfinished.",
         remedy: "“sluice runs” lists them. “sluice run” works on what is new.")
+    case .processLimit:
+      .init(
+        "the process may have too little",
+        cause: "The shell or the service that started it limits its open files or its memory to less than a run takes.",
+        remedy:
+          "Raise the limit that the message names: ulimit -n 1024, ulimit -v unlimited, LimitNOFILE= in a systemd unit. Then “sluice resume”."
+      )
     case .workerFailed:
       .init(
         "a worker failed at an item", cause: "It threw, or made no progress for supervise.watchdog, at each of the item's attempts.",

@@ -29,7 +29,7 @@ public final class EngineProcess: Sendable {
     case died(how: String, wait: Duration)
     case found(String)
     case gaveUp(String)
-    case cantStart(String)
+    case cantStart(String, code: Int32)
   }
 
   private struct State {
@@ -66,12 +66,13 @@ public final class EngineProcess: Sendable {
 
   private var isStopping: Bool { state.withLock { $0.isStopping } }
 
-  /// Runs the engine with these arguments to its end, as often as it takes; returns what the command is to exit with.
-  public func run(_ arguments: [String]) async -> Int32 {
+  /// Runs the engine with these arguments to its end, as often as it takes; returns what the command is to exit with, nil where
+  /// it was told why there is no end of it.
+  public func run(_ arguments: [String]) async -> Int32? {
     var restarts: RestartState?
     var count = 0
     while true {
-      guard let (link, ending) = await once(arguments, restart: count) else { return 70 }
+      guard let (link, ending) = await once(arguments, restart: count) else { return nil }
       switch ending {
       case .exited(let code):
         if let link { unlink(link.crashes) }
@@ -85,7 +86,7 @@ public final class EngineProcess: Sendable {
         restarts = state
         guard case .restart(let wait) = action else {
           tell(.gaveUp(how))
-          return 70
+          return nil
         }
         tell(.died(how: how, wait: wait))
         let pause = Task { _ = try? await Task.sleep(for: wait) }
@@ -99,7 +100,8 @@ public final class EngineProcess: Sendable {
   private func once(_ arguments: [String], restart: Int) async -> (EngineLink?, Ending)? {
     var ends: [Int32] = [0, 0]
     guard sluice_pipe(&ends) == 0 else {
-      tell(.cantStart(String(cString: strerror(errno))))
+      let code = errno
+      tell(.cantStart(String(cString: strerror(code)), code: code))
       return nil
     }
     let (reading, writing) = (ends[0], ends[1])
@@ -116,7 +118,7 @@ public final class EngineProcess: Sendable {
       child = try await ChildProcess.start(options)
     } catch {
       close(writing)
-      tell(.cantStart("\(error)"))
+      tell(.cantStart("\(error)", code: error.code))
       return nil
     }
     close(writing)

@@ -1,5 +1,6 @@
 import Definition
 import Files
+import Foundation
 import Ledger
 import Parse
 import Records
@@ -66,7 +67,7 @@ extension RunEngine {
     } catch let error as ParseError {
       unit.task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     } catch let error as ProgramBroken {
-      abort(.program(error.description))
+      abort(ProcessLimits.areDescriptorsUsedUp ? .limits("\(error)\(SystemFailure(code: EMFILE).remedy)") : .program(error.description))
     }
     return []
   }

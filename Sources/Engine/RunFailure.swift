@@ -19,6 +19,8 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case schemaChanged(item: String, change: String, String)
   /// A program of the user's does not work.
   case program(String)
+  /// The system lets the process have too little.
+  case limits(String)
   /// The engine's process can't be started, or does not stay alive.
   case engine(String)
   case internalError(String)
@@ -29,7 +31,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     switch self {
     case .definition, .collision: .wrongDefinition
     case .noSource, .unreadable: .noSource
-    case .ledger, .write: .cannotWrite
+    case .ledger, .write, .limits: .cannotWrite
     case .locked: .unfinished
     case .nothingToResume: .wrongUse
     case .gaveUp, .sample, .program: .failedItems
@@ -45,6 +47,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .noSource: .noSource
     case .unreadable: .unreadableFile
     case .ledger: .ledger
+    case .limits: .processLimit
     case .write: .cannotWrite
     case .locked: .locked
     case .nothingToResume: .nothingToResume
@@ -75,7 +78,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
       "\(item): its columns are other than before: \(change); if that is right: \(command)"
     case .program(let words): words + "; try it by hand, then resume"
     case .failedAgain(let count): "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list"
-    case .engine(let words): words
+    case .engine(let words), .limits(let words): words
     case .internalError(let words): "a bug in sluice: \(words)"
     }
   }

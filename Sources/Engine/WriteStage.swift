@@ -276,6 +276,9 @@ extension RunEngine {
       progress.update { $0.itemsSkipped += 1 }
     // What fails after the run has stopped for failures is for the next run to try.
     case _ where hasFailedTooOften: return
+    // Nor is it the item's fault where the process may open no more files.
+    case .fetch(let error) where error.lacksDescriptors:
+      abort(.limits("\(planned.item.key): \(definition.redactor.redact(error.description))\(SystemFailure(code: EMFILE).remedy)"))
     default:
       let reason = definition.redactor.redact(failure.reason)
       try await ledger.fail(

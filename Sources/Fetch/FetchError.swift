@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Why an item's bytes could not be had.
@@ -26,6 +27,16 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .connection, .checksum, .changed: true
     case .address, .comeAgain: false
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
+    }
+  }
+
+  /// Whether it failed since the process may have no more descriptors.
+  public var lacksDescriptors: Bool {
+    switch self {
+    case .file(_, let code): code == EMFILE || code == ENFILE
+    // libcurl doesn't tell.
+    case .connection: ProcessLimits.areDescriptorsUsedUp
+    default: false
     }
   }
 

@@ -20,17 +20,6 @@ public struct SystemFailure: Error, Sendable, Hashable {
   }
 }
 
-/// The descriptors that this process may have.
-public enum Descriptors {
-  /// Whether not one more can be had.
-  public static var areUsedUp: Bool {
-    let one = Foundation.open("/dev/null", O_RDONLY | O_CLOEXEC)
-    let code = errno
-    if one >= 0 { close(one) }
-    return one < 0 && (code == EMFILE || code == ENFILE)
-  }
-}
-
 /// The system calls that what we promise rests on; every write, sync and rename of output, spool and folders is made here.
 /// Calls block: they are made on threads for that. Each is tried again after EINTR, and each is a ``FailPoint``.
 ///

@@ -169,7 +169,7 @@ extension LedgerError {
     case .SQLITE_FULL: remedy(ENOSPC)
     case .SQLITE_READONLY, .SQLITE_PERM: remedy(EACCES)
     // SQLite doesn't tell why: whether there is room for one more open file does.
-    case .SQLITE_CANTOPEN: remedy(Descriptors.areUsedUp ? EMFILE : EACCES)
+    case .SQLITE_CANTOPEN: remedy(ProcessLimits.areDescriptorsUsedUp ? EMFILE : EACCES)
     case .SQLITE_BUSY, .SQLITE_LOCKED: "; another process holds it: try again"
     case .SQLITE_IOERR: remedy(EIO)
     case .SQLITE_NOMEM: remedy(ENOMEM)

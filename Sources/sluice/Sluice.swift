@@ -1,6 +1,7 @@
 import ArgumentParser
 import Definition
 import Engine
+import Files
 import Foundation
 import Transform
 
@@ -23,6 +24,7 @@ struct Sluice: AsyncParsableCommand {
     // A reader of stdout that went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     StandardStreams.prepare()
+    if let lack = ProcessLimits.lack() { leave(end(RunFailure.limits(lack), EngineProcess.arguments)) }
     EngineProcess.prepare()
     leave(await run(EngineProcess.arguments))
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Files
 import Foundation
 import Synchronization
 
@@ -23,8 +24,22 @@ struct SupervisionOptions: ParsableArguments {
         console.event(.warning, "the engine \(how); it is started again from the ledger after \(Human.wait(wait))")
       case .found(let words): console.event(.warning, words)
       case .gaveUp(let how):
-        end.withLock { $0 = .engine("the engine died too often, the last time it \(how); resume goes on from the last checkpoints") }
-      case .cantStart(let why): end.withLock { $0 = .engine("can't start the engine: \(why); --no-supervisor does without") }
+        let words = "the engine died too often, the last time it \(how)"
+        // Most of what asks for memory can't go on without.
+        let failure: RunFailure =
+          if let most = ProcessLimits.addressSpace {
+            .limits("\(words); it may have \(most / 1_000_000) MB of address space: \(ProcessLimits.addressSpaceRemedy)")
+          } else {
+            .engine("\(words); resume goes on from the last checkpoints")
+          }
+        end.withLock { $0 = failure }
+      case .cantStart(let why, let code):
+        let remedy = SystemFailure(code: code).remedy
+        end.withLock {
+          $0 =
+            remedy.isEmpty
+            ? .engine("can't start the engine: \(why); --no-supervisor does without") : .limits("can't start the engine: \(why)\(remedy)")
+        }
       }
     }
     // Whoever started this process means the engine too, which has a process group of its own.
@@ -43,8 +58,8 @@ struct SupervisionOptions: ParsableArguments {
     let timer = session.timing.stopping(console) { engine.signal(SIGTERM) }
     defer { timer?.cancel() }
     let code = await engine.run(EngineProcess.arguments)
-    if let failure = end.withLock({ $0 }) { _ = await session.fail(failure) }
-    return ExitCode(code)
+    if let failure = end.withLock({ $0 }) { return await session.fail(failure) }
+    return ExitCode(code ?? ExitStatus.engineDied.rawValue)
   }
 }
 

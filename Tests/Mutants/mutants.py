@@ -21,8 +21,8 @@ MUTANTS = [
      POOL, "if strategy != .oneForOne {", "if true {"),
     ("rustClosingTheChannelEndsTheWorkers", "the channel's end ends the pool", POOL, "    isClosed = true\n", "    isClosed = false\n"),
     ("goEveryResultIsCollected", "the run waits for what is in work", POOL, "    if isAtWork { return nil }\n", "    _ = isAtWork\n"),
-    ("cIdleRunUsesNoCPU", "what waits sleeps", "Sources/Engine/RunEngine.swift", "Task.sleep(for: .milliseconds(500))",
-     "Task.sleep(for: .microseconds(50))"),
+    ("cIdleRunUsesNoCPU", "what waits sleeps", "Sources/Engine/RunEngine.swift", "try? await Task.sleep(for: .milliseconds(100))",
+     "try? await Task.sleep(for: .microseconds(50))"),
     ("cppStopWakesAndJoinsAll", "a stop tells the workers", POOL, "return tellAll(but: nil) + schedule(now)", "return schedule(now)"),
     ("csharpIntakeClosesWhileDraining", "a finished channel takes nothing in", "Sources/Supervision/Channel.swift", "{ throw Closed() }", "{}"),
     ("typescriptIdleWorkerTakesTheNextUnit", "an idle worker is given work at once", POOL,
@@ -173,6 +173,8 @@ MUTANTS = [
      "guard dialect.acceptsEmpty else { throw .emptyItem }", "throw .emptyItem"),
     ("stemsAreWithoutEndings", "a stem is without its format's ending", "Sources/Decompress/NameEndings.swift",
      "return String(without(stem, inner) ?? stem)", "return String(stem)"),
+    ("descriptors", "few descriptors are told before the work begins", "Sources/Files/ProcessLimits.swift", "if !hasRoom() {", "if !hasRoom(), false {"),
+    ("memory", "little memory is told before the work begins", "Sources/Files/ProcessLimits.swift", "most < addressSpaceBytes {", "most < 1 {"),
 ]
 
 

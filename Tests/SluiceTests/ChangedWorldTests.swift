@@ -200,7 +200,7 @@ struct ChangedWorldTests {
     let run = try Interrupted()
     let resuming = try run.shop.start(Workshop.binary, ["resume", "pipeline.yaml", "--progress", "none"])
     let engine = try resuming.engine()
-    for _ in 0..<4000 where !run.shop.read(".sluice/p.lock").hasPrefix("\(resuming.pid)\n") { usleep(500) }
+    for _ in 0..<120_000 where !run.shop.read(".sluice/p.lock").hasPrefix("\(resuming.pid)\n") { usleep(500) }
     // It would be done before the second begins.
     kill(engine, SIGSTOP)
     let second = try run.shop.runPipeline()

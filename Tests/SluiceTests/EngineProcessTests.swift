@@ -87,7 +87,7 @@ struct EngineProcessTests {
     let engine = try process.engine()
     try shop.await(".out.jsonl.sluice-part")
     process.stop(SIGKILL)
-    for _ in 0..<400 where kill(engine, 0) == 0 { usleep(5000) }
+    for _ in 0..<24_000 where kill(engine, 0) == 0 { usleep(5000) }
     #expect(kill(engine, 0) != 0)
     #expect(try shop.sluice("resume", "pipeline.yaml").status == 0)
     #expect((shop.data("out.jsonl") == want) as Bool)

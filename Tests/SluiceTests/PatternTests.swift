@@ -15,26 +15,35 @@ struct PatternTests {
     return server
   }
 
-  @Test("C condition variables: an idle run uses no CPU")
+  @Test("C condition variables: an idle run sleeps, and wakes up no more often than it tells of itself")
   func cIdleRunUsesNoCPU() throws {
     let shop = try Workshop()
-    let server = try waiting(shop, seconds: 60)
+    let server = try waiting(shop, seconds: 600)
     defer { withExtendedLifetime(server) {} }
+    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--quiet"])
+    let engine = try process.engine()
+    try shop.await(".sluice/p.board")
+    // Between two moments at which nothing is to be done: the engine looks ten times a second what to tell, its parent once. A busy machine makes
+    // that rarer, and nothing makes it more often.
     let measured = try shop.python(
       """
-      import os, subprocess, sys, time
-      begun = time.monotonic()
-      process = subprocess.Popen([sys.argv[1], "run", "pipeline.yaml", "--quiet"])
-      _, status, used = os.wait4(process.pid, 0)
-      assert status == 0, status
-      print(used.ru_utime + used.ru_stime, time.monotonic() - begun)
-      """, Workshop.binary
-    ).stdout.split(separator: " ").compactMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    let (cpu, seconds) = (measured[0], measured[1])
-    #expect(seconds > 59)
-    // What it takes to start is in it.
-    #expect(cpu / seconds < 0.005, "\(cpu) s of CPU in \(seconds) s")
-    #expect(shop.read("o.csv") == "n\n1\n2\n")
+      import os, sys, time
+      def wakeups():
+          count = 0
+          for process in sys.argv[1:]:
+              for thread in os.listdir('/proc/%s/task' % process):
+                  for line in open('/proc/%s/task/%s/status' % (process, thread)):
+                      if line.startswith('voluntary_ctxt_switches:'): count += int(line.split()[1])
+          return count
+      time.sleep(3)
+      first, begun = wakeups(), time.monotonic()
+      time.sleep(10)
+      print((wakeups() - first) / (time.monotonic() - begun))
+      """, "\(process.pid)", "\(engine)"
+    ).stdout
+    let perSecond = try #require(Double(measured.trimmingCharacters(in: .whitespacesAndNewlines)))
+    #expect(perSecond > 0 && perSecond < 150, "\(perSecond) wake-ups a second")
+    #expect(process.stop(SIGTERM) == 75)
   }
 
   @Test("C++ stop(): SIGTERM ends every worker within the grace, and nothing is cut in two")
@@ -44,10 +53,9 @@ struct PatternTests {
     try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: in/*.csv}\nwrite: {path: 'out/{item.stem}.csv'}\n")
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
     for _ in 0..<2000 where (try? FileManager.default.contentsOfDirectory(atPath: shop.path("out")).isEmpty) != false { usleep(2000) }
-    let begun = ContinuousClock.now
     let status = process.stop(SIGTERM)
     #expect(status == 75 || status == 0)
-    #expect(begun.duration(to: .now) < .seconds(10))
+    try expectEnded(shop, status)
     for file in try FileManager.default.contentsOfDirectory(atPath: shop.path("out")) where !file.hasPrefix(".") {
       #expect(shop.read("out/\(file)") == shop.read("in/\(file)"))
     }
@@ -111,9 +119,8 @@ struct PatternTests {
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
     try shop.await(".sluice/p.board")
     usleep(300_000)
-    let begun = ContinuousClock.now
     #expect(process.stop(SIGTERM) == 75)
-    #expect(begun.duration(to: .now) < .seconds(5))
+    try expectEnded(shop, 75)
   }
 
   @Test("Kubernetes backoffLimit: more failed items than the limit stop the run, resumable")
@@ -140,7 +147,7 @@ struct PatternTests {
     let shop = try Workshop()
     let server = try waiting(shop, seconds: 600)
     defer { withExtendedLifetime(server) {} }
-    let told = try shop.run("/usr/bin/env", ["python3", Workshop.servers + "/notified.py", "5", Workshop.binary, "run", "pipeline.yaml"])
+    let told = try shop.run("/usr/bin/env", ["python3", Workshop.servers + "/notified.py", Workshop.binary, "run", "pipeline.yaml"])
       .stdout
     for line in ["READY=1", "STATUS=items 0/1", "STOPPING=1", "exit 75"] { #expect(told.contains(line), "\(line) is not in \(told)") }
     #expect(told.components(separatedBy: "WATCHDOG=1").count > 3, "\(told)")

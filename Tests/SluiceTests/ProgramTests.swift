@@ -53,7 +53,7 @@ struct ProgramTests {
     // One that hangs is waited for each time.
     let records = behaviour == "hangs" ? 2_000 : 10_000
     let shop = try workshop(
-      behaviour, options: "      timeout: {hard: 3s}\n      memory: 1GB", records: records)
+      behaviour, options: "      timeout: {hard: \(behaviour == "hangs" ? 5 : 60)s}\n      memory: 1GB", records: records)
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none", "--quiet"])
     let engine = try process.engine()
     var descriptors = 0
@@ -134,11 +134,10 @@ struct ProgramTests {
   func javaBlockedInAProgram() throws {
     let shop = try workshop("deaf")
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"])
-    for _ in 0..<400 where try left(shop).isEmpty { usleep(50_000) }
+    for _ in 0..<2400 where try left(shop).isEmpty { usleep(50_000) }
     usleep(500_000)
-    let begun = ContinuousClock.now
     #expect(process.stop(SIGTERM) == 75)
-    #expect(begun.duration(to: .now) < .seconds(9))
+    try expectEnded(shop, 75)
     #expect(try left(shop).isEmpty)
   }
 
@@ -146,10 +145,10 @@ struct ProgramTests {
   func orphans() throws {
     let shop = try workshop("sleeps", records: 2_000)
     let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none", "--no-supervisor"])
-    for _ in 0..<400 where try left(shop).isEmpty { usleep(50_000) }
+    for _ in 0..<2400 where try left(shop).isEmpty { usleep(50_000) }
     #expect(try !left(shop).isEmpty)
     process.stop(SIGKILL)
-    for _ in 0..<100 where try !left(shop).isEmpty { usleep(50_000) }
+    for _ in 0..<2400 where try !left(shop).isEmpty { usleep(50_000) }
     #expect(try left(shop).isEmpty)
     try shop.write("pipeline.yaml", shop.read("pipeline.yaml").replacingOccurrences(of: "sleeps", with: "good"))
     #expect(try shop.runPipeline().status == 0)

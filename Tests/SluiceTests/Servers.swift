@@ -14,7 +14,7 @@ final class ScriptServer {
     process = try workshop.start(
       "/usr/bin/env", [python, Workshop.servers + "/\(script)"] + arguments, stdout: handle, stderr: FileHandle.standardError)
     var port = 0
-    for _ in 0..<200 where port == 0 {
+    for _ in 0..<2400 where port == 0 {
       usleep(50_000)
       let first = (try? String(contentsOfFile: log, encoding: .utf8))?.split(separator: "\n").first
       let object = first.flatMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Int] }
@@ -80,7 +80,7 @@ final class Nginx {
       """)
     process = try workshop.start("/usr/sbin/nginx", ["-c", workshop.path("nginx.conf"), "-p", workshop.folder])
     var isUp = false
-    for _ in 0..<200 where !isUp {
+    for _ in 0..<2400 where !isUp {
       usleep(50_000)
       isUp = workshop.exists("nginx.pid") && Self.answers(port)
     }

@@ -61,9 +61,9 @@ final class Child {
     }
   }
 
-  /// Waits, 20 seconds at most, for the engine that it has under it, other than `before`.
+  /// Waits, two minutes at most, for the engine that it has under it, other than `before`.
   func engine(other before: Int32? = nil) throws -> Int32 {
-    for _ in 0..<4000 {
+    for _ in 0..<24_000 {
       if let engine = children.first, engine != before { return engine }
       usleep(5000)
     }
@@ -129,9 +129,9 @@ final class Workshop {
   func data(_ name: String) -> Data? { FileManager.default.contents(atPath: path(name)) }
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-  /// Waits, 20 seconds at most, until a file is there and holds something.
+  /// Waits, two minutes at most, until a file is there and holds something.
   func await(_ name: String) throws {
-    for _ in 0..<4000 {
+    for _ in 0..<24_000 {
       if let data = data(name), !data.isEmpty { return }
       usleep(5000)
     }
@@ -187,6 +187,13 @@ final class Workshop {
       "import os,hashlib,sys\nfor d,_,fs in sorted(os.walk('.')):\n  for f in sorted(fs):\n    p=os.path.join(d,f)\n    if '.out' in f or '.err' in f: continue\n    print(p,hashlib.sha256(open(p,'rb').read()).hexdigest())"
     ).stdout
   }
+}
+
+/// Asks that a run that was told to end came to its end by itself, and was not cut off when the grace was over: then it says in the ledger
+/// that it was interrupted.
+func expectEnded(_ shop: Workshop, _ status: Int32, _ place: SourceLocation = #_sourceLocation) throws {
+  let told = try shop.sluice("status", "pipeline.yaml", "--output", "json").json["status"] as? String
+  #expect(told == (status == 0 ? "done" : "interrupted"), sourceLocation: place)
 }
 
 /// A definition of the flights pipeline, with what a test wants changed.

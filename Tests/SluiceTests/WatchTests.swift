@@ -14,7 +14,7 @@ struct WatchTests {
   /// What stands on the screen of `status --watch` over a run that goes on, after each step of terminal.py.
   private func frames(_ steps: String) throws -> (frames: [Frame], status: Int) {
     let shop = try Workshop()
-    let server = try ScriptServer(shop, "slow.py", "30")
+    let server = try ScriptServer(shop, "slow.py", "600")
     let urls = (1...9).map { "\(server.url)/a/long/folder/of/many/letters/so/that/it/does/not/fit/item-\($0).csv" }
     try shop.write(
       "pipeline.yaml",
@@ -22,7 +22,7 @@ struct WatchTests {
     )
     let run = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--quiet"])
     defer { run.stop(SIGTERM) }
-    for _ in 0..<400 where !shop.exists(".sluice/watched.board") && (try? shop.sluice("status", "pipeline.yaml").status) != 0 {
+    for _ in 0..<6000 where !shop.exists(".sluice/watched.board") && (try? shop.sluice("status", "pipeline.yaml").status) != 0 {
       usleep(20_000)
     }
     usleep(500_000)

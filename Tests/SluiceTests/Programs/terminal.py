@@ -86,7 +86,10 @@ def main():
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", screen.rows, screen.columns, 0, 0))
 
     def drain(seconds):
+        # However slow the machine is: it counts from when something comes.
         nonlocal text, ended
+        if not ended:
+            select.select([terminal], [], [], 60)
         until = time.monotonic() + seconds
         while not ended and (left := until - time.monotonic()) > 0:
             if select.select([terminal], [], [], left)[0]:

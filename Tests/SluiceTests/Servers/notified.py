@@ -1,4 +1,5 @@
-"""Stands where systemd does: runs sluice as a unit of Type=notify and prints what it is told. notified.py SECONDS COMMAND..."""
+"""Stands where systemd does: runs sluice as a unit of Type=notify, stops it when it has heard enough, and prints what it was told.
+notified.py COMMAND..."""
 import os
 import signal
 import socket
@@ -12,15 +13,19 @@ server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 server.bind(path)
 server.settimeout(0.1)
 process = subprocess.Popen(
-    sys.argv[2:], env=dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC="3000000"), stdout=subprocess.DEVNULL)
+    sys.argv[1:], env=dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC="3000000"), stdout=subprocess.DEVNULL)
 begun = time.monotonic()
+beats = 0
 stopped = False
 while process.poll() is None:
-    if not stopped and time.monotonic() - begun > float(sys.argv[1]):
+    # Who is never heard of is stopped all the same.
+    if not stopped and (beats > 3 or time.monotonic() - begun > 120):
         process.send_signal(signal.SIGTERM)
         stopped = True
     try:
-        print(server.recv(4096).decode(), flush=True)
+        told = server.recv(4096).decode()
+        beats += "WATCHDOG=1" in told
+        print(told, flush=True)
     except socket.timeout:
         pass
 print("exit %d" % process.returncode)
