@@ -39,7 +39,7 @@ let package = Package(
     module("Records", ["CByteScan", "CFloatText"]),
     module("Supervision", exclude: ["README.md"]),
     module("Processes", ["CProcess", "Records"]),
-    module("Files", ["CZlib"] + (hasISAL ? ["CISAL"] : [])),
+    module("Files", ["CFiles", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")], exclude: ["README.md"]),
     module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),

@@ -96,18 +96,22 @@ extension PipelineDefinition {
     let shared = connection(fetch, HTTPConnection(), &reader)
     for element in fetch["from"]?.elements ?? [] {
       let url = element["url"] ?? element
-      guard let pattern = url.text else { continue }
+      guard var pattern = url.text else { continue }
+      var source = url.position.source ?? SourcePattern(pattern)
       let headers = element["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
-      var entry = Entry(pattern: pattern, headers: headers, sha256: element["sha256"]?.text?.lowercased())
+      if pattern.hasPrefix("file://") {
+        source = source.dropping("file://")
+        pattern = source.value
+      }
+      // A value with braces stands for many addresses, and one with a star for many files.
+      var entry = Entry(
+        source: source.spellingOutPatterns(of: HTTPAddress.isOne(pattern) ? "{}" : "{}*?["), headers: headers,
+        sha256: element["sha256"]?.text?.lowercased())
       entry.connection = connection(element, shared, &reader)
       if entry.isHTTP { checkAddresses(entry, at: url.position, &reader) }
       if !entry.isHTTP, let scheme = pattern.range(of: "://") {
-        if pattern.hasPrefix("file://") {
-          entry.pattern = String(pattern[scheme.upperBound...])
-        } else {
-          reader.report(
-            url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
-        }
+        reader.report(
+          url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
       }
       if let sum = entry.sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
         reader.report(
@@ -309,6 +313,7 @@ extension PipelineDefinition {
       writeFormat = bare.hasSuffix(".csv") ? .csv : .jsonl
     }
     guard let path = value["path"], path.isRead else { return }
+    writePathPosition = path.position
     if writePath.isEmpty || writePath.hasSuffix("/") { reader.report(path.position.diagnostic("write.path is a file, and this is none")) }
     var rest = writePath[...]
     while let open = rest.firstIndex(of: "{") {

@@ -1,3 +1,4 @@
+import Fetch
 import Foundation
 import Transform
 import Yams
@@ -9,6 +10,8 @@ struct Position: Sendable {
   var length: Int
   /// Whether the text stands in the file as it is, so that a place in it is a place in the file.
   var isVerbatim = false
+  /// The text with its secrets told apart, where it has any.
+  var source: SourcePattern?
 
   func diagnostic(_ message: String, _ code: ErrorCode = .invalidSetting) -> Diagnostic {
     Diagnostic(message, code, line: line, column: column, length: length)
@@ -243,8 +246,8 @@ struct DefinitionReader {
 
   private mutating func scalar(_ node: Yams.Node, _ place: Position, _ shape: Shape) -> Value? {
     guard case .scalar(let scalar) = node, !isNull(node) else { return mismatch(node, place, shape) }
-    guard let text = expand(text(scalar), place) else { return nil }
     var place = place
+    guard let text = expand(text(scalar), &place) else { return nil }
     if text != scalar.string { place.isVerbatim = false }
     let fits: Bool
     switch shape {
@@ -277,15 +280,20 @@ struct DefinitionReader {
 
   /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`; `$${` stands for `${`. What a value
   /// holds is taken as it is, so that variables can't go round in circles.
-  private mutating func expand(_ text: String, _ place: Position) -> String? {
+  private mutating func expand(_ text: String, _ place: inout Position) -> String? {
     guard text.contains("${") else { return text }
     var out = ""
+    // The same with a placeholder for each secret.
+    var spelling = ""
+    var found: [SourcePattern.Secret] = []
     var rest = text[...]
     var failed = false
     while let open = rest.range(of: "${") {
       out += rest[..<open.lowerBound]
+      spelling += rest[..<open.lowerBound]
       if rest[..<open.lowerBound].hasSuffix("$") {
         out += "{"
+        spelling += "{"
         rest = rest[open.upperBound...]
         continue
       }
@@ -295,10 +303,30 @@ struct DefinitionReader {
         return nil
       }
       let inner = rest[open.upperBound..<close]
-      if let value = variable(inner, at(place, offset, inner.count + 3)) { out += value } else { failed = true }
+      if let value = variable(inner, at(place, offset, inner.count + 3)) {
+        out += value
+        if let name = secretName(inner) {
+          spelling.append(SourcePattern.placeholder(found.count))
+          found.append(SourcePattern.Secret(name: name, value: value))
+        } else {
+          spelling += value
+        }
+      } else {
+        failed = true
+      }
       rest = rest[rest.index(after: close)...]
     }
+    if !found.isEmpty { place.source = SourcePattern(text: spelling + rest, secrets: found) }
     return failed ? nil : out + rest
+  }
+
+  /// What is shown in the place of a variable's value, where that is a secret.
+  private func secretName(_ inner: Substring) -> String? {
+    if inner.hasPrefix("file:") || inner.hasPrefix("env:") { return "${\(inner)}" }
+    let name = String(inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
+    let hasDefault = inner.count > name.count
+    guard variables[name] == nil, let value = environment[name], !(value.isEmpty && hasDefault) else { return nil }
+    return "${\(name)}"
   }
 
   private func at(_ place: Position, _ offset: Int, _ length: Int) -> Position {

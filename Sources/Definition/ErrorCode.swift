@@ -104,6 +104,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
       case "damaged_item": self = .damagedStream
       case "fetch_failed": self = .refusedByServer
       case "parser_failed": self = .programFailed
+      case "output_refused": self = .cannotWrite
       default: return nil
       }
     }

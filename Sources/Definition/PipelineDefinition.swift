@@ -17,10 +17,12 @@ public struct PipelineDefinition: Sendable {
   }
 
   public struct Entry: Sendable {
-    public var pattern: String
+    public var source: SourcePattern
     public var headers: [HTTPHeader]
     public var sha256: String?
     public var connection = HTTPConnection()
+    /// With the values of secrets.
+    public var pattern: String { source.value }
     public var isHTTP: Bool { HTTPAddress.isOne(pattern) }
   }
 
@@ -37,6 +39,8 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var text: String
   public internal(set) var variables: [String: String]
   public internal(set) var redactor = Redactor(secrets: [:])
+  /// Secrets' values by the names that stand for them.
+  private var secretValues: [String: String] = [:]
 
   public internal(set) var entries: [Entry] = []
   public internal(set) var timeouts = HTTPRequest.Timeouts()
@@ -58,6 +62,8 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var steps: [TransformStep] = []
   public internal(set) var writeFormat = WriteFormat.jsonl
   public internal(set) var writePath = ""
+  /// Where it stands in the file.
+  var writePathPosition = Position(line: 1, column: 1, length: 1)
   public internal(set) var checkpoint = CheckpointRule()
   public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
   public internal(set) var onExceed = OnExceed.finish
@@ -99,6 +105,22 @@ public struct PipelineDefinition: Sendable {
   public func relative(_ path: String) -> String {
     path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
   }
+
+  /// A text with secrets' values in the places of their names.
+  public func revealing(_ text: String) -> String {
+    secretValues.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+  }
+
+  /// What is wrong with `write.path`, placed in the file.
+  public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
+    DefinitionErrors(file: shownPath, text: text, diagnostics: [writePathPosition.diagnostic(redactor.redact(message), code)])
+  }
+
+  /// Whether records go to standard output, and to no file.
+  public var writesToStandardOutput: Bool { writePath == "-" }
+
+  /// Whether the records of all items go into one file.
+  public var writesOneFile: Bool { !writesPerItem && !writesToStandardOutput }
 
   /// Whether each item has a file of its own.
   public var writesPerItem: Bool { writePath.contains("{item.") }
@@ -161,6 +183,8 @@ public struct PipelineDefinition: Sendable {
       file: absolute, folder: (absolute as NSString).deletingLastPathComponent, text: text, variables: variables)
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
     if let value = reader.read(text) { definition.fill(value, &reader) }
+    definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
+    for secret in definition.entries.flatMap(\.source.secrets) { definition.secretValues[secret.name] = secret.value }
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
     return (definition, reader)
   }

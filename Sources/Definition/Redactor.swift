@@ -21,7 +21,7 @@ public struct Redactor: Sendable {
     "PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL",
   ]
 
-  private static func inherited(_ environment: [String: String]) -> [String: String] {
+  static func inherited(_ environment: [String: String]) -> [String: String] {
     var secrets: [String: String] = [:]
     for (name, value) in environment {
       let upper = name.uppercased()

@@ -12,7 +12,7 @@ extension FetchError {
     case .address: .wrongAddress
     case .checksum: .wrongChecksum
     case .changed: .changedSource
-    case .file: .unreadableFile
+    case .file, .notAFile: .unreadableFile
     }
   }
 }

@@ -52,9 +52,8 @@ struct Closing {
 
   /// Whether an item's file is not there. Of an address nobody knows without asking.
   private func isGone(_ key: String) -> Bool {
-    guard !key.contains("://") else { return false }
-    var status = stat()
-    return stat(definition.absolute(key), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)
+    guard !HTTPAddress.isOne(key), case .file(let path) = Discovery(definition: definition).named([key])[0].source else { return false }
+    return SourceFile.status(path) == nil && (errno == ENOENT || errno == ENOTDIR)
   }
 }
 

@@ -14,7 +14,7 @@ final class Commits: Sendable {
   /// An item that is written to its end.
   struct Whole: Sendable {
     let planned: PlannedItem
-    let part: PartFile
+    let output: RecordOutput
     let finished: Ledger.Finished
   }
 
@@ -102,10 +102,10 @@ extension RunEngine {
     // After a failure nothing more is said to be done: what was written stands in its part, for whoever resumes.
     if fatal != nil { return }
     do {
-      let parts = Dictionary(grouping: group, by: { ObjectIdentifier($0.part) }).values.compactMap { $0.first?.part }
+      let parts = Dictionary(grouping: group.compactMap(\.output.part), by: ObjectIdentifier.init).values.compactMap(\.first)
       try await BlockingThreads.files.run { try PartFile.sync(parts) }
       try await ledger.finish(group.map(\.finished), placed: takePlaced())
-      let placed = group.filter { $0.finished.placement != nil }.map(\.part)
+      let placed = group.filter { $0.finished.placement != nil }.compactMap(\.output.part)
       try await BlockingThreads.files.run { try PartFile.place(placed.map { ($0.path, $0.target) }) }
       for whole in group { if let placement = whole.finished.placement { notePlaced(placement.part) } }
     } catch let error as WriteError {

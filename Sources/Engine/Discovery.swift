@@ -1,17 +1,27 @@
 import Definition
 import Fetch
+import Files
 import Foundation
 
 /// Finds the items that a definition's `fetch.from` stands for.
+///
+/// An item's key is its normal path, relative to the definition where it lies below it, or its address: as the definition spells it, with
+/// the names of secrets in their places. So a key holds no secret, and depends on nothing that the definition does not name.
 struct Discovery {
   let definition: PipelineDefinition
+  /// Files that are never items.
+  var excluded = OwnFiles.none
 
   /// An item, and where it stands among all: by its pattern, then by its key.
   struct Found: Sendable {
     var pattern: Int
     var item: Item
 
-    static func precedes(_ a: Found, _ b: Found) -> Bool { a.pattern != b.pattern ? a.pattern < b.pattern : a.item.key < b.item.key }
+    static func precedes(_ a: Found, _ b: Found) -> Bool {
+      if a.pattern != b.pattern { return a.pattern < b.pattern }
+      // Two spellings of a letter are one to String, and two names to the file system.
+      return a.item.key == b.item.key ? a.item.key.utf8.lexicographicallyPrecedes(b.item.key.utf8) : a.item.key < b.item.key
+    }
   }
 
   /// Hands all items to `body`, some at a time and those of a glob in no order, so that no more than a batch is held.
@@ -22,43 +32,65 @@ struct Discovery {
   func each(_ body: ([Found]) async throws -> Void) async throws {
     var batch: [Found] = []
     var number = 0
-    var seen: Set<String>? = mayFindTwice ? [] : nil
-    func add(_ item: Item) async throws {
-      if seen?.insert(item.key).inserted == false { return }
-      batch.append(Found(pattern: number, item: item))
-      guard batch.count >= Self.batchSize else { return }
-      try await body(batch)
+    var seen: Seen? = mayFindTwice ? Seen() : nil
+    func hand() async throws {
+      let items = try await excluded.without(batch)
       batch = []
+      if !items.isEmpty { try await body(items) }
+    }
+    func add(_ item: Item) async throws {
+      var item = item
+      if seen?.admit(&item) == false { return }
+      batch.append(Found(pattern: number, item: item))
+      if batch.count >= Self.batchSize { try await hand() }
     }
     for entry in definition.entries {
-      for pattern in SourceExpansion.braces(entry.pattern) {
+      for pattern in entry.source.alternatives {
         number += 1
         if entry.isHTTP {
           try await add(http(pattern, entry))
           continue
         }
-        let path = absolute(pattern)
-        if FileManager.default.fileExists(atPath: path) {
-          try await add(file(path, entry))
-          continue
-        }
+        let place = NormalPath(pattern, in: definition.folder)
+        let former = FormerKeys(pattern, place, definition)
         var isFound = false
-        if SourceExpansion.isGlob(path) {
-          var walk = try Self.readable { () throws(FetchError) in try GlobWalk(path) }
+        if place.isGlob {
+          var walk = try Self.readable { () throws(FetchError) in try GlobWalk(place) }
           while let match = try Self.readable({ () throws(FetchError) in try walk.next() }) {
             isFound = true
-            try await add(file(match, entry))
+            try await add(file(match, entry, former))
           }
         }
-        if !isFound { throw RunFailure.noSource(definition.redactor.redact(pattern)) }
+        // What a pattern does not find may be a name with brackets.
+        guard !isFound else { continue }
+        guard SourceFile.status(place.path) != nil else { throw RunFailure.noSource(pattern.shown) }
+        try await add(file(place.file, entry, former))
       }
     }
-    try await body(batch)
+    try await hand()
+  }
+
+  /// What was found before: an item comes once, and no two have one key.
+  private struct Seen {
+    private var locations: Set<[UInt8]> = []
+    private var keys: Set<[UInt8]> = []
+
+    /// False where the item was found before. Two addresses that differ in a secret alone are told apart by a number.
+    mutating func admit(_ item: inout Item) -> Bool {
+      guard locations.insert(Array(item.location.utf8)).inserted else { return false }
+      let key = item.key
+      var number = 1
+      while !keys.insert(Array(item.key.utf8)).inserted {
+        number += 1
+        item.key = "\(key) (\(number))"
+      }
+      return true
+    }
   }
 
   /// Patterns may overlap, and so may what two `**` of one match; a plain glob finds a file once, and need not remember.
   private var mayFindTwice: Bool {
-    let patterns = definition.entries.flatMap { SourceExpansion.braces($0.pattern).prefix(2) }
+    let patterns = definition.entries.flatMap { $0.source.alternatives.prefix(2).map(\.value) }
     return patterns.count > 1 || patterns.contains { $0.split(separator: "/").filter { $0 == "**" }.count > 1 }
   }
 
@@ -81,39 +113,111 @@ struct Discovery {
 
   /// The items with these keys, without looking for any.
   func items(keys: [String]) -> [Item] {
-    let wanted = Set(keys)
-    var known: [String: Item] = [:]
+    let wanted = Set(keys.map { Array($0.utf8) })
+    var known: [[UInt8]: Item] = [:]
+    var seen = Seen()
     for entry in definition.entries {
-      for pattern in SourceExpansion.braces(entry.pattern) {
-        let item = entry.isHTTP ? http(pattern, entry) : file(absolute(pattern), entry)
-        if wanted.contains(item.key) { known[item.key] = item }
+      for pattern in entry.source.alternatives {
+        var item: Item
+        if entry.isHTTP {
+          item = http(pattern, entry)
+        } else {
+          let place = NormalPath(pattern, in: definition.folder)
+          if place.isGlob, SourceFile.status(place.path) == nil { continue }
+          item = file(place.file, entry, FormerKeys(pattern, place, definition))
+        }
+        if !seen.admit(&item) { continue }
+        for key in [item.key] + item.formerKeys where wanted.contains(Array(key.utf8)) {
+          item.key = key
+          known[Array(key.utf8)] = item
+        }
       }
     }
-    return keys.map { known[$0] ?? Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) }
+    return keys.map { known[Array($0.utf8)] ?? named($0) }
+  }
+
+  /// The files that the definition names one by one, at most so many.
+  func namedFiles(most: Int) -> [Item] {
+    var items: [Item] = []
+    for entry in definition.entries where !entry.isHTTP {
+      for pattern in entry.source.alternatives.prefix(most - items.count) {
+        let place = NormalPath(pattern, in: definition.folder)
+        if place.isGlob { continue }
+        items.append(file(place.file, entry, FormerKeys(pattern, place, definition)))
+      }
+    }
+    return items
   }
 
   /// Items with these keys as far as their names go.
-  func named(_ keys: [String]) -> [Item] { keys.map { Item(key: $0, name: Self.name($0), source: .file(path: absolute($0))) } }
+  func named(_ keys: [String]) -> [Item] { keys.map(named) }
 
-  private func absolute(_ path: String) -> String { definition.absolute(path) }
-
-  private func file(_ path: String, _ entry: PipelineDefinition.Entry) -> Item {
-    Item(
-      key: definition.redactor.redact(definition.relative(path)), name: Self.name(path), source: .file(path: path), sha256: entry.sha256)
+  private func named(_ key: String) -> Item {
+    if HTTPAddress.isOne(key) { return Item(key: key, name: Self.name(ofAddress: key), source: .file(path: key)) }
+    let path = location(key)
+    return Item(key: key, name: Self.name(path), source: .file(path: path))
   }
 
-  private func http(_ url: String, _ entry: PipelineDefinition.Entry) -> Item {
-    let path = url.prefix { $0 != "?" && $0 != "#" }
-    let name = Self.name(String(path).removingPercentEncoding ?? String(path))
-    return Item(key: definition.redactor.redact(url), name: name, source: .http(entry.source(url)), sha256: entry.sha256)
+  /// The path that a file's key stands for.
+  private func location(_ key: String) -> String {
+    let path = definition.absolute(FileName.path(shown: key))
+    // A file may be called like a secret's name.
+    guard key.contains("${"), SourceFile.status(path) == nil else { return path }
+    return definition.absolute(FileName.path(shown: definition.revealing(key)))
+  }
+
+  private func file(_ match: GlobWalk.Match, _ entry: PipelineDefinition.Entry, _ former: FormerKeys) -> Item {
+    let key = definition.relative(match.shown)
+    return Item(
+      key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key))
+  }
+
+  private func http(_ pattern: SourcePattern, _ entry: PipelineDefinition.Entry) -> Item {
+    let url = pattern.value
+    let key = pattern.shown
+    let former = definition.redactor.redact(url)
+    return Item(
+      key: key, name: Self.name(ofAddress: url), source: .http(entry.source(url)), sha256: entry.sha256,
+      formerKeys: former == key ? [] : [former])
+  }
+
+  static func name(ofAddress url: String) -> String {
+    let path = String(url.prefix { $0 != "?" && $0 != "#" })
+    return name(path.removingPercentEncoding ?? path)
   }
 
   /// The last part of a path, as a name that stays in its folder whatever it is put into.
   static func name(_ path: String) -> String {
     let last = path.utf8.split(separator: 0x2F).last.map { String($0) ?? "item" } ?? "item"
     // Most names are as they should be, and looking at their characters takes time.
-    if last.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x80 }), !last.hasPrefix(".") { return last }
-    let safe = String(last.map { $0 == "\0" || $0 == "/" || $0.isNewline ? "_" : $0 })
+    if last.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x80 && $0 != 0x5C }), !last.hasPrefix(".") { return last }
+    let safe = String(FileName.shown(last).map { $0 == "\0" || $0 == "/" || $0.isNewline ? "_" : $0 })
     return safe.hasPrefix(".") ? "_" + safe.dropFirst() : safe
+  }
+}
+
+/// What earlier builds called a pattern's files: by the path as it was spelled, and with whatever the environment held as a secret taken
+/// out. A ledger's items are found by these names too, and then have their new ones.
+struct FormerKeys {
+  private let definition: PipelineDefinition
+  /// What normal paths begin with, and how the definition spells it.
+  private let normal: String
+  private let spelled: String
+
+  init(_ pattern: SourcePattern, _ place: NormalPath, _ definition: PipelineDefinition) {
+    self.definition = definition
+    let path = definition.absolute(pattern.value)
+    normal = place.literalPrefix
+    if place.isGlob {
+      let parts = path.split(separator: "/")
+      spelled = "/" + parts.prefix { !SourceExpansion.isGlob(String($0)) }.joined(separator: "/")
+    } else {
+      spelled = path
+    }
+  }
+
+  func keys(_ path: String, _ key: String) -> [String] {
+    let former = definition.redactor.redact(definition.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))
+    return former.utf8.elementsEqual(key.utf8) ? [] : [former]
   }
 }

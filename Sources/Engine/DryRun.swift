@@ -86,6 +86,7 @@ public struct DryRun: Sendable {
   private func planned() async throws -> DryRunReport {
     let http = HTTPClient()
     defer { http.close() }
+    try OutputGuard(definition, state).check()
     var report = DryRunReport(pipeline: definition.name)
     let ledger = try Ledger.openReadOnly(folder: state.path)
     let last = try await ledger?.runs(pipeline: definition.name, limit: 1).first
@@ -95,16 +96,17 @@ public struct DryRun: Sendable {
       definition: definition, run: (continuing?.id.value ?? (last?.id.value ?? 0) + 1).description, date: continuing?.startedAt ?? Date())
     let planning = Planning(
       definition: definition, options: options, ledger: ledger, continuing: continuing, naming: naming,
-      planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: true)
+      planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: true),
+      outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger)
     ) { _ in }
     let decisions = try await planning.decisions()
     report.items = decisions.map { decision in
       DryRunReport.PlannedItem(
         key: decision.item.key, action: decision.action, reason: decision.reason, size: decision.state.size,
-        version: decision.state.version, problem: decision.problem.map { definition.redactor.redact($0.description) },
+        version: decision.state.version, problem: (decision.refusal?.reason ?? decision.problem?.description).map(definition.redactor.redact),
         target: naming.target(decision.item))
     }
-    if decisions.contains(where: { $0.problem?.isTransient == false }) { report.exitCode = ExitStatus.failedItems.rawValue }
+    if decisions.contains(where: { $0.problem?.isTransient == false || $0.refusal != nil }) { report.exitCode = ExitStatus.failedItems.rawValue }
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
     if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
     guard var item = first?.item else { return report }

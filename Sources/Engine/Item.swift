@@ -14,6 +14,16 @@ struct Item: Sendable {
   var name: String
   var source: Source
   var sha256: String?
+  /// What earlier builds may have called it.
+  var formerKeys: [String] = []
+
+  /// What it takes to open it: its identity within a run.
+  var location: String {
+    switch source {
+    case .file(let path): path
+    case .http(let source): source.url
+    }
+  }
 
   var isHTTP: Bool {
     if case .http = source { return true }
@@ -42,6 +52,8 @@ struct PlannedItem: Sendable {
   var knownVersion: String?
   /// Of the source, in bytes, where that is known before it is fetched.
   var size: Int?
+  /// Why its output can't be written.
+  var refusal: OutputGuard.Refusal?
 }
 
 /// What a chunk has become: bytes for the sink, and what happened to its records.
@@ -66,6 +78,8 @@ enum ItemFailure: Error, Sendable {
   case download(DownloadFailure)
   case damaged(String, ErrorCode, stage: String)
   case worker(String, stage: String)
+  /// Its output can't be put where it is to go.
+  case refused(OutputGuard.Refusal)
   /// The run stops; the item goes on from its checkpoint later.
   case stopped
   /// The server says that nothing changed.
@@ -76,6 +90,7 @@ enum ItemFailure: Error, Sendable {
   var stage: String {
     switch self {
     case .fetch, .download, .stopped, .unchanged: "fetch"
+    case .refused: "write"
     case .notResumable: "decompress"
     case .damaged(_, _, let stage), .worker(_, let stage): stage
     }
@@ -85,6 +100,7 @@ enum ItemFailure: Error, Sendable {
     case .fetch(let error): error.description
     case .download(let failure): failure.error.description
     case .damaged(let words, _, _), .worker(let words, _): words
+    case .refused(let refusal): refusal.reason
     case .stopped: "stopped"
     case .unchanged: "unchanged"
     case .notResumable: "its checkpoint was made by another build of sluice"
@@ -100,6 +116,7 @@ enum ItemFailure: Error, Sendable {
     case .fetch(let error): error.errorCode
     case .download(let failure): failure.error.errorCode
     case .damaged(_, let code, _): code
+    case .refused(let refusal): refusal.code
     default: .workerFailed
     }
   }
@@ -109,6 +126,7 @@ enum ItemFailure: Error, Sendable {
     case .fetch(.checksum): "checksum_mismatch"
     case .fetch, .download: "fetch_failed"
     case .damaged: "damaged_item"
+    case .refused: "output_refused"
     default: "worker_failed"
     }
   }

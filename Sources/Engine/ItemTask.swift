@@ -35,6 +35,7 @@ final class ItemTask: Sendable {
     continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
     self.attempt = attempt
     self.place = place
+    if let refusal = planned.refusal { fail(.refused(refusal)) }
   }
 
   var failure: ItemFailure? { state.withLock { $0.failure } }

@@ -1,4 +1,5 @@
 import Definition
+import Files
 import Foundation
 
 /// Where an item's records go.
@@ -7,7 +8,15 @@ struct OutputNaming: Sendable {
   let run: String
   let date: Date
 
+  /// An output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
   func target(_ item: Item?) -> String {
+    if definition.writesToStandardOutput { return definition.writePath }
+    let path = path(item)
+    if path.hasPrefix("/dev/") || path.hasPrefix("/proc/") { return path }
+    return (try? OutputPlace.of(path)) ?? path
+  }
+
+  private func path(_ item: Item?) -> String {
     let day = date.ISO8601Format(.iso8601.year().month().day())
     var path = definition.writePath
     for (word, value) in [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)] {
@@ -20,6 +29,11 @@ struct OutputNaming: Sendable {
   static func part(of target: String) -> String {
     let url = target as NSString
     return url.deletingLastPathComponent + "/." + url.lastPathComponent + ".sluice-part"
+  }
+
+  /// Whether a file is called as parts are.
+  static func isPart(_ path: String) -> Bool {
+    path.hasSuffix(".sluice-part") && (path as NSString).lastPathComponent.hasPrefix(".")
   }
 
   /// Where what passed of a replay goes: beside the output that the records belong to.

@@ -31,6 +31,8 @@ struct Planner {
     var isUnasked = false
     /// Whether it is done, but by the definition as it was before.
     var isOutdated = false
+    /// Why its output can't be written.
+    var refusal: OutputGuard.Refusal?
 
     mutating func startOver(_ reason: String) {
       action = .fetch
@@ -50,10 +52,11 @@ struct Planner {
   var isStopping: @Sendable () -> Bool = { false }
   var event: @Sendable (RunEvent) -> Void = { _ in }
 
-  func decide(_ items: [Item], _ known: [String: ItemRecord]) async -> [Decision] {
+  /// - Parameter known: what the ledger has of each item.
+  func decide(_ items: [Item], _ known: [ItemRecord?]) async -> [Decision] {
     if !items.contains(where: \.isHTTP) {
       var decisions: [Decision] = []
-      for item in items { decisions.append(await decide(item, known[item.key])) }
+      for (item, record) in zip(items, known) { decisions.append(await decide(item, record)) }
       return decisions
     }
     var decisions: [Decision?] = Array(repeating: nil, count: items.count)
@@ -68,8 +71,7 @@ struct Planner {
       }
       func add() {
         guard next < items.count else { return }
-        let (index, item) = (next, items[next])
-        let record = known[item.key]
+        let (index, item, record) = (next, items[next], known[next])
         next += 1
         group.addTask { (index, await decide(item, record)) }
       }
@@ -145,6 +147,7 @@ struct Planner {
       }
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
+      if definition.writesToStandardOutput { decision.startOver("what was written of it to \(StandardOutput.name) can't be gone on from") }
       if !isSame {
         decision.startOver(
           problem != nil

@@ -1,4 +1,5 @@
 import Definition
+import Fetch
 import Files
 import Foundation
 import Ledger
@@ -28,11 +29,13 @@ struct Planning {
   let continuing: RunRecord?
   let naming: OutputNaming
   let planner: Planner
+  let outputs: OutputGuard
+  let excluded: OwnFiles
   let event: @Sendable (RunEvent) -> Void
 
   /// - Parameter items: the items, where none are to be discovered.
   func plan(_ items: [Item]?) async throws -> Plan {
-    let isShared = !definition.writesPerItem
+    let isShared = definition.writesOneFile
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll = isShared && (continuing != nil || items != nil || definition.entries.contains(where: \.isHTTP))
     var (decisions, total, outdated, unasked) = try await decide(items, keepsAll: keepsAll)
@@ -49,11 +52,13 @@ struct Planning {
       if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
     }
     plan.work = decisions.filter { $0.action.isWork }
+    let own = excluded.found
+    if own.count > 0 { event(.passedOver(count: own.count, first: own.first)) }
     // One output is made again from all items where anything is to be done.
     let isMadeAgain = isShared && !plan.work.isEmpty
     plan.outdated = isMadeAgain ? 0 : outdated
     plan.unasked = isMadeAgain ? 0 : unasked
-    try await checkTargets(plan.work, isDiscovering: items == nil)
+    try await checkTargets(&plan.work, isDiscovering: items == nil)
     for decision in plan.work where decision.losesWork { event(.startsOver(item: decision.item.key, reason: decision.reason)) }
     return plan
   }
@@ -61,10 +66,16 @@ struct Planning {
   /// What would be done with every item, in order.
   func decisions() async throws -> [Planner.Decision] {
     var (decisions, _, _, _) = try await decide(nil, keepsAll: true)
-    if definition.writesPerItem { return try await planner.verified(decisions) { [naming] in naming.target($0) } }
-    var plan = Plan()
-    try await settle(&decisions, &plan)
-    return decisions
+    if definition.writesOneFile {
+      var plan = Plan()
+      try await settle(&decisions, &plan)
+    } else {
+      decisions = try await planner.verified(decisions) { [naming] in naming.target($0) }
+    }
+    let (rest, work) = (decisions.filter { !$0.action.isWork }, decisions.filter { $0.action.isWork })
+    var checked = work
+    try await checkTargets(&checked, isDiscovering: true)
+    return (rest + checked).sorted { $0.order < $1.order }
   }
 
   /// Decides about every item, a batch at a time; returns those that are to be worked on, or all.
@@ -74,8 +85,10 @@ struct Planning {
     var outdated = 0
     var unasked = 0
     func take(_ batch: [Discovery.Found]) async throws {
-      let known = try await ledger?.items(pipeline: definition.name, keys: batch.map(\.item.key)) ?? [:]
+      let keys = batch.map { [$0.item.key] + $0.item.formerKeys }
+      let known = try await ledger?.items(pipeline: definition.name, keys: keys) ?? Array(repeating: nil, count: batch.count)
       let decisions = await planner.decide(batch.map(\.item), known)
+      try await adopt(decisions)
       total += batch.count
       outdated += decisions.count(where: \.isOutdated)
       unasked += decisions.count(where: \.isUnasked)
@@ -84,10 +97,11 @@ struct Planning {
     if let items {
       try await take(items.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
     } else if let limit = options.limitItems {
-      let first = try await Discovery(definition: definition).items().prefix(limit)
+      let first = try await discovery.items().prefix(limit)
       try await take(first.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
     } else {
-      try await Discovery(definition: definition).each(take)
+      excluded.countAnew()
+      try await discovery.each(take)
     }
     kept.sort { Discovery.Found.precedes($0.found, $1.found) }
     let decisions = kept.enumerated().map { order, element in
@@ -98,22 +112,91 @@ struct Planning {
     return (decisions, total, outdated, unasked)
   }
 
-  /// No two items may have one output: one would replace the other.
-  private func checkTargets(_ work: [Planner.Decision], isDiscovering: Bool) async throws {
-    guard definition.writesPerItem, !work.isEmpty else { return }
-    var owners: [String: String] = [:]
-    func check(_ item: Item, claims: Bool) throws {
-      let target = naming.target(item)
-      if let other = owners[target], other != item.key { throw RunFailure.collision(other, item.key, target: target) }
-      if claims { owners[target] = item.key }
+  private var discovery: Discovery { Discovery(definition: definition, excluded: excluded) }
+
+  /// Items that an earlier build called otherwise have their new names from now on. A dry run writes nothing.
+  private func adopt(_ decisions: [Planner.Decision]) async throws {
+    guard let ledger, !ledger.isReadOnly else { return }
+    let renamed = decisions.compactMap { decision in
+      decision.record.flatMap { $0.key.utf8.elementsEqual(decision.item.key.utf8) ? nil : (id: $0.id, key: decision.item.key) }
     }
-    for decision in work { try check(decision.item, claims: true) }
-    guard isDiscovering, options.limitItems == nil else { return }
-    try await Discovery(definition: definition).each { for found in $0 { try check(found.item, claims: false) } }
+    if !renamed.isEmpty { try await ledger.rename(renamed) }
+  }
+
+  // MARK: Targets
+
+  /// No two items may have one output, and none that of something else: one would replace the other. Nor may an output take a source's
+  /// place, or that of what is no file. Such an item fails; where the run has one output, the run does.
+  private func checkTargets(_ work: inout [Planner.Decision], isDiscovering: Bool) async throws {
+    guard !work.isEmpty, !definition.writesToStandardOutput else { return }
+    let isShared = definition.writesOneFile
+    func refuse(_ position: Int, _ refusal: OutputGuard.Refusal) throws {
+      if isShared { throw RunFailure.output(refusal) }
+      work[position].refusal = work[position].refusal ?? refusal
+    }
+    var claims: [[UInt8]: String] = [:]
+    func claim(_ item: Item, _ target: String, isNew: Bool) throws {
+      let place = Array(target.utf8)
+      if let other = claims[place], !other.utf8.elementsEqual(item.key.utf8) { throw RunFailure.collision(other, item.key, target: target) }
+      if isNew { claims[place] = item.key }
+    }
+    // Files that would be replaced, and by which item.
+    var replaced: [FileStatus.Identity: Int] = [:]
+    for i in work.indices where !isShared || i == 0 {
+      let target = naming.target(isShared ? nil : work[i].item)
+      if !isShared { try claim(work[i].item, target, isNew: true) }
+      do throws(OutputGuard.Refusal) {
+        if let file = try outputs.replaced(at: target) { replaced[file] = i }
+      } catch {
+        try refuse(i, error)
+      }
+    }
+    try await checkOwners(work, Array(replaced.values), refuse)
+    func check(_ found: [Discovery.Found]) throws {
+      for item in found.map(\.item) {
+        if !isShared, isDiscovering { try claim(item, naming.target(item), isNew: false) }
+        guard !replaced.isEmpty, case .file(let path) = item.source, let status = SourceFile.status(path),
+          let position = replaced[FileStatus(status).identity]
+        else { continue }
+        let target = naming.target(isShared ? nil : work[position].item)
+        try refuse(position, OutputGuard.isSource(definition.relative(target), item.key))
+      }
+    }
+    if isDiscovering, options.limitItems == nil {
+      if !isShared || !replaced.isEmpty { try await discovery.each(check) }
+    } else {
+      try check(work.map { Discovery.Found(pattern: 0, item: $0.item) })
+      // What a run that goes on has found before may be gone by now.
+      if !replaced.isEmpty {
+        do { try await discovery.each(check) } catch RunFailure.noSource {} catch RunFailure.unreadable {}
+      }
+    }
+  }
+
+  private func checkOwners(
+    _ work: [Planner.Decision], _ positions: [Int], _ refuse: (Int, OutputGuard.Refusal) throws -> Void
+  ) async throws {
+    guard let ledger, !positions.isEmpty else { return }
+    let isShared = definition.writesOneFile
+    let targets = positions.map { naming.target(isShared ? nil : work[$0].item) }
+    let known = try await ledger.outputs(at: targets.map(OutputPlace.canonical))
+    let keys = try await ledger.keys(known.compactMap { $0?.item?.value })
+    for (at, position) in positions.enumerated() {
+      do {
+        let owner = try await outputs.owner(known[at], of: targets[at], item: isShared ? nil : work[position].item, keys: keys) { run in
+          let made = Set(try await ledger.items(run: run).map(\.key))
+          return work.contains { made.contains($0.item.key) }
+        }
+        if let owner { event(.takesOver(output: definition.relative(targets[at]), owner: owner)) }
+      } catch let refusal as OutputGuard.Refusal {
+        try refuse(position, refusal)
+      }
+    }
   }
 
   /// Outputs that somebody took away after they were in place are not made again: whoever took them has their records.
   private func tellOfGoneOutputs(_ run: RunRecord) async throws {
+    if definition.writesToStandardOutput { return }
     var gone = 0
     var first = ""
     try await ledger?.doneKeys(run: run.id) { keys in

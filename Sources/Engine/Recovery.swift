@@ -1,4 +1,5 @@
 import Definition
+import Fetch
 import Files
 import Foundation
 import Ledger
@@ -8,6 +9,7 @@ import Write
 /// Ends what a run that was killed had begun to commit: parts that the ledger calls whole go to their places.
 struct Recovery {
   let ledger: Ledger
+  let state: StateFolder
   let definition: PipelineDefinition
   let event: @Sendable (RunEvent) -> Void
 
@@ -37,6 +39,45 @@ struct Recovery {
     }
     try await ledger.placed(placed)
     try await removeStale()
+    try await removeSpools()
+    try await listOutputs()
+  }
+
+  /// Removes downloads that no item goes on with: those of items that are done, where a process ended before it had removed them.
+  private func removeSpools() async throws {
+    let folder = state.spoolFolder(pipeline: definition.name)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    if names.isEmpty { return }
+    let open = Set(try await ledger.openKeys(pipeline: definition.name).map(StateFolder.spoolName))
+    let left = Set(names.map { String($0.prefix { $0 != "." }) }).subtracting(open)
+    try await BlockingThreads.files.run { for name in left { Spool.remove(folder + "/" + name) } }
+  }
+
+  /// Writes down which outputs there are, where a ledger was made before it knew of them.
+  private func listOutputs() async throws {
+    guard try await ledger.hasUnlistedOutputs(pipeline: definition.name) else { return }
+    var runs: [RunID: OutputNaming] = [:]
+    for run in try await ledger.runs(pipeline: definition.name, limit: .max) {
+      runs[run.id] = OutputNaming(definition: definition, run: run.id.description, date: run.startedAt)
+    }
+    func output(_ target: String, _ run: RunID, _ item: ItemID?) -> Output? {
+      guard FileManager.default.fileExists(atPath: target) else { return nil }
+      return Output(
+        place: OutputPlace.canonical(target), path: definition.relative(target), pipeline: definition.name, definition: definition.file,
+        run: run, item: item, isReplay: false)
+    }
+    if definition.writesPerItem {
+      try await ledger.doneItems(pipeline: definition.name) { items in
+        let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
+          runs[row.run].flatMap { output($0.target(item), row.run, row.id) }
+        }
+        try await ledger.list(outputs, pipeline: definition.name, isLast: false)
+      }
+    } else if definition.writesOneFile {
+      try await ledger.list(
+        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.target(nil), $0, nil) }, pipeline: definition.name, isLast: false)
+    }
+    try await ledger.list([], pipeline: definition.name, isLast: true)
   }
 
   /// Removes outputs of replays that newer outputs hold too.
@@ -61,9 +102,12 @@ extension PartFile {
 
 extension Placement {
   /// A part that is whole and on the disk. Paths are kept as the definition has them, so that folders may move.
-  init(_ part: PartFile, _ definition: PipelineDefinition, run: RunID?, item: ItemID?) {
+  init(_ part: PartFile, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, isReplay: Bool = false) {
+    let target = definition.relative(part.target)
     self.init(
-      part: definition.relative(part.path), target: definition.relative(part.target), pipeline: definition.name, run: run, item: item,
-      prefix: part.written)
+      part: definition.relative(part.path), target: target, pipeline: definition.name, run: run, item: item, prefix: part.written,
+      output: Output(
+        place: OutputPlace.canonical(part.target), path: target, pipeline: definition.name, definition: definition.file, run: run, item: item,
+        isReplay: isReplay))
   }
 }

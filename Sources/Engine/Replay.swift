@@ -44,13 +44,47 @@ extension Runner {
         filter.isRecord = true
         let run = try await ledger.runs(pipeline: definition.name, limit: 1).first
         let naming = OutputNaming(definition: definition, run: run?.id.description ?? "0", date: Date())
+        guard !definition.writesToStandardOutput else {
+          throw RunFailure.nothingToReplay(
+            "a replay writes files beside the outputs, and write.path is “-”, standard output; replay with a definition that writes a file")
+        }
         let replay = Replay(
-          definition: definition, ledger: ledger, filter: filter, naming: naming, number: try await ledger.nextReplay(),
+          definition: definition, ledger: ledger, filter: filter, naming: naming,
+          number: try await ReplayNumber(naming, ledger).free(for: try await ledger.replayGroups(filter).map(\.item)),
           encoding: BatchEncoding(definition))
         return try await replay.perform()
       }
     } catch {
       throw .from(error)
+    }
+  }
+}
+
+/// The number that a replay goes by, and its files with it.
+private struct ReplayNumber {
+  let naming: OutputNaming
+  let ledger: Ledger
+
+  init(_ naming: OutputNaming, _ ledger: Ledger) {
+    self.naming = naming
+    self.ledger = ledger
+  }
+
+  /// The next number of which no name is taken, by a file or by the output of an item that is yet to be written.
+  func free(for items: [String]) async throws -> Int {
+    let definition = naming.definition
+    let discovery = Discovery(definition: definition)
+    let targets = definition.writesPerItem ? Set(discovery.named(items).map(naming.target)) : [naming.target(nil)]
+    var taken: Set<String> = []
+    try await ledger.keys(pipeline: definition.name) { keys in
+      guard definition.writesPerItem else { return }
+      for target in discovery.named(keys).map(naming.target) where target.contains(".replay-") { taken.insert(target) }
+    }
+    var number = try await ledger.nextReplay()
+    while true {
+      let names = targets.map { OutputNaming.replay(number, of: $0) }
+      if !names.contains(where: { taken.contains($0) || (try? FileStatus.of($0, followsLinks: false)) != nil }) { return number }
+      number += 1
     }
   }
 }
@@ -179,6 +213,6 @@ private struct Replay {
     }
     try await flush(&output)
     try await BlockingThreads.files.run { try part.sync(isFinal: true) }
-    return Placement(part, definition, run: nil, item: output.item)
+    return Placement(part, definition, run: nil, item: output.item, isReplay: true)
   }
 }

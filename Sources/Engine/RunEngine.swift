@@ -58,8 +58,8 @@ final class RunEngine: Sendable {
   let sourceSchemas = SourceSchemas()
   private let timeline: Timeline
   let encoding: BatchEncoding
-  /// The one part of a run that writes one file; nil where each item has its own.
-  let sharedPart: PartFile?
+  /// What the records of all items go into; nil where each item has a file of its own.
+  let shared: RecordOutput?
   private let chunksPerItem: Int
   private let control = Mutex(Control())
   let tell: @Sendable (SupervisionEvent) -> Void
@@ -90,7 +90,7 @@ final class RunEngine: Sendable {
 
   init(
     _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
-    http: HTTPClient, sharedPart: PartFile?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    http: HTTPClient, shared: RecordOutput?, columns: [String]?, timeline: Timeline, progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
@@ -99,7 +99,7 @@ final class RunEngine: Sendable {
     self.run = run
     self.state = state
     self.http = http
-    self.sharedPart = sharedPart
+    self.shared = shared
     self.progress = progress
     self.event = event
     layouts = Layouts(definition, chain)
@@ -108,7 +108,7 @@ final class RunEngine: Sendable {
     encoding = BatchEncoding(definition)
     chunksPerItem = Self.chunksPerItem(definition)
     // An item with a part of its own holds it open until it is committed.
-    commits = Commits(limit: sharedPart == nil ? 256 : 4096)
+    commits = Commits(limit: shared == nil ? 256 : 4096)
     marks = Marks(state, definition)
     suspicion = Suspicion(marks.crashes, poisonAfter: definition.poisonAfter)
     let crashes = suspicion.restarts
@@ -151,7 +151,7 @@ final class RunEngine: Sendable {
     parsePool = pool(.parse, chunks) { [batches] in !batches.isFull }
     transformPool = pool(.transform, batches)
     // One file is written by one worker, item after item.
-    writePool = pool(.write, writeGroups, size: sharedPart == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
+    writePool = pool(.write, writeGroups, size: shared == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
   }
 
   /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
@@ -188,6 +188,7 @@ final class RunEngine: Sendable {
     }
     for group in groups { group.fail(.stopped) }
     programs.interrupt()
+    if case .standardOutput(let output) = shared { output.interrupt() }
     fetchGroups.close()
     decompressGroups.close()
     writeGroups.close()

@@ -6,12 +6,17 @@ import Write
 public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case definition(DefinitionErrors)
   case collision(String, String, target: String)
+  /// The one output of a run can't be put where it is to go.
+  case output(OutputGuard.Refusal)
   case noSource(String)
   case unreadable(String)
   case ledger(LedgerError)
   case write(WriteError)
+  /// What read standard output went away.
+  case readerGone
   case locked(pid: String, since: String)
   case nothingToResume(String)
+  case nothingToReplay(String)
   case gaveUp(String)
   /// Nothing can be inferred from the items; with the code of what is wrong with the first.
   case sample(String, ErrorCode = .noSample)
@@ -30,10 +35,11 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   var exitStatus: ExitStatus {
     switch self {
     case .definition, .collision: .wrongDefinition
+    case .output(let refusal): refusal.code == .cannotWrite ? .cannotWrite : .wrongDefinition
     case .noSource, .unreadable: .noSource
     case .ledger, .write, .limits: .cannotWrite
-    case .locked: .unfinished
-    case .nothingToResume: .wrongUse
+    case .locked, .readerGone: .unfinished
+    case .nothingToResume, .nothingToReplay: .wrongUse
     case .gaveUp, .sample, .program: .failedItems
     case .failedAgain, .schemaChanged: .deadLetters
     case .engine, .internalError: .engineDied
@@ -44,13 +50,16 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     switch self {
     case .definition(let errors): errors.diagnostics.first?.code ?? .notYAML
     case .collision: .sameOutput
+    case .output(let refusal): refusal.code
     case .noSource: .noSource
     case .unreadable: .unreadableFile
     case .ledger: .ledger
     case .limits: .processLimit
     case .write: .cannotWrite
     case .locked: .locked
+    case .readerGone: .interrupted
     case .nothingToResume: .nothingToResume
+    case .nothingToReplay: .invalidSetting
     case .gaveUp: .stageGaveUp
     case .sample(_, let code): code
     case .schemaChanged: .schemaChanged
@@ -66,12 +75,14 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .definition(let errors): errors.description
     case .collision(let a, let b, let target):
       "\(a) and \(b) would both be written to \(target); \(Self.remedy(forItems: a, b)), or write one file for the run"
+    case .output(let refusal): refusal.reason
     case .noSource(let pattern): "nothing matches \(pattern); check fetch.from (paths are relative to the definition)"
     case .unreadable(let words): words
     case .ledger(let error): error.description
     case .write(let error): error.description
+    case .readerGone: "what read standard output went away"
     case .locked(let pid, let since): "another run of this pipeline holds its lock: pid \(pid), since \(since); wait for it, or stop it"
-    case .nothingToResume(let what): what
+    case .nothingToResume(let what), .nothingToReplay(let what): what
     case .gaveUp(let words): words + "; resume goes on from the last checkpoints"
     case .sample(let words, _): words
     case .schemaChanged(let item, let change, let command):
@@ -103,7 +114,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case let error as RunFailure: error
     case let error as DefinitionErrors: .definition(error)
     case let error as LedgerError: .ledger(error)
-    case let error as WriteError: .write(error)
+    case let error as WriteError: error.isReaderGone ? .readerGone : .write(error)
     case let error as ProgramBroken: .program(error.description)
     case let error as CustomStringConvertible: .gaveUp(error.description)
     default: .internalError("\(error)")

@@ -54,4 +54,10 @@ public enum RunEvent: Sendable {
   case closed(items: [String])
   /// Outputs of items that are done are no longer there.
   case outputsGone(count: Int, first: String)
+  /// Files that a pattern matches are no items: the pipeline has written them, or they are its own otherwise.
+  case passedOver(count: Int, first: String)
+  /// Records go to standard output, of which nothing can be taken back.
+  case toStandardOutput
+  /// An output takes the place of another item's, or pipeline's, which is gone.
+  case takesOver(output: String, owner: String)
 }

@@ -30,6 +30,8 @@ public struct RunResult: Sendable {
   /// Why it is not done, in a sentence or two.
   public var problem: String?
   public var problemCode: ErrorCode?
+  /// Whether it ended since what read standard output went away.
+  public var isReaderGone = false
 
   /// Items that are done, and could not be asked about, keep a run from being a success; nothing of it is left to resume.
   mutating func note(unasked: Int, isStopping: Bool, _ path: String) {
@@ -86,6 +88,7 @@ public final class Runner: Sendable {
   /// Discovers items and works on those that are not done.
   public func run() async throws(RunFailure) -> RunResult {
     do {
+      try OutputGuard(definition, state).check()
       return try await locked { ledger in
         let continued = try await Self.continued(definition, options, ledger)
         return try await work(ledger, continuing: continued, resuming: nil)
@@ -98,12 +101,13 @@ public final class Runner: Sendable {
   /// Finishes a run, with the definition that it began with (which this runner must have been made with).
   public func resume(_ record: RunRecord) async throws(RunFailure) -> RunResult {
     do {
+      try OutputGuard(definition, state).check()
       return try await locked { ledger in
         // Whoever held the lock before may have finished it; what was left may have been no more than a rename, done by now.
         guard let record = try await ledger.run(record.id), record.status != .done else {
           throw RunFailure.nothingToResume("run \(record.id) is finished; there is nothing to resume")
         }
-        let open = try await ledger.items(run: record.id, onlyOpen: definition.writesPerItem).map(\.key)
+        let open = try await ledger.items(run: record.id, onlyOpen: !definition.writesOneFile).map(\.key)
         return try await work(ledger, continuing: record, resuming: Discovery(definition: definition).items(keys: open))
       }
     } catch {
@@ -130,7 +134,7 @@ public final class Runner: Sendable {
     let lock = try await lock()
     defer { withExtendedLifetime(lock) {} }
     let ledger = try Ledger.open(folder: state.path)
-    try await Recovery(ledger: ledger, definition: definition, event: event).settle()
+    try await Recovery(ledger: ledger, state: state, definition: definition, event: event).settle()
     return try await body(ledger)
   }
 
@@ -155,12 +159,14 @@ public final class Runner: Sendable {
     defer { http.close() }
     let date = continuing?.startedAt ?? Date()
     let naming: @Sendable (String) -> OutputNaming = { [definition] run in OutputNaming(definition: definition, run: run, date: date) }
+    let next = try await ledger.nextRun()
     let planning = Planning(
       definition: definition, options: options, ledger: ledger, continuing: continuing,
-      naming: naming(continuing?.id.description ?? "new"),
+      naming: naming((continuing?.id ?? next).description),
       planner: Planner(
         definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false,
         isStopping: { [self] in stopAsked.withLock { $0 } }, event: event),
+      outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger),
       event: event)
     let plan = try await planning.plan(resuming)
     if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
@@ -196,10 +202,15 @@ public final class Runner: Sendable {
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
     var part: PartFile?
-    if !definition.writesPerItem, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
+    if definition.writesOneFile, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
+    var shared = part.map(RecordOutput.part)
+    if definition.writesToStandardOutput {
+      shared = .standardOutput(try StandardOutput())
+      event(.toStandardOutput)
+    }
     let timeline = Timeline(try await ledger.timeline(run))
     let engine = RunEngine(
-      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, sharedPart: part,
+      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, shared: shared,
       columns: try await columns(ledger, plan.work.first?.item, http), timeline: timeline, progress: progress, event: event)
     if EngineProcess.isStartedAgain { engine.noteDeadLetters(before: try await ledger.totals(run).counts.deadLettered) }
     self.engine.withLock { $0 = engine }
@@ -258,8 +269,8 @@ public final class Runner: Sendable {
         PlannedItem(
           item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
-          knownVersion: definition.writesPerItem && decision.action == .replace ? decision.record?.version : nil,
-          size: decision.item.isHTTP ? nil : decision.state.size))
+          knownVersion: !definition.writesOneFile && decision.action == .replace ? decision.record?.version : nil,
+          size: decision.item.isHTTP ? nil : decision.state.size, refusal: decision.refusal))
     }
     return planned
   }
@@ -300,7 +311,7 @@ public final class Runner: Sendable {
         try await ledger.endRun(run, ended(), placement: nil, placed: [])
       }
     }
-    try await Recovery(ledger: ledger, definition: definition, event: event).removeStale()
+    try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = max(0, (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped))
     // A run that goes on has done items too that are not found any more.
@@ -309,6 +320,7 @@ public final class Runner: Sendable {
     if definition.onDamage == .keepRecords { result.damagedItems = try await ledger.damagedItems(run) }
     result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id).filter { $0 != run }
     result.problemCode = code
+    if case .readerGone? = engine.fatal { result.isReaderGone = true }
     result.events = (try? await ledger.eventCounts(run)) ?? [:]
     return result
   }
@@ -317,6 +329,7 @@ public final class Runner: Sendable {
     _ engine: RunEngine, _ run: RunID, _ counts: RecordCounts, left: Int, failed: Int
   ) -> (RunStatus, ExitStatus, String?, ErrorCode?) {
     let path = definition.shownPath
+    if case .readerGone? = engine.fatal { return (.interrupted, .unfinished, nil, nil) }
     let resume = state.command("resume", "\(run)")
     if let fatal = engine.fatal { return (.failed, fatal.exitStatus, definition.redactor.redact(fatal.description), fatal.code) }
     let isExceeded = definition.deadLetterLimit.isExceeded(by: counts.deadLettered, of: counts.read)

@@ -101,8 +101,7 @@ struct Sampler {
       switch item.source {
       case .file(let path):
         return try await BlockingThreads.files.run {
-          let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-          guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
+          let descriptor = try SourceFile.open(path)
           defer { close(descriptor) }
           let buffer = ByteBuffer(capacity: Self.headBytes)
           while buffer.count < Self.headBytes {

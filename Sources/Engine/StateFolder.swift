@@ -29,7 +29,18 @@ public struct StateFolder: Sendable {
     return words.map(ShellText.word).joined(separator: " ")
   }
 
-  func spoolPath(pipeline: String, key: String) -> String { "\(path)/spool/\(pipeline)/\(Digest.of(key).prefix(40))" }
+  /// Whether a file at `path`, which is absolute, is or would be in it.
+  func contains(_ path: String) -> Bool {
+    let folder = URL(fileURLWithPath: self.path).standardizedFileURL.path
+    return path.hasPrefix(folder + "/") || OutputPlace.canonical(path).hasPrefix(OutputPlace.canonical(folder) + "/")
+  }
+
+  func spoolFolder(pipeline: String) -> String { "\(path)/spool/\(pipeline)" }
+
+  /// What an item's files in the spool are called, but for their endings.
+  static func spoolName(key: String) -> String { String(Digest.of(key).prefix(40)) }
+
+  func spoolPath(pipeline: String, key: String) -> String { spoolFolder(pipeline: pipeline) + "/" + Self.spoolName(key: key) }
 
   /// Where a running engine shows what it is at.
   public func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }

@@ -27,7 +27,7 @@ extension RunEngine {
           group.noteWritten()
         }
       } catch let error as WriteError {
-        abort(.write(error))
+        abort(.from(error))
       } catch let error as LedgerError {
         abort(.ledger(error))
       }
@@ -39,14 +39,22 @@ extension RunEngine {
   private func writeItem(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
     // Of what was stopped before it began nothing is to be made.
     if case .stopped? = first.failure, first.start.offset == 0 { return }
-    let part = try open(first)
     var planned = first.planned
+    if let refusal = planned.refusal { return try await end(first, nil, planned, .refused(refusal)) }
+    let output: RecordOutput
+    do {
+      output = try open(first)
+    } catch let error as WriteError where shared == nil && error.concernsOneOutput {
+      let refusal = OutputGuard.Refusal(error.description, .cannotWrite)
+      first.fail(.refused(refusal))
+      return try await end(first, nil, planned, .refused(refusal))
+    }
     // In a shared part an item that begins now begins where the one before it ended.
-    if sharedPart != nil, first.start.offset == 0 { planned.base = part.written }
-    var isWhole = try await attempt(first, part, &chunks)
+    if shared != nil, first.start.offset == 0 { planned.base = output.written }
+    var isWhole = try await attempt(first, output, &chunks)
     var task = first
     // What is whole has been handed on: nothing that comes later of its workers matters.
-    while !isWhole, let failure = task.failure, mayTryAgain(failure, task) {
+    while !isWhole, let failure = task.failure, mayTryAgain(failure, task), output.canGoBack(to: planned.base) {
       let attempts = attempts(failure, task)
       if !failure.isTold {
         let wait = definition.fetchRetry.backoff.wait(after: attempts, random: .random(in: 0..<1))
@@ -57,17 +65,17 @@ extension RunEngine {
       }
       if isStopping { return }
       try await ledger.startOver(planned.id)
-      try part.cut(to: planned.base)
+      try output.part?.cut(to: planned.base)
       let again = group([planned], attempt: attempts + 1)
       task = again.tasks[0]
       let attempted = task
       try await serveAgain(again) {
         var chunks = EncodedChunks(again, heartbeat)
-        isWhole = try await attempt(attempted, part, &chunks)
+        isWhole = try await attempt(attempted, output, &chunks)
       }
       forget(again)
     }
-    if !isWhole, let failure = task.failure { try await end(task, part, planned, failure) }
+    if !isWhole, let failure = task.failure { try await end(task, output, planned, failure) }
   }
 
   /// Waits, but not past the run's being stopped.
@@ -98,9 +106,9 @@ extension RunEngine {
     }
   }
 
-  private func open(_ task: ItemTask) throws -> PartFile {
-    if let sharedPart { return sharedPart }
-    return try PartFile(task.planned.target, keeping: task.start.part)
+  private func open(_ task: ItemTask) throws -> RecordOutput {
+    if let shared { return shared }
+    return .part(try PartFile(task.planned.target, keeping: task.start.part))
   }
 
   /// Where an attempt is.
@@ -125,10 +133,10 @@ extension RunEngine {
   }
 
   /// Writes an attempt's chunks; true where it came to the item's end and handed it on.
-  private func attempt(_ task: ItemTask, _ part: PartFile, _ chunks: inout EncodedChunks) async throws -> Bool {
+  private func attempt(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks) async throws -> Bool {
     var position = Position(task)
     do {
-      return try await take(task, part, &chunks, &position)
+      return try await take(task, output, &chunks, &position)
     } catch {
       try? await position.underWay?.end()
       switch error {
@@ -139,33 +147,33 @@ extension RunEngine {
     }
   }
 
-  private func take(_ task: ItemTask, _ part: PartFile, _ chunks: inout EncodedChunks, _ position: inout Position) async throws -> Bool {
-    try writeHeader(part)
+  private func take(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks, _ position: inout Position) async throws -> Bool {
+    try writeHeader(output)
     while let chunk = await chunks.next(task, taken: position.next) {
-      try await append(chunk, task, part, &position)
+      try await append(chunk, task, output, &position)
     }
     if task.failure == nil {
-      try await finish(task, part, &position)
+      try await finish(task, output, &position)
       return true
     }
     if case .stopped? = task.failure, position.next > 0 || task.start.offset > 0 {
-      try await beginCheckpoint(task, part, &position)
+      try await beginCheckpoint(task, output, &position)
     }
     try await position.underWay?.end()
     return false
   }
 
-  private func writeHeader(_ part: PartFile) throws {
-    guard part.length == 0 else { return }
+  private func writeHeader(_ output: RecordOutput) throws {
+    guard output.isEmpty else { return }
     let header = try encoding.header(chain.output)
     guard header.count > 0 else { return }
-    try part.append(header)
+    try output.append(header)
   }
 
-  private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+  private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
     if position.next == 0, task.start.offset == 0 { position.point.lines = task.beginning?.lines ?? 0 }
     if chunk.output.count > 0 {
-      try part.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum)
+      try output.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum)
     }
     for var letter in chunk.letters {
       letter.record = letter.record.map { $0 + position.point.counts.read }
@@ -178,14 +186,14 @@ extension RunEngine {
     position.point.lines += chunk.lines
     position.point.counts = position.point.counts + chunk.counts
     position.point.bytes.written += chunk.output.count
-    position.point.part = part.written
+    position.point.part = output.written
     if let continuation = chunk.continuation { position.continuation = continuation }
     progress.update {
       $0.counts = $0.counts + chunk.counts
       $0.bytes.written += chunk.output.count
     }
     countDeadLetters(chunk.letters.count)
-    if isDue(position) { try await beginCheckpoint(task, part, &position) }
+    if isDue(position) { try await beginCheckpoint(task, output, &position) }
   }
 
   private func isDue(_ position: Position) -> Bool {
@@ -200,15 +208,15 @@ extension RunEngine {
 
   /// Output first (fsync), then the ledger: what the ledger says is always on the disk. Chunks go on being written
   /// meanwhile, past what the checkpoint speaks of.
-  private func beginCheckpoint(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+  private func beginCheckpoint(_ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
     try await position.underWay?.end()
     // In one output the items before this one come first.
-    if sharedPart != nil { await commits.drain() }
+    if shared != nil { await commits.drain() }
     let advance = advance(task, &position)
     let id = task.planned.id
     let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
-      try await BlockingThreads.files.run { try part.sync(isFinal: false) }
+      if let part = output.part { try await BlockingThreads.files.run { try part.sync(isFinal: false) } }
       var advance = advance
       advance.checkpoint.continuation = continuation?.bytes()
       try await ledger.checkpoint(id, version: version, advance)
@@ -229,11 +237,12 @@ extension RunEngine {
     return advance
   }
 
-  private func finish(_ task: ItemTask, _ part: PartFile, _ position: inout Position) async throws {
+  private func finish(_ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
     try await position.underWay?.end()
     // Many parts may wait for their commit.
-    if sharedPart == nil { try part.release() }
-    position.point.part = part.written
+    let own = shared == nil ? output.part : nil
+    try own?.release()
+    position.point.part = output.written
     let planned = task.planned
     if let damage = task.damage {
       position.letters.append(
@@ -251,11 +260,11 @@ extension RunEngine {
     }
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
-    let placement = sharedPart == nil ? Placement(part, definition, run: run, item: planned.id) : nil
+    let placement = own.map { Placement($0, definition, run: run, item: planned.id) }
     let finished = Ledger.Finished(
       id: planned.id, version: task.version, advance: advance, placement: placement, seconds: task.age, sourceSchema: try await number(task)
     )
-    try await commits.add(Commits.Whole(planned: planned, part: part, finished: finished)) { [self] in await commit($0) }
+    try await commits.add(Commits.Whole(planned: planned, output: output, finished: finished)) { [self] in await commit($0) }
   }
 
   /// The ledger's number for the item's columns; nil where its format names none.
@@ -266,13 +275,13 @@ extension RunEngine {
 
   /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does
   /// not speak of does no harm.
-  private func end(_ task: ItemTask, _ part: PartFile, _ planned: PlannedItem, _ failure: ItemFailure) async throws {
+  private func end(_ task: ItemTask, _ output: RecordOutput?, _ planned: PlannedItem, _ failure: ItemFailure) async throws {
     switch failure {
     case .stopped: return
     case .unchanged:
       try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
       removeSpool(planned)
-      try discard(part, planned)
+      try discard(output, planned)
       progress.update { $0.itemsSkipped += 1 }
     // What fails after the run has stopped for failures is for the next run to try.
     case _ where hasFailedTooOften: return
@@ -280,13 +289,14 @@ extension RunEngine {
     case .fetch(let error) where error.lacksDescriptors:
       abort(.limits("\(planned.item.key): \(definition.redactor.redact(error.description))\(SystemFailure(code: EMFILE).remedy)"))
     default:
-      let reason = definition.redactor.redact(failure.reason)
+      var reason = definition.redactor.redact(failure.reason)
+      if let output, !output.canGoBack(to: planned.base) { reason += "; records of it are in \(StandardOutput.name) already" }
       try await ledger.fail(
         planned.id, error: reason,
         DeadLetter(
           run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
           code: failure.code, reason: reason, attempts: attempts(failure, task)))
-      try discard(part, planned)
+      try discard(output, planned)
       progress.update { $0.itemsFailed += 1 }
       event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))
       countFailedItem()
@@ -294,8 +304,9 @@ extension RunEngine {
   }
 
   /// Takes away what an item that is not done has written.
-  private func discard(_ part: PartFile, _ planned: PlannedItem) throws {
-    if sharedPart != nil { try part.cut(to: planned.base) } else { try part.remove() }
+  private func discard(_ output: RecordOutput?, _ planned: PlannedItem) throws {
+    guard let part = output?.part else { return }
+    if shared != nil { try part.cut(to: planned.base) } else { try part.remove() }
   }
 }
 

@@ -18,6 +18,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   case changed
   /// A file of this machine can't be read.
   case file(String, code: Int32)
+  /// What stands at a path is no file.
+  case notAFile(String, FileStatus.Kind)
 
   /// Whether another try may help.
   public var isTransient: Bool {
@@ -25,7 +27,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .status(let code, _): code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
     case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
-    case .address, .comeAgain: false
+    case .address, .comeAgain, .notAFile: false
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
     }
   }
@@ -55,6 +57,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
     case .file(let path, let code): "can't read \(path): \(String(cString: strerror(code)))"
+    case .notAFile(let path, let kind): "\(path) is \(kind.words)\(kind == .folder ? "; name the files in it: \(path)/*" : ", and no file")"
     }
   }
 

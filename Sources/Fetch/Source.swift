@@ -60,18 +60,18 @@ public struct Fetcher: Sendable {
   /// A file's version and size.
   public static func state(ofFile path: String) throws(FetchError) -> SourceState {
     var status = stat()
-    guard stat(path, &status) == 0 else { throw .file(path, code: errno) }
+    guard FileName.withBytes(path, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(path), code: errno) }
     return try state(path, status)
   }
 
   private static func state(ofOpen descriptor: Int32, _ path: String) throws(FetchError) -> SourceState {
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .file(path, code: errno) }
+    guard fstat(descriptor, &status) == 0 else { throw .file(FileName.shown(path), code: errno) }
     return try state(path, status)
   }
 
   private static func state(_ path: String, _ status: stat) throws(FetchError) -> SourceState {
-    guard status.st_mode & S_IFMT != S_IFDIR else { throw .file(path, code: EISDIR) }
+    try SourceFile.requireFile(path, status)
     return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
   }
 
@@ -89,8 +89,7 @@ public struct Fetcher: Sendable {
     _ path: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat, began: (String?) async throws -> Void,
     deliver: (ByteBuffer) async throws -> Void
   ) async throws -> Outcome {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
+    let descriptor = try SourceFile.open(path)
     defer { close(descriptor) }
     let state = try Self.state(ofOpen: descriptor, path)
     try await began(state.version)
@@ -101,7 +100,7 @@ public struct Fetcher: Sendable {
       let room = size == 0 ? Self.pieceBytes : min(Self.pieceBytes, size - offset)
       let buffer = ByteBuffer(capacity: room)
       let count = pread(descriptor, buffer.bytes, room, off_t(offset))
-      guard count >= 0 else { throw FetchError.file(path, code: errno) }
+      guard count >= 0 else { throw FetchError.file(FileName.shown(path), code: errno) }
       if count == 0 { break }
       buffer.count = count
       heartbeat.beat()

@@ -31,11 +31,8 @@ public struct Checksum: Sendable, Hashable {
     Checksum(value: UInt32(truncatingIfNeeded: crc32_combine(uLong(value), uLong(next.value), off_t(count))))
   }
 
-  /// Of a file's first `length` bytes; nil where it is shorter or can't be read. Blocks.
-  public static func ofFile(_ path: String, length: Int) -> Checksum? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
+  /// Of an open file's first `length` bytes; nil where it is shorter or can't be read. Blocks.
+  static func ofFile(_ descriptor: Int32, length: Int) -> Checksum? {
     var checksum = Checksum()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     var done = 0

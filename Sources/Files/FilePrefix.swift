@@ -23,11 +23,19 @@ public struct FilePrefix: Sendable, Hashable {
   public enum Finding: Sendable { case whole, missing, short, altered }
 
   /// Whether the file at `path` begins with these bytes. Reads them, and blocks.
-  public func find(at path: String) -> Finding {
+  ///
+  /// - Parameter isPart: whether it must be a file that only we have written to: a link that somebody has put in its place, and a file
+  ///   with a second name, count as altered.
+  public func find(at path: String, isPart: Bool = true) -> Finding {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPart ? O_NOFOLLOW : 0))
+    guard descriptor >= 0 else { return errno == ENOENT || errno == ENOTDIR ? .missing : .altered }
+    defer { close(descriptor) }
     var status = stat()
-    guard stat(path, &status) == 0 else { return .missing }
+    guard fstat(descriptor, &status) == 0 else { return .altered }
+    let found = FileStatus(status)
+    guard isPart ? found.isOwn(descriptor) : found.kind == .regular else { return .altered }
     guard Int(status.st_size) >= length else { return .short }
     guard let checksum else { return .whole }
-    return Checksum.ofFile(path, length: length) == checksum ? .whole : .altered
+    return Checksum.ofFile(descriptor, length: length) == checksum ? .whole : .altered
   }
 }

@@ -120,7 +120,8 @@ public enum SystemCall {
     for folder in missing.reversed() { try syncFolder(of: folder, .folderSync) }
   }
 
-  private static func folder(of path: String) -> String {
+  /// “.” for a name alone.
+  public static func folder(of path: String) -> String {
     let folder = (path as NSString).deletingLastPathComponent
     return folder.isEmpty ? "." : folder
   }

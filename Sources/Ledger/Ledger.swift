@@ -9,6 +9,7 @@ import GRDB
 public struct Ledger: Sendable {
   let database: DatabaseQueue
   public let path: String
+  public let isReadOnly: Bool
 
   /// Opens the ledger in `folder`, made where there is none, and brings its tables to the present version.
   public static func open(folder: String) throws(LedgerError) -> Ledger {
@@ -20,7 +21,7 @@ public struct Ledger: Sendable {
       let database = try DatabaseQueue(path: path, configuration: configuration())
       try refuseForeign(database)
       try Migrations.all.migrate(database)
-      return Ledger(database: database, path: path)
+      return Ledger(database: database, path: path, isReadOnly: false)
     }
   }
 
@@ -37,7 +38,7 @@ public struct Ledger: Sendable {
       let name = isIdle ? "file:\(path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)?immutable=1" : path
       let database = try DatabaseQueue(path: name, configuration: configuration)
       try refuseForeign(database)
-      return Ledger(database: database, path: path)
+      return Ledger(database: database, path: path, isReadOnly: true)
     }
   }
 

@@ -4,20 +4,22 @@ import GRDB
 
 /// The ledger's items and their checkpoints.
 extension Ledger {
-  /// The pipeline's items with these keys, as last known.
-  public func items(pipeline: String, keys: [String]) async throws -> [String: ItemRecord] {
+  /// The pipeline's items with these keys, as last known, in their order. Keys are told apart by their bytes.
+  ///
+  /// - Parameter keys: for each the key, and what earlier builds may have called it.
+  public func items(pipeline: String, keys: [[String]]) async throws -> [ItemRecord?] {
     try await read { db in
       // A pipeline's first run need not ask about each.
       guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE pipeline = ?)", arguments: [pipeline]) == true else {
-        return [:]
+        return Array(repeating: nil, count: keys.count)
       }
       let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
-      var items: [String: ItemRecord] = [:]
-      for key in keys {
-        let rows = try Row.fetchCursor(statement, arguments: [pipeline, key])
-        if let row = try rows.next() { items[key] = try ItemRecord(row) }
+      return try keys.map { keys in
+        for key in keys {
+          if let row = try Row.fetchOne(statement, arguments: [pipeline, key]) { return try ItemRecord(row) }
+        }
+        return nil
       }
-      return items
     }
   }
 
@@ -43,17 +45,44 @@ extension Ledger {
 
   /// Hands the keys of the run's items that are done to `body`, some at a time.
   public func doneKeys(run: RunID, _ body: ([String]) throws -> Void) async throws {
+    try await keys("run = ?1 AND status = 'done'", [run.value]) { try body($0.map(\.key)) }
+  }
+
+  /// The same of all items of a pipeline.
+  public func keys(pipeline: String, _ body: ([String]) throws -> Void) async throws {
+    try await keys("pipeline = ?1", [pipeline]) { try body($0.map(\.key)) }
+  }
+
+  /// The same of items that are done, with their numbers and their last runs.
+  public func doneItems(pipeline: String, _ body: ([(id: ItemID, key: String, run: RunID)]) async throws -> Void) async throws {
+    try await keys("pipeline = ?1 AND status = 'done'", [pipeline], body)
+  }
+
+  /// The keys of a pipeline's items that are not done.
+  public func openKeys(pipeline: String) async throws -> [String] {
+    try await read {
+      try String.fetchAll($0, sql: "SELECT key FROM items WHERE pipeline = ? AND \(Self.isOpen)", arguments: [pipeline])
+    }
+  }
+
+  private func keys(
+    _ condition: String, _ arguments: StatementArguments, _ body: ([(id: ItemID, key: String, run: RunID)]) async throws -> Void
+  ) async throws {
     var after: Int64 = -1
     while true {
       let last = after
       let rows = try await read { db in
         try Row.fetchAll(
-          db, sql: "SELECT id, key FROM items WHERE run = ? AND status = 'done' AND id > ? ORDER BY id LIMIT 1000",
-          arguments: [run.value, last]
-        ).map { (key: try $0.value("key", as: String.self), id: try $0.value("id", as: Int64.self)) }
+          db, sql: "SELECT id, key, run FROM items WHERE \(condition) AND id > ?2 ORDER BY id LIMIT 1000", arguments: arguments + [last]
+        ).map { row in
+          (
+            id: ItemID(try row.value("id", as: Int64.self)), key: try row.value("key", as: String.self),
+            run: RunID(try row.value("run", as: Int64.self))
+          )
+        }
       }
-      guard let id = rows.last?.id, id > last else { return }
-      try body(rows.map(\.key))
+      guard let id = rows.last?.id.value, id > last else { return }
+      try await body(rows)
       after = id
     }
   }

@@ -11,8 +11,13 @@ public struct Placement: Sendable {
   /// The item whose output it is; nil for the one output of a run, and for replays.
   public var item: ItemID?
   public var prefix: FilePrefix
+  /// The target as an output; nil for a placement that was found, whose output is known.
+  public var output: Output?
 
-  public init(part: String, target: String, pipeline: String, run: RunID?, item: ItemID?, prefix: FilePrefix) {
+  public init(
+    part: String, target: String, pipeline: String, run: RunID?, item: ItemID?, prefix: FilePrefix, output: Output? = nil
+  ) {
+    self.output = output
     self.part = part
     self.target = target
     self.pipeline = pipeline
@@ -31,6 +36,7 @@ extension Ledger {
       placement.part, placement.target, placement.pipeline, placement.run?.value, placement.item?.value, placement.prefix.length,
       placement.prefix.checksum.map { Int($0.value) },
     ])
+    if let output = placement.output { try insert(db, output) }
     if let item = placement.item {
       try db.cachedStatement(sql: "UPDATE replay_outputs SET is_stale = 1 WHERE item = ?").execute(arguments: [item.value])
     } else if placement.run != nil {
@@ -88,7 +94,10 @@ extension Ledger {
   public func forgetOutputs(_ paths: [String]) async throws {
     guard !paths.isEmpty else { return }
     try await write(.ledgerPlaced) { db in
-      for path in paths { try db.execute(sql: "DELETE FROM replay_outputs WHERE path = ?", arguments: [path]) }
+      for path in paths {
+        try db.execute(sql: "DELETE FROM outputs WHERE path = ? AND is_replay", arguments: [path])
+        try db.execute(sql: "DELETE FROM replay_outputs WHERE path = ?", arguments: [path])
+      }
     }
   }
 }

@@ -19,6 +19,11 @@ extension Ledger {
     }
   }
 
+  /// The number that the next run will have, unless another pipeline of the ledger takes it.
+  public func nextRun() async throws -> RunID {
+    try await read { RunID((try Int64.fetchOne($0, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'runs'") ?? 0) + 1) }
+  }
+
   /// Enters a new run with its items, or opens `continuing` again with those that it will work on, in order.
   ///
   /// One transaction: a run without its items would look finished to whoever resumes it.

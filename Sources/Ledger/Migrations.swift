@@ -78,6 +78,19 @@ enum Migrations {
           CREATE TABLE timelines (run INTEGER PRIMARY KEY, points TEXT NOT NULL) STRICT;
           """)
     }
+    migrator.registerMigration("outputs") { db in
+      try db.execute(
+        sql: """
+          -- Files that are outputs: where each is in the file system, and as its definition has it.
+          CREATE TABLE outputs (
+            place TEXT PRIMARY KEY, path TEXT NOT NULL, pipeline TEXT NOT NULL, definition TEXT NOT NULL, run INTEGER, item INTEGER,
+            is_replay INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+          CREATE INDEX outputs_by_path ON outputs (pipeline, path);
+          -- Pipelines whose outputs were made before they were written down.
+          CREATE TABLE unlisted_outputs (pipeline TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+          INSERT INTO unlisted_outputs SELECT DISTINCT pipeline FROM items WHERE status = 'done';
+          """)
+    }
     return migrator
   }
 }

@@ -8,14 +8,26 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
   public let action: String
   public let path: String
   public let code: Int32
+  /// What stands where a file was to be put, where that is the trouble.
+  public let found: FileStatus.Kind?
 
-  public init(action: String, path: String, code: Int32 = errno) {
+  public init(action: String, path: String, code: Int32 = errno, found: FileStatus.Kind? = nil) {
     self.action = action
     self.path = path
     self.code = code
+    self.found = found
+  }
+
+  /// Whether what reads standard output went away.
+  public var isReaderGone: Bool { code == EPIPE }
+
+  /// Whether the trouble is one output's name or place, so that others can be written.
+  public var concernsOneOutput: Bool {
+    found != nil || [ENAMETOOLONG, EISDIR, ENOTDIR, ENOTEMPTY, ELOOP, EEXIST].contains(code)
   }
 
   public var description: String {
+    if let found { return "can't \(action) \(path): it is \(found.words), and only a file is replaced" }
     let remedy =
       switch code {
       case ENOTDIR: "; a part of the path is a file"
@@ -58,20 +70,44 @@ public final class PartFile: @unchecked Sendable {
     var failed: WriteError?
   }
 
-  /// Opens the part and cuts it to what is kept of it; with nothing kept it is made, and its folder where that is missing.
+  /// Opens the part and cuts it to what is kept of it; with nothing kept it is made anew, and its folder where that is missing.
+  ///
+  /// The part's name may be known to others who can write to the folder. So a link is never followed, and what somebody else has put
+  /// there is not written to.
   ///
   /// - Throws: ``WriteError``.
   public init(target: String, path: String, keeping prefix: FilePrefix) throws {
     self.target = target
     self.path = path
     written = prefix
+    let folder = (target as NSString).deletingLastPathComponent
+    if prefix.length == 0 { try WriteError.wrap("create folder", folder) { try SystemCall.createFolders(folder) } }
+    let before = try WriteError.wrap("write", target) { try FileStatus.of(target, followsLinks: false) }
+    if let before, before.kind != .regular { throw WriteError(action: "write", path: target, code: EEXIST, found: before.kind) }
     let isNew = prefix.length == 0
-    if isNew {
-      let folder = (target as NSString).deletingLastPathComponent
-      try WriteError.wrap("create folder", folder) { try SystemCall.createFolders(folder) }
+    descriptor = try WriteError.wrap("open", path) {
+      try isNew ? Self.make(path, before) : SystemCall.open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, .partOpen)
     }
-    descriptor = try WriteError.wrap("open", path) { try SystemCall.open(path, O_RDWR | (isNew ? O_CREAT : 0), .partOpen) }
-    try cut(to: prefix)
+    do {
+      if !isNew { try WriteError.wrap("open", path) { try FileStatus.requireOwn(descriptor) } }
+      try cut(to: prefix)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  /// Makes the part, with the mode of the file that it is to replace. One that an earlier try left is taken away first.
+  private static func make(_ path: String, _ before: FileStatus?) throws -> Int32 {
+    func create() throws -> Int32 {
+      try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: before.map { $0.mode | 0o600 } ?? 0o644, .partOpen)
+    }
+    do {
+      return try create()
+    } catch let failure as SystemFailure where failure.code == EEXIST {
+      try SystemCall.remove(path, .partRemove)
+      return try create()
+    }
   }
 
   deinit { close(descriptor) }
@@ -157,11 +193,17 @@ public final class PartFile: @unchecked Sendable {
   public func remove() throws { try WriteError.wrap("remove", path) { try SystemCall.remove(path, .partRemove) } }
 
   /// Puts parts, which are whole and on the disk, in their targets' places: the names (rename), then the names on the disk,
-  /// with one sync of each folder.
+  /// with one sync of each folder. A file that is replaced lends its mode, and its owner where that is allowed. What is no file is
+  /// never replaced.
   ///
   /// - Throws: ``WriteError``.
   public static func place(_ parts: [(path: String, target: String)]) throws {
     for part in parts {
+      let before = try WriteError.wrap("rename to", part.target) { try FileStatus.of(part.target, followsLinks: false) }
+      if let before {
+        guard before.kind == .regular else { throw WriteError(action: "rename to", path: part.target, code: EEXIST, found: before.kind) }
+        try WriteError.wrap("rename to", part.target) { try before.lend(toPart: part.path) }
+      }
       try WriteError.wrap("rename to", part.target) { try SystemCall.rename(part.path, to: part.target, .partRename) }
     }
     for (_, parts) in Dictionary(grouping: parts, by: { ($0.target as NSString).deletingLastPathComponent }) {

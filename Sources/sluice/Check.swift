@@ -15,7 +15,16 @@ struct Check: ParsableCommand {
     var failed = false
     for pipeline in pipelines {
       do throws(DefinitionErrors) {
-        _ = try PipelineDefinition.load(path: pipeline, variables: values)
+        let definition = try PipelineDefinition.load(path: pipeline, variables: values)
+        let outputs = OutputGuard(definition, common.stateFolder(beside: pipeline))
+        try outputs.check()
+        for pattern in outputs.patternsOfOwnOutput {
+          console.log(
+            .warning, "\(pipeline): write.path matches the pattern \(pattern) of fetch.from; what this pipeline writes is never one of its items")
+        }
+        if definition.writesToStandardOutput {
+          console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
+        }
         if !common.quiet { console.print(pipelines.count == 1 ? "ok" : "\(pipeline): ok") }
       } catch {
         _ = console.fail(.definition(error))

@@ -14,7 +14,7 @@ struct MonitoringOptions: ParsableArguments {
     do {
       try MetricsFile.write(notice, to: metricsFile)
     } catch {
-      console.log(.warning, "can't write \(metricsFile): \(error.localizedDescription)")
+      console.log(.warning, "\(error)")
     }
   }
 }

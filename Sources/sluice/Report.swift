@@ -23,12 +23,12 @@ struct Report: AsyncParsableCommand {
     console.hide(redactor)
     let report = try await RunReport(record, ledger, redactor)
     if let html {
-      let page = ReportPage(report, redactor).html
-      if html == "-" { return console.print(text: page) }
+      let page = ReportPage(report, redactor)
+      if html == "-" { return console.print(text: page.html) }
       do {
-        try Data(page.utf8).write(to: URL(fileURLWithPath: html), options: .atomic)
+        try page.write(to: html)
       } catch {
-        console.log(.error, "can't write \(html): \(error.localizedDescription)")
+        console.log(.error, "\(error)")
         throw ExitCode(.cannotWrite)
       }
       if !common.quiet { console.print("wrote \(html)") }

@@ -40,6 +40,16 @@ struct RunMessages: Sendable {
         .warning,
         "\(names): \(isOne ? "was" : "were") not done before, and \(isOne ? "is" : "are") no longer found; a later run does \(isOne ? "it" : "them") only if fetch.from finds \(isOne ? "it" : "them") again"
       )
+    case .passedOver(let count, let first):
+      console.event(
+        .warning,
+        "\(first)\(count == 1 ? " is" : " and \(Human.count(count - 1)) more files are") this pipeline's own, and no item, though fetch.from matches \(count == 1 ? "it" : "them")"
+      )
+    case .toStandardOutput:
+      console.event(
+        .info,
+        "records go to standard output: at least once each, since nothing can be taken back; what is tried again, or resumed, comes again")
+    case .takesOver(let output, let owner): console.event(.warning, "\(output) was the output of \(owner), and is replaced")
     case .schemaChanged(let item, let change):
       console.event(.warning, "\(item): its columns are other than before: \(change) [\(ErrorCode.schemaChanged.rawValue)]")
     case .schema(let fields): console.event(.info, "inferred fields: \(fields)")

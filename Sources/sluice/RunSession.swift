@@ -33,6 +33,7 @@ final class RunSession: Sendable {
     _ monitoring: MonitoringOptions
   ) {
     console.hide(definition.redactor)
+    if definition.writesToStandardOutput { StandardStreams.divertResults() }
     self.console = console
     messages = RunMessages(console: console)
     self.monitoring = monitoring
@@ -122,6 +123,8 @@ final class RunSession: Sendable {
   }
 
   private func show(_ result: RunResult, _ notice: RunNotice) {
+    // Nobody is there to be told.
+    if result.isReaderGone { return }
     if output == .json {
       console.print(json: Self.json(result))
     } else if !isQuiet {

@@ -28,8 +28,14 @@ enum StandardStreams {
   /// Whether standard output takes no more, since it failed or since its reader has gone.
   static var isOutputGone: Bool { failure.withLock { $0 != nil } }
 
+  private static let isDiverted = Mutex(false)
+
+  /// Standard output carries records from here on: results go to standard error.
+  static func divertResults() { isDiverted.withLock { $0 = true } }
+
   /// Writes a result. After a failure nothing more is written, so that what is there has no gap.
   static func print(_ bytes: [UInt8]) {
+    if isDiverted.withLock({ $0 }) { return _ = write(bytes, STDERR_FILENO) }
     if isOutputGone { return }
     if let code = write(bytes, STDOUT_FILENO) { failure.withLock { $0 = code } }
   }

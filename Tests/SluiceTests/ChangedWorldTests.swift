@@ -140,6 +140,7 @@ struct ChangedWorldTests {
       """
       DROP TABLE events; DROP INDEX items_open; DROP TABLE placements; DROP TABLE dead_letter_attempts;
       DROP TABLE replays; DROP TABLE replay_outputs; DROP TABLE source_schemas; DROP TABLE timelines;
+      DROP TABLE outputs; DROP TABLE unlisted_outputs;
       ALTER TABLE items DROP COLUMN source_schema; ALTER TABLE items DROP COLUMN seconds;
       ALTER TABLE checkpoints DROP COLUMN part_checksum; ALTER TABLE checkpoints DROP COLUMN continuation;
       ALTER TABLE items DROP COLUMN header; ALTER TABLE dead_letters DROP COLUMN previous; ALTER TABLE dead_letters DROP COLUMN next;

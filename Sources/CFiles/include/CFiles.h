@@ -7,4 +7,7 @@
 /// `descriptor` is the same file, open. Returns -1 where that can't be.
 int sluice_open_past_cache(const char *path, int descriptor);
 
+/// Whether the file system of an open file says of its own accord who owns a file: those of other machines, FAT, FUSE.
+int sluice_maps_owners(int descriptor);
+
 #endif

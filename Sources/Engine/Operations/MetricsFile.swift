@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a run came to as metrics, for the textfile collector of Prometheus' node_exporter.
@@ -6,12 +7,13 @@ import Foundation
 public enum MetricsFile {
   /// Writes the file in the place of the last run's; a reader sees one or the other.
   ///
-  /// - Throws: what Foundation says where it can't be written.
-  public static func write(_ notice: RunNotice, to path: String) throws {
-    let before = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    try Data(text(notice, before: before).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    // The collector runs as somebody else.
-    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+  public static func write(_ notice: RunNotice, to path: String) throws(SmallFileError) {
+    let isFile = (try? FileStatus.of(path))?.kind == .regular
+    let before = isFile ? FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "" : ""
+    try SmallFile.replace(
+      // The collector runs as somebody else.
+      path, with: Array(text(notice, before: before).utf8), mode: 0o644,
+      expected: (name: "metrics file", shows: { $0.starts(with: "# HELP sluice_".utf8) }))
   }
 
   private static let lastSuccess = "sluice_last_success_timestamp_seconds"

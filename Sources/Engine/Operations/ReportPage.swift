@@ -1,4 +1,5 @@
 import Definition
+import Files
 import Foundation
 import Ledger
 
@@ -10,6 +11,13 @@ public struct ReportPage: Sendable {
   public init(_ report: RunReport, _ redactor: Redactor) {
     self.report = report
     self.redactor = redactor
+  }
+
+  /// Writes the page in the place of an earlier one. A file that is no page of HTML is left as it is.
+  public func write(to path: String) throws(SmallFileError) {
+    try SmallFile.replace(
+      path, with: Array(html.utf8),
+      expected: (name: "page of HTML", shows: { String(decoding: $0, as: UTF8.self).lowercased().contains("<!doctype html") }))
   }
 
   public var html: String {

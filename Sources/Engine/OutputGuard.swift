@@ -1,0 +1,150 @@
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Write
+
+/// Looks whether an output may be put where the definition says: in no other thing's place than a file's, and in the place of no file that
+/// something would be lost with.
+public struct OutputGuard: Sendable {
+  /// Why an output is not written.
+  public struct Refusal: Error, Sendable {
+    public let reason: String
+    public let code: ErrorCode
+
+    init(_ reason: String, _ code: ErrorCode = .invalidSetting) {
+      self.reason = reason
+      self.code = code
+    }
+  }
+
+  let definition: PipelineDefinition
+  let state: StateFolder
+
+  public init(_ definition: PipelineDefinition, _ state: StateFolder) {
+    self.definition = definition
+    self.state = state
+  }
+
+  /// The file that an output at `target` would replace; nil where there is none.
+  ///
+  /// - Throws: ``Refusal`` for what is no file, a name that can't be, the definition, a place in the state folder.
+  func replaced(at target: String) throws(Refusal) -> FileStatus.Identity? {
+    let shown = definition.relative(target)
+    if target.hasPrefix("/dev/") || target.hasPrefix("/proc/") {
+      let isStdout = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(target)
+      throw Refusal("the output \(shown) is no file; \(isStdout ? "to write to standard output, say path: '-'" : "name one")")
+    }
+    let there: FileStatus?
+    do {
+      there = try FileStatus.of(target)
+      // A part's name is longer.
+      if target.utf8.count > 200 { _ = try FileStatus.of(OutputNaming.part(of: target), followsLinks: false) }
+    } catch {
+      let trouble = WriteError(action: "write", path: shown, code: error.code)
+      // What concerns all outputs, such as a folder that may not be entered, is told when the first is written.
+      guard trouble.concernsOneOutput else { return nil }
+      throw Refusal(trouble.description, .cannotWrite)
+    }
+    if let there, there.kind != .regular {
+      let trouble = WriteError(action: "write", path: shown, code: EEXIST, found: there.kind)
+      throw Refusal(trouble.description, there.kind == .folder ? .cannotWrite : .invalidSetting)
+    }
+    if let there, there.identity == (try? FileStatus.of(definition.file))?.identity {
+      throw Refusal("the output \(shown) is the definition itself; give write.path another name")
+    }
+    if state.contains(target) {
+      throw Refusal("the output \(shown) is in the state folder \(state.path); give write.path another folder")
+    }
+    return there?.identity
+  }
+
+  /// - Throws: ``Refusal`` where a file that would be replaced is the output of something else, of which something is left.
+  /// - Returns: whose output it is that is replaced all the same, where that is to be told.
+  func owner(_ output: Output?, of target: String, item: Item?, keys: [Int64: String], makers: (RunID) async throws -> Bool) async throws
+    -> String?
+  {
+    guard let output else { return nil }
+    let shown = definition.relative(target)
+    let isSameFile = Self.isSameFile(output.definition, definition.file)
+    if output.pipeline != definition.name {
+      // A pipeline that was renamed, and one whose definition is gone, has nobody who would miss it.
+      guard !isSameFile, FileManager.default.fileExists(atPath: output.definition) else { return "the pipeline \(output.pipeline)" }
+      throw Refusal(
+        "the output \(shown) is that of the pipeline \(output.pipeline) (\(output.definition)); give write.path another name, or move the file away",
+        .sameOutput)
+    }
+    let key = output.item.flatMap { keys[$0.value] }
+    if output.isReplay {
+      throw Refusal(
+        "the output \(shown) is what a replay wrote\(key.map { " of \($0)" } ?? ""); move it away, or give write.path another name", .sameOutput)
+    }
+    if let item {
+      guard let key, !key.utf8.elementsEqual(item.key.utf8) else { return nil }
+      return key
+    }
+    guard !isSameFile, FileManager.default.fileExists(atPath: output.definition), let run = output.run else { return nil }
+    if try await makers(run) { return output.definition }
+    throw Refusal(
+      "the output \(shown) is that of \(output.definition), which is called “\(definition.name)” too and has other sources; give one of them another name and another write.path, or move the file away",
+      .sameOutput)
+  }
+
+  private static func isSameFile(_ a: String, _ b: String) -> Bool {
+    if a == b { return true }
+    guard let a = try? FileStatus.of(a), let b = try? FileStatus.of(b) else { return false }
+    return a.identity == b.identity
+  }
+}
+
+extension OutputGuard {
+  /// What can be told of outputs from the definition and the file system alone.
+  ///
+  /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
+  public func check() throws(DefinitionErrors) {
+    guard !definition.writesToStandardOutput else { return }
+    let naming = OutputNaming(definition: definition, run: "new", date: Date())
+    for target in targets(naming) {
+      do throws(Refusal) {
+        let replaced = try replaced(at: target)
+        for item in namedItems {
+          guard case .file(let path) = item.source, let source = SourceFile.status(path) else { continue }
+          if let replaced, FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
+        }
+      } catch {
+        // A disk's troubles are no fault of the definition: the run, or the item, fails of them.
+        if error.code != .cannotWrite { throw definition.wrongOutput(error.reason, error.code) }
+      }
+    }
+  }
+
+  static func isSource(_ target: String, _ key: String) -> Refusal {
+    Refusal("the output \(target) is the source \(key), which it would replace; give write.path another folder or name")
+  }
+
+  /// Files that the definition names one by one.
+  private var namedItems: [Item] {
+    Discovery(definition: definition).namedFiles(most: 1000)
+  }
+
+  /// Outputs whose names are known before anything is looked for.
+  private func targets(_ naming: OutputNaming) -> [String] {
+    if definition.writesPerItem { return namedItems.map(naming.target) }
+    return definition.writePath.contains("{") ? [] : [naming.target(nil)]
+  }
+
+  /// Patterns of `fetch.from` that match what the pipeline writes.
+  public var patternsOfOwnOutput: [String] {
+    guard !definition.writesToStandardOutput else { return [] }
+    return definition.entries.filter { !$0.isHTTP }.flatMap { $0.source.alternatives.prefix(100) }.filter { pattern in
+      let place = NormalPath(pattern, in: definition.folder)
+      guard place.isGlob else { return false }
+      // A name that the pattern matches.
+      let name = (place.path as NSString).lastPathComponent.replacing("*", with: "x").replacing("?", with: "x")
+      let item = Item(key: name, name: name, source: .file(path: name))
+      let target = OutputNaming(definition: definition, run: "1", date: Date()).target(item)
+      return place.matches(NormalPath(SourcePattern(target), in: definition.folder).path)
+    }.map(\.shown)
+  }
+}

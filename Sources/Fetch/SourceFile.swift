@@ -1,0 +1,27 @@
+import Files
+import Foundation
+
+/// Opens files that are sources. What is no file (a named pipe, a device, a socket, a folder) is refused before it is opened: to open
+/// it may wait for ever, or do something.
+public enum SourceFile {
+  /// Nil where nothing stands at the path.
+  public static func status(_ path: String) -> stat? {
+    var status = stat()
+    return FileName.withBytes(path) { stat($0, &status) } == 0 ? status : nil
+  }
+
+  /// Opens a file for reading; the descriptor is the caller's.
+  public static func open(_ path: String) throws(FetchError) -> Int32 {
+    var status = stat()
+    guard FileName.withBytes(path, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(path), code: errno) }
+    try requireFile(path, status)
+    let descriptor = FileName.withBytes(path) { Foundation.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+    guard descriptor >= 0 else { throw .file(FileName.shown(path), code: errno) }
+    return descriptor
+  }
+
+  static func requireFile(_ path: String, _ status: stat) throws(FetchError) {
+    let kind = FileStatus.Kind(status.st_mode)
+    guard kind == .regular else { throw .notAFile(FileName.shown(path), kind) }
+  }
+}
