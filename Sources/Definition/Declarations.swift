@@ -186,7 +186,8 @@ enum Declarations {
     [
       Key("format", .choice(WriteFormat.allCases.map(\.rawValue)), "jsonl or csv (default: by the path's name)."),
       Key(
-        "path", .text, "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed. - is standard output.",
+        "path", .text,
+        "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed. - is standard output.",
         required: true),
       Key(
         "checkpoint",

@@ -169,7 +169,8 @@ struct Discovery {
   private func file(_ match: GlobWalk.Match, _ entry: PipelineDefinition.Entry, _ former: FormerKeys) -> Item {
     let key = definition.relative(match.shown)
     return Item(
-      key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key))
+      key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key)
+    )
   }
 
   private func http(_ pattern: SourcePattern, _ entry: PipelineDefinition.Entry) -> Item {

@@ -103,10 +103,13 @@ public struct DryRun: Sendable {
     report.items = decisions.map { decision in
       DryRunReport.PlannedItem(
         key: decision.item.key, action: decision.action, reason: decision.reason, size: decision.state.size,
-        version: decision.state.version, problem: (decision.refusal?.reason ?? decision.problem?.description).map(definition.redactor.redact),
+        version: decision.state.version,
+        problem: (decision.refusal?.reason ?? decision.problem?.description).map(definition.redactor.redact),
         target: naming.target(decision.item))
     }
-    if decisions.contains(where: { $0.problem?.isTransient == false || $0.refusal != nil }) { report.exitCode = ExitStatus.failedItems.rawValue }
+    if decisions.contains(where: { $0.problem?.isTransient == false || $0.refusal != nil }) {
+      report.exitCode = ExitStatus.failedItems.rawValue
+    }
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
     if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
     guard var item = first?.item else { return report }

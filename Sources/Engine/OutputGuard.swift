@@ -78,7 +78,8 @@ public struct OutputGuard: Sendable {
     let key = output.item.flatMap { keys[$0.value] }
     if output.isReplay {
       throw Refusal(
-        "the output \(shown) is what a replay wrote\(key.map { " of \($0)" } ?? ""); move it away, or give write.path another name", .sameOutput)
+        "the output \(shown) is what a replay wrote\(key.map { " of \($0)" } ?? ""); move it away, or give write.path another name",
+        .sameOutput)
     }
     if let item {
       guard let key, !key.utf8.elementsEqual(item.key.utf8) else { return nil }

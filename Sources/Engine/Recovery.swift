@@ -75,7 +75,8 @@ struct Recovery {
       }
     } else if definition.writesOneFile {
       try await ledger.list(
-        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.target(nil), $0, nil) }, pipeline: definition.name, isLast: false)
+        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.target(nil), $0, nil) }, pipeline: definition.name, isLast: false
+      )
     }
     try await ledger.list([], pipeline: definition.name, isLast: true)
   }
@@ -107,7 +108,8 @@ extension Placement {
     self.init(
       part: definition.relative(part.path), target: target, pipeline: definition.name, run: run, item: item, prefix: part.written,
       output: Output(
-        place: OutputPlace.canonical(part.target), path: target, pipeline: definition.name, definition: definition.file, run: run, item: item,
+        place: OutputPlace.canonical(part.target), path: target, pipeline: definition.name, definition: definition.file, run: run,
+        item: item,
         isReplay: isReplay))
   }
 }

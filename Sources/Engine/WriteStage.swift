@@ -147,7 +147,9 @@ extension RunEngine {
     }
   }
 
-  private func take(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks, _ position: inout Position) async throws -> Bool {
+  private func take(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks, _ position: inout Position) async throws
+    -> Bool
+  {
     try writeHeader(output)
     while let chunk = await chunks.next(task, taken: position.next) {
       try await append(chunk, task, output, &position)

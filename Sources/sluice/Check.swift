@@ -20,7 +20,8 @@ struct Check: ParsableCommand {
         try outputs.check()
         for pattern in outputs.patternsOfOwnOutput {
           console.log(
-            .warning, "\(pipeline): write.path matches the pattern \(pattern) of fetch.from; what this pipeline writes is never one of its items")
+            .warning,
+            "\(pipeline): write.path matches the pattern \(pattern) of fetch.from; what this pipeline writes is never one of its items")
         }
         if definition.writesToStandardOutput {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")

@@ -5,11 +5,14 @@ import Testing
 @Suite("Items' identity")
 struct IdentityTests {
   private func write(_ shop: Workshop, from: String, path: String = "out.jsonl", name: String = "pipeline.yaml") throws {
-    try shop.write(name, "pipeline: p\nfetch: {from: \(from), retry: {attempts: 1}}\nparse: {fields: {id: bigint}}\nwrite: {path: '\(path)'}\n")
+    try shop.write(
+      name, "pipeline: p\nfetch: {from: \(from), retry: {attempts: 1}}\nparse: {fields: {id: bigint}}\nwrite: {path: '\(path)'}\n")
   }
 
   private func keys(_ shop: Workshop) throws -> [String] {
-    (try shop.sluice("status", "pipeline.yaml", "--output", "json").json["items"] as? [[String: Any]] ?? []).compactMap { $0["item"] as? String }
+    (try shop.sluice("status", "pipeline.yaml", "--output", "json").json["items"] as? [[String: Any]] ?? []).compactMap {
+      $0["item"] as? String
+    }
   }
 
   @Test("one file by several spellings is one item, today and tomorrow")
@@ -17,7 +20,10 @@ struct IdentityTests {
     let shop = try Workshop()
     try shop.write("x.csv", "id\n1\n")
     try shop.write("d/e/k", "")
-    try write(shop, from: "['x.csv', '*.csv', './x.csv', 'd/../x.csv', './/x.csv', 'd/e/../../x.csv', '\(shop.folder)/x.csv', 'file://\(shop.folder)/x.csv']")
+    try write(
+      shop,
+      from:
+        "['x.csv', '*.csv', './x.csv', 'd/../x.csv', './/x.csv', 'd/e/../../x.csv', '\(shop.folder)/x.csv', 'file://\(shop.folder)/x.csv']")
     #expect(try shop.runPipeline().records["written"] == 1)
     #expect(try keys(shop) == ["x.csv"])
     for other in ["./x.csv", "\(shop.folder)/d/../*.csv"] {
@@ -91,7 +97,8 @@ struct IdentityTests {
     #expect(try shop.runPipeline().items["done"] == 1)
     for (former, environment) in [("./production/a.csv", [:]), ("./${DB_PASSWORD}/a.csv", ["DB_PASSWORD": "production"])] {
       _ = try shop.python(
-        "import sqlite3,sys\ndb=sqlite3.connect('.sluice/ledger.sqlite')\ndb.execute('UPDATE items SET key=?', (sys.argv[1],))\ndb.commit()", former)
+        "import sqlite3,sys\ndb=sqlite3.connect('.sluice/ledger.sqlite')\ndb.execute('UPDATE items SET key=?', (sys.argv[1],))\ndb.commit()",
+        former)
       #expect(try shop.runPipeline(environment: environment).items["skipped"] == 1)
       #expect(try keys(shop) == ["production/a.csv"])
     }
@@ -121,7 +128,9 @@ struct IdentityTests {
     try write(shop, from: "[a.csv, f.csv, folder.csv, /dev/null]", path: "each/{item.name}")
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 69 && outcome.items["failed"] == 3, "\(outcome.stderr)")
-    for words in ["f.csv is a named pipe", "folder.csv is a folder", "/dev/null is a device", "SL-202"] { #expect(outcome.stderr.contains(words), "\(outcome.stderr)") }
+    for words in ["f.csv is a named pipe", "folder.csv is a folder", "/dev/null is a device", "SL-202"] {
+      #expect(outcome.stderr.contains(words), "\(outcome.stderr)")
+    }
   }
 
   @Test("a name that is not UTF-8 is read, and shown with its byte")

@@ -6,7 +6,8 @@ import Testing
 struct OutputPlaceTests {
   private func write(_ shop: Workshop, from: String = "x.csv", path: String, name: String = "pipeline", more: String = "") throws {
     try shop.write(
-      "\(name).yaml", "pipeline: \(name)\nfetch: {from: '\(from)'}\nparse: {fields: {id: bigint, n: text}}\nwrite: {path: '\(path)'}\n\(more)")
+      "\(name).yaml",
+      "pipeline: \(name)\nfetch: {from: '\(from)'}\nparse: {fields: {id: bigint, n: text}}\nwrite: {path: '\(path)'}\n\(more)")
   }
 
   private static let source = "id,n\n1,a\n2,b\n"
@@ -77,7 +78,9 @@ struct OutputPlaceTests {
     }
     #expect(symlink("real.html", shop.path("page.html")) == 0)
     for _ in 0..<2 { #expect(try shop.sluice("report", "pipeline.yaml", "--html", "page.html").status == 0) }
-    #expect(shop.read("real.html").hasPrefix("<!doctype html") && (try? FileManager.default.destinationOfSymbolicLink(atPath: shop.path("page.html"))) == "real.html")
+    #expect(
+      shop.read("real.html").hasPrefix("<!doctype html")
+        && (try? FileManager.default.destinationOfSymbolicLink(atPath: shop.path("page.html"))) == "real.html")
     for _ in 0..<2 { #expect(try shop.runPipeline("pipeline.yaml", "--metrics-file", "m.prom").stderr.isEmpty) }
   }
 

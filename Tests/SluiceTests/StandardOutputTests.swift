@@ -21,10 +21,12 @@ struct StandardOutputTests {
     let shop = try shop(rows: 5)
     let first = try shop.sluice("run", "pipeline.yaml", "--output", "json")
     #expect(first.status == 0 && first.stdout == shop.read("x.csv"), "\(first.stderr)")
-    #expect(first.stderr.contains("records go to standard output: at least once") && first.stderr.contains("\"written\":5"), "\(first.stderr)")
+    #expect(
+      first.stderr.contains("records go to standard output: at least once") && first.stderr.contains("\"written\":5"), "\(first.stderr)")
     #expect(try shop.sluice("run", "pipeline.yaml").stdout.isEmpty)
     #expect(try shop.sluice("run", "pipeline.yaml", "--full", "--quiet").stdout == shop.read("x.csv"))
-    #expect(try Set(FileManager.default.contentsOfDirectory(atPath: shop.folder).filter { !$0.hasPrefix(".") }) == ["pipeline.yaml", "x.csv"])
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: shop.folder).filter { !$0.hasPrefix(".") }) == ["pipeline.yaml", "x.csv"])
     #expect(!shop.exists("-"))
   }
 
