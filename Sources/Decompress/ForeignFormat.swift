@@ -36,7 +36,8 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     if let mark = ForeignMark.byFirst[Int(p[0])].first(where: { $0.matches(p, count) }) { return mark.format }
     if let mark = ForeignMark.inside.first(where: { $0.matches(p, count) }) { return mark.format }
     if let name = zip(p, count) { return ForeignFormat(name: name, kind: name.contains("archive") ? .archive : .data) }
-    return isTar(p, count) ? ForeignFormat(name: "a tar archive", kind: .archive) : nil
+    if isTar(p, count) { return ForeignFormat(name: "a tar archive", kind: .archive) }
+    return isBlank(p, count) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
   }
 
   /// The same of a buffer's first bytes.
@@ -53,6 +54,11 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
       ("doc.kml", "a KMZ file"),
     ]
     return members.first { head.contains($0.0) }?.1 ?? "a zip archive"
+  }
+
+  /// UTF-32 has three NUL bytes on end.
+  private static func isBlank(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    count >= 4 && (0..<min(count, headBytes)).allSatisfy { p[$0] == 0 }
   }
 
   /// A tar header's own sum of its bytes tells it, of whatever age; so does a block of a name and nothing else.
@@ -107,6 +113,7 @@ private struct ForeignMark: Sendable {
 
   private static let compressions: [Self] =
     of("gzip", .compression(command: "gzip -d"), [[0x1F, 0x8B, 0x08]])
+    + of("zlib", .compression(command: "zlib-flate -uncompress"), isText: true, [[0x78, 0x5E], [0x78, 0x9C], [0x78, 0xDA]])
     + of("zstd", .compression(command: "zstd -d"), [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] })
     + of("xz", .compression(command: "xz -d"), [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]])
     + of("lzma", .compression(command: "xz -d"), [[0x5D, 0x00, 0x00]])
@@ -163,7 +170,8 @@ private struct ForeignMark: Sendable {
     + of("FlatGeobuf", .data, [[0x66, 0x67, 0x62, 0x03, 0x66, 0x67, 0x62]])
 
   private static let others: [Self] =
-    signature("a PDF document", .other, "%PDF-")
+    signature("a pointer to a file that Git LFS keeps (git lfs pull fetches it)", .other, "version https://git-lfs.github.com/spec/")
+    + signature("a PDF document", .other, "%PDF-")
     + signature("a PostScript document", .other, "%!PS")
     + signature("an RTF document", .other, "{\\rtf1")
     + of("a PNG picture", .other, [[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]])

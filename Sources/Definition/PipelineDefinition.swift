@@ -280,7 +280,7 @@ public struct PipelineDefinition: Sendable {
   public func refuses(_ document: TextDocument, itemName: String) -> Bool {
     switch parseFormat(itemName: itemName) {
     case .exec: false
-    case .jsonl: document == .webPage
+    case .jsonl: document == .webPage || (fields == nil && (document == .jsonArray || document == .xml))
     case .csv, .tsv: document == .webPage || (dialect.skipLines == 0 && (parseFormat == nil || fields == nil))
     }
   }

@@ -32,10 +32,15 @@ public struct HTTPHead: Sendable {
     self["content-type"]?.split(separator: ";").first.map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
   }
 
-  /// How the content is coded, in the order of coding, in lower case; `identity` is left out.
+  /// What stands for no coding of the content: names of characters' encodings, which servers give by mistake, and what S3 keeps of an upload.
+  private static let noCodings: Set = [
+    "", "identity", "none", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "aws-chunked",
+  ]
+
+  /// How the content is coded, in the order of coding, in lower case; what is no coding is left out.
   public var contentCodings: [String] {
     (fields["content-encoding"] ?? []).flatMap { $0.split(separator: ",") }
-      .map { $0.trimmingCharacters(in: .whitespaces).lowercased() }.filter { !$0.isEmpty && $0 != "identity" }
+      .map { $0.trimmingCharacters(in: .whitespaces).lowercased() }.filter { !Self.noCodings.contains($0) }
   }
 
   /// The content's length (RFC 9110 §8.6).

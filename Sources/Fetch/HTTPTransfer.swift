@@ -134,7 +134,11 @@ final class Transfer: @unchecked Sendable {
       return false
     }
     let detail = errorText[0] != 0 ? String(cString: errorText) : String(cString: curl_easy_strerror(code))
+    var sent = 0
+    _ = sluice_curl_get_long(handle, CURLINFO_REQUEST_SIZE, &sent)
     switch code {
+    // The scheme is known, since a request was sent: the answer is no HTTP, as the rest of one that was longer than its Content-Length is none.
+    case CURLE_UNSUPPORTED_PROTOCOL where sent > 0: continuation.finish(throwing: FetchError.connection("the answer is no HTTP"))
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_PEER_FAILED_VERIFICATION, CURLE_TOO_MANY_REDIRECTS,
       CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR:
       continuation.finish(throwing: FetchError.address(detail))

@@ -31,7 +31,8 @@ extension ParseError: CustomStringConvertible {
       "the item has no header line; say header: false if it has none"
     case .badRecord(let reason, let record, let line, let offset):
       "record \(record) (line \(line), byte \(offset)): \(reason); parse.on_bad_record is fail"
-    case .noFields: "no item had a record to infer fields from when the run began, and this one has; run it again"
+    case .noFields:
+      "no item had a record that fields could be inferred from when the run began, and this one has text; if records came since, run it again, else see whether parse.format is right"
     case .notRecords(let document): document.refusal
     }
   }

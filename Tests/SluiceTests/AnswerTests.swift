@@ -154,7 +154,10 @@ struct AnswerTests {
 
   @Test("the content is asked for as it is; gzip that comes nevertheless is read, and other codings are named and refused")
   func codings() throws {
-    for (coding, isRefused) in [("br", true), ("zstd", true), ("gzip, gzip", true), ("identity", false), ("gzip", false)] {
+    for (coding, isRefused) in [
+      ("br", true), ("zstd", true), ("gzip, gzip", true), ("identity", false), ("gzip", false), ("UTF-8", false), ("aws-chunked", false),
+      ("gzip,aws-chunked", false),
+    ] {
       let (shop, server, outcome) = try run([["body": Self.old, "headers": [["Content-Encoding", coding]]]])
       #expect(outcome.status == (isRefused ? 69 : 0), "\(coding): \(outcome.stderr)")
       if isRefused { #expect(outcome.stderr.contains("Content-Encoding “\(coding)”"), "\(outcome.stderr)") }

@@ -41,6 +41,8 @@ struct ForeignFormatTests {
     put('pickle.csv', pickle.dumps([1, 2], protocol=4)); put('pickle-2.csv', pickle.dumps([1, 2], protocol=2))
     put('hdf5.csv', b'\\x89HDF\\r\\n\\x1a\\n' + csv); put('numpy.csv', b'\\x93NUMPY\\x01\\0' + csv)
     put('pdf.csv', b'%PDF-1.7\\n' + csv); put('png.csv', b'\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\rIHDR' + csv); put('gif.csv', b'GIF89a\\x01\\0\\x01\\0' + csv)
+    put('zlib-in-gzip.csv.gz', gzip.compress(zlib.compress(csv))); put('blank.csv', bytes(5000))
+    put('pointer.csv', b'version https://git-lfs.github.com/spec/v1\\noid sha256:4d7a21\\nsize 12\\n')
     put('elf.csv', b'\\x7fELF\\x02\\x01\\x01' + bytes(9) + csv)
     """
   private static let names = [
@@ -50,7 +52,7 @@ struct ForeignFormatTests {
     "sqlite-in-gzip.gz": "SQLite", "zip.csv": "a zip archive", "zip-empty.csv": "a zip archive", "xlsx.csv": "xlsx", "7z.csv": "7z",
     "rar.csv": "rar", "parquet.csv": "Parquet", "arrow.csv": "Arrow", "avro.csv": "Avro", "orc.csv": "ORC", "duckdb.csv": "DuckDB",
     "xls.csv": "xls", "pickle.csv": "pickle", "pickle-2.csv": "pickle", "hdf5.csv": "HDF5", "numpy.csv": "NumPy", "pdf.csv": "PDF",
-    "png.csv": "PNG", "gif.csv": "GIF", "elf.csv": "a program",
+    "png.csv": "PNG", "gif.csv": "GIF", "elf.csv": "a program", "zlib-in-gzip.csv.gz": "zlib", "blank.csv": "NUL", "pointer.csv": "Git LFS",
   ]
 
   @Test("binary and foreign formats fail their item and are named, whatever the definition says of fields; the other items are read")
@@ -105,7 +107,7 @@ struct ForeignFormatTests {
       "lines.json": "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":\"b\"}\n", "xml.csv": "<?xml version=\"1.0\"?>\n<rows><row/></rows>\n",
       "error.csv": "<Error><Code>NoSuchKey</Code></Error>",
       "page.csv": "\u{FEFF}\n<!-- a, b -->\n<!DOCTYPE html>\n<html><p>Sign in, please</p></html>\n",
-      "page.jsonl": "<HTML lang='en'><head></head></HTML>\n", "page16.csv": "<html>a,b\n",
+      "array.jsonl": "[{\"id\":1},{\"id\":2}]", "page.jsonl": "<HTML lang='en'><head></head></HTML>\n", "page16.csv": "<html>a,b\n",
     ]
     for (name, text) in documents {
       try shop.write("in/\(name)", name == "page16.csv" ? try #require(text.data(using: .utf16)) : Data(text.utf8))
