@@ -18,9 +18,18 @@ struct OutputNaming: Sendable {
 
   private func path(_ item: Item?) -> String {
     let day = date.ISO8601Format(.iso8601.year().month().day())
-    var path = definition.writePath
-    for (word, value) in [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)] {
-      if let value { path = path.replacingOccurrences(of: word, with: value) }
+    let words = [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)]
+    var path = ""
+    var rest = Substring(definition.writePath)
+    // Once from left to right: an item's own name may hold such a word, which stands for itself.
+    while let character = rest.first {
+      if character == "{", let (word, value) = words.first(where: { $0.1 != nil && rest.hasPrefix($0.0) }), let value {
+        path += value
+        rest = rest.dropFirst(word.count)
+      } else {
+        path.append(character)
+        rest = rest.dropFirst()
+      }
     }
     return definition.absolute(path)
   }

@@ -186,6 +186,8 @@ MUTANTS = [
     ("onlyFilesAreReplaced", "what is no file is refused", "Sources/Engine/OutputGuard.swift",
      "if let there, there.kind != .regular {", "if let there, there.kind == .folder {"),
     ("smallFilesLeaveDataAlone", "a report replaces only a report", "Sources/Files/SmallFile.swift", "!expected.shows(head) {", "!expected.shows(head), false {"),
+    ("wordsOfNamesStandForThemselves", "names are no templates", "Sources/Engine/OutputNaming.swift", "        path += value\n        rest = rest.dropFirst(word.count)",
+     "        rest = Substring(value) + rest.dropFirst(word.count)"),
     ("linkAndModeAreKept", "a link as output is followed", "Sources/Engine/OutputNaming.swift", "return (try? OutputPlace.of(path)) ?? path", "return path"),
     ("plantedPart", "a part is made anew", "Sources/Write/PartFile.swift", "O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,", "O_RDWR | O_CREAT,"),
     ("oneBadName", "a bad name fails its item alone", "Sources/Engine/OutputGuard.swift", "guard trouble.concernsOneOutput else { return nil }", "return nil"),

@@ -37,6 +37,18 @@ struct OutputPlaceTests {
     #expect(try shop.sluice("runs", "pipeline.yaml").stdout.split(separator: "\n").count == 1)
   }
 
+  @Test("a word in braces in an item's own name stands for itself")
+  func wordsOfNamesStandForThemselves() throws {
+    let shop = try Workshop()
+    for (i, name) in ["1", "{run.id}", "{item.x}", "{run.date}"].enumerated() { try shop.write("in/\(name).csv", "id,n\n\(i),a\n") }
+    try write(shop, from: "in/*.csv", path: "out/{item.stem}.{run.id}.jsonl")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    for (i, name) in ["1", "{run.id}", "{item.x}", "{run.date}"].enumerated() {
+      #expect(shop.read("out/\(name).1.jsonl") == "{\"id\":\(i),\"n\":\"a\"}\n")
+    }
+  }
+
   @Test("an item's output that is another item's source fails that item alone")
   func anotherItemsSource() throws {
     let shop = try Workshop()
