@@ -1,0 +1,100 @@
+import Decompress
+import Definition
+import Foundation
+import Parse
+import Records
+
+/// A drafted definition, loaded again from its text and run over what was looked at, with nothing written.
+struct DraftTrial {
+  struct Misfit {
+    /// The record, as it stands in the item.
+    var raw: [UInt8]
+    var field: String?
+    var isWrongValue: Bool
+  }
+
+  private(set) var records = 0
+  private(set) var deadLetters = 0
+  /// The first dead letter, as a run would tell of it.
+  private(set) var first: String?
+  /// Some of the records that did not fit.
+  private(set) var misfits: [Misfit] = []
+  /// The columns that the item names.
+  private(set) var header: [String]?
+  /// Why the item as a whole can't be read.
+  private(set) var failure: String?
+
+  /// Whether all of the item was read.
+  private(set) var isWhole = false
+
+  /// Misfits that are kept.
+  private static let keptMisfits = 400
+
+  /// From 0 to 1, of the records.
+  var deadShare: Double { records == 0 ? (failure == nil ? 0 : 1) : Double(deadLetters) / Double(records) }
+
+  /// Reads the item's beginning as a run would, and the slices of its text.
+  init(_ definition: PipelineDefinition, _ look: SourceLook, slices: [ByteBuffer]) async {
+    let format = definition.recordFormat(itemName: look.item.name)
+    var layout: Layout?
+    var lines = 0
+    var beginning: Beginning?
+    do {
+      var cutter = RecordCutter(definition, itemName: look.item.name, format: format, skipTo: 0) { found in
+        try Self.layout(definition, found)
+      }
+      var trial = self
+      let emit: RecordCutter.Emit = { chunk, found, _ in
+        layout = found
+        trial.take(format.parse(chunk, found), chunk, linesBefore: lines)
+        lines += trial.lastLines
+      }
+      let isWhole = try await look.feed { piece in
+        try await cutter.feed(piece, emit)
+        return cutter.decompressedBytes < SourceLook.inflatedBytes
+      }
+      if isWhole { try await cutter.finish(emit) } else { try await cutter.flushWhole(emit) }
+      beginning = cutter.beginning
+      self = trial
+      self.isWhole = isWhole
+      header = beginning?.header
+      if layout == nil, let beginning { layout = try Self.layout(definition, beginning) }
+    } catch let error as CustomStringConvertible {
+      failure = error.description
+    } catch {
+      failure = "\(error)"
+    }
+    guard let layout, failure == nil, !isWhole else { return }
+    for slice in slices {
+      let chunk = RecordChunk(buffer: slice, offset: 0, sequence: 0)
+      let batch = format.parse(chunk, layout)
+      // A slice may begin within a quoted field: then its records are not to be told apart.
+      let broken = batch.faults.count { $0.code != .invalidValue }
+      if broken * 10 <= batch.recordCount { take(batch, chunk, linesBefore: nil) }
+    }
+  }
+
+  private static func layout(_ definition: PipelineDefinition, _ beginning: Beginning) throws -> Layout {
+    let fields = definition.fields ?? Schema((beginning.header ?? []).map { Field(name: $0, type: .text) })
+    return try definition.layout(definition.transformChain(for: fields), beginning)
+  }
+
+  private var lastLines = 0
+
+  private mutating func take(_ batch: RecordBatch, _ chunk: RecordChunk, linesBefore: Int?) {
+    lastLines = batch.places.lineCount
+    if linesBefore != nil {
+      records += batch.recordCount
+      deadLetters += batch.faults.count
+    }
+    for fault in batch.faults.sorted(by: { $0.record < $1.record }) where misfits.count < Self.keptMisfits {
+      let raw = batch.raw.copy(Int(batch.places.starts[fault.record])..<Int(batch.places.ends[fault.record]))
+      if first == nil {
+        first =
+          (linesBefore.map { "record \(records - batch.recordCount + fault.record + 1), line \($0 + batch.places.line(fault.record) + 1)" }
+            ?? "a record further on") + (fault.field.map { ", field \($0)" } ?? "") + ": \(fault.reason)"
+      }
+      misfits.append(Misfit(raw: raw, field: fault.field, isWrongValue: fault.code == .invalidValue))
+    }
+  }
+}

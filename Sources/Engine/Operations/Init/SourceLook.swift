@@ -1,0 +1,171 @@
+import Decompress
+import Definition
+import Fetch
+import Foundation
+import Parse
+import Records
+import Supervision
+
+/// What `init` has read of an item: its beginning, all of it where it is not large, and pieces of the rest.
+struct SourceLook {
+  /// A local file is read whole up to this size, as it is stored.
+  static let wholeBytes = 16 << 20
+  /// Text at the beginning that types are guessed from.
+  private static let textBytes = 2 << 20
+  /// Text that is inflated at most.
+  static let inflatedBytes = 48 << 20
+  private static let sliceBytes = 96 << 10
+  private static let sliceCount = 8
+
+  let item: Item
+  /// As it is stored.
+  let stored: ByteBuffer
+  /// Whether that is all of the item.
+  let isWhole: Bool
+  let compression: String
+  /// The beginning without its compression, in its own encoding.
+  let text: ByteBuffer
+  let isTextWhole: Bool
+  /// Pieces of the text behind that, at even distances, the item's end among them where it could be had.
+  let slices: [ByteBuffer]
+
+  init(_ item: Item, _ definition: PipelineDefinition, _ http: HTTPClient) async throws {
+    self.item = item
+    let size = Self.fileSize(item)
+    let isLocal = size != nil
+    stored = try await isLocal ? Self.read(item, from: 0, count: Self.wholeBytes) : Sampler(definition: definition, http: http).head(item)
+    let stored = stored
+    isWhole = size.map { $0 <= stored.count } ?? (stored.count < Sampler.headBytes)
+    let inflated = try Self.inflate(stored, item, definition)
+    compression = inflated.compression
+    text = inflated.text
+    isTextWhole = isWhole && inflated.isEnd && inflated.slices.isEmpty
+    if compression == "none", let size, size > stored.count {
+      var pieces = inflated.slices
+      let step = (size - stored.count) / Self.sliceCount
+      for number in 1...Self.sliceCount {
+        let from = stored.count + step * number - Self.sliceBytes
+        pieces.append(try await Self.read(item, from: max(from, stored.count) & ~3, count: Self.sliceBytes))
+      }
+      slices = pieces
+    } else {
+      slices = inflated.slices
+    }
+    if let format = ForeignFormat.of(text) { throw RunFailure.sample("\(item.key): \(format)", .wrongFormat) }
+  }
+
+  /// Bytes of a regular file; nil for what is none.
+  private static func fileSize(_ item: Item) -> Int? {
+    guard case .file(let path) = item.source else { return nil }
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int(status.st_size)
+  }
+
+  private static func read(_ item: Item, from: Int, count: Int) async throws -> ByteBuffer {
+    guard case .file(let path) = item.source else { return ByteBuffer(capacity: 0) }
+    return try await BlockingThreads.files.run {
+      let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+      guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
+      defer { close(descriptor) }
+      var status = stat()
+      let size = fstat(descriptor, &status) == 0 ? max(0, Int(status.st_size) - from) : count
+      let buffer = ByteBuffer(capacity: min(count, size))
+      while buffer.count < buffer.capacity {
+        let n = pread(descriptor, buffer.bytes + buffer.count, buffer.capacity - buffer.count, off_t(from + buffer.count))
+        if n < 0 { throw FetchError.file(path, code: errno) }
+        if n == 0 { break }
+        buffer.count += n
+      }
+      return buffer
+    }
+  }
+
+  private static func inflate(
+    _ stored: ByteBuffer, _ item: Item, _ definition: PipelineDefinition
+  ) throws -> (text: ByteBuffer, slices: [ByteBuffer], isEnd: Bool, compression: String) {
+    var decompressor = Decompressor(format: .auto, name: item.name, limits: definition.decompressLimits)
+    let text = ByteBuffer(capacity: min(textBytes, max(stored.count * 4, 64 << 10)))
+    let piece = ByteBuffer(capacity: sliceBytes)
+    var slices: [ByteBuffer] = []
+    var from = 0
+    var made = 0
+    var isFull = false
+    do throws(DecompressError) {
+      while from < stored.count || piece.count > 0, made < inflatedBytes {
+        let out = isFull ? piece : text
+        if !isFull, text.count >= text.capacity {
+          if text.count >= textBytes { isFull = true } else { text.reserve(text.count) }
+          continue
+        }
+        let before = out.count
+        let taken = try decompressor.step(stored, from: from, into: out)
+        from += taken
+        made += out.count - before
+        if isFull, out.count >= sliceBytes || (from >= stored.count && out.count == before) {
+          // Every slice is kept until there are too many; then every other one, and the last.
+          if out.count > 0 { slices.append(copy(out)) }
+          out.count = 0
+          if slices.count > 4 * sliceCount { slices = slices.enumerated().filter { $0.offset % 2 == 1 }.map(\.element) }
+        }
+        if taken == 0, out.count == before { break }
+      }
+    } catch {
+      // What is damaged further on is for a run to tell; its beginning is enough to look at.
+      guard error.isDamage, text.count > 0 else { throw RunFailure.sample("\(item.key): \(error)", error.errorCode) }
+    }
+    if piece.count > 0 { slices.append(copy(piece)) }
+    let magic = stored.copy(0..<2)
+    let isPlain = decompressor.decompressedBytes == decompressor.compressedBytes && magic != [0x1F, 0x8B]
+    return (text, slices, from >= stored.count, magic == [0x1F, 0x8B] ? "gzip" : isPlain ? "none" : "zlib")
+  }
+
+  private static func copy(_ buffer: ByteBuffer) -> ByteBuffer {
+    let copy = ByteBuffer(capacity: buffer.count)
+    copy.append(buffer.bytes, buffer.count)
+    return copy
+  }
+
+  /// Hands what is stored to `body`, piece by piece, until it has enough; says whether that was the whole item.
+  func feed(_ body: (ByteBuffer) async throws -> Bool) async throws -> Bool {
+    let pieceBytes = 256 << 10
+    var from = 0
+    while from < stored.count {
+      let piece = ByteBuffer(capacity: min(pieceBytes, stored.count - from))
+      piece.append(stored.bytes + from, piece.capacity)
+      from += piece.count
+      if try await !body(piece), from < stored.count { return false }
+    }
+    return isWhole
+  }
+
+  // MARK: Text
+
+  /// The beginning as UTF-8.
+  func converted(_ encoding: TextEncoding?) -> ByteBuffer { Self.convert(text, encoding) }
+
+  /// The pieces as UTF-8, from their first line end to their last.
+  func convertedSlices(_ encoding: TextEncoding?) -> [ByteBuffer] {
+    slices.compactMap { slice in
+      // Two bytes a character tell their order no more behind the item's mark.
+      var own = encoding
+      if encoding == .utf16 { own = text.copy(0..<1) == [0xFE] ? .utf16be : .utf16le }
+      let whole = Self.convert(slice, own)
+      guard var first = (0..<whole.count).first(where: { whole.bytes[$0] == 0x0A }) else { return nil }
+      first += 1
+      var last = whole.count
+      while last > first, whole.bytes[last - 1] != 0x0A { last -= 1 }
+      guard last > first else { return nil }
+      let lines = ByteBuffer(capacity: last - first)
+      lines.append(whole.bytes + first, last - first)
+      return lines
+    }
+  }
+
+  private static func convert(_ text: ByteBuffer, _ encoding: TextEncoding?) -> ByteBuffer {
+    let out = ByteBuffer(capacity: text.count + text.count / 8)
+    var transcoder = Transcoder(encoding ?? .utf8)
+    transcoder.convert(text.bytes, text.count, isFinal: true, to: out)
+    return out
+  }
+}

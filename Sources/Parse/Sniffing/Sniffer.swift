@@ -1,0 +1,78 @@
+import Records
+
+/// Looks at bytes of UTF-8 text and guesses how their records are written.
+public struct Sniffer {
+  private let buffer: ByteBuffer
+  private let isWhole: Bool
+  private let name: String
+
+  /// Cells that are kept of a sample at most.
+  private static let keptCells = 300_000
+
+  /// - Parameters:
+  ///   - isWhole: whether the bytes are all there are; else the last line is left out.
+  ///   - name: the item's, whose ending decides where the bytes do not.
+  public init(_ buffer: ByteBuffer, isWhole: Bool, name: String) {
+    self.buffer = buffer
+    self.isWhole = isWhole
+    self.name = name.lowercased()
+  }
+
+  /// The guess of JSON Lines, where most lines are JSON objects.
+  public func jsonLines() -> FormatGuess? {
+    let text = buffer.copy(0..<min(buffer.count, 1 << 20))
+    guard text.first(where: { $0 > 0x20 }) == 0x7B else { return nil }
+    let isCut = !isWhole || text.count < buffer.count
+    let lines = text.split(separator: 0x0A).prefix(1000).dropLast(isCut ? 1 : 0).map(Array.init)
+    let good = lines.count { line in
+      let padded = ByteBuffer(capacity: line.count)
+      padded.append(line)
+      return JSONGrammar.isValue(padded.bytes, padded.count) && line.first { $0 > 0x20 } == 0x7B
+    }
+    guard good > 0, good * 10 >= lines.count * 9 else { return nil }
+    var guess = FormatGuess(kind: .jsonl)
+    guess.certainty = good == lines.count ? .sure : .likely
+    guess.evidence = "\(good) of \(lines.count) lines looked at are JSON"
+    guess.learn(buffer)
+    return guess
+  }
+
+  /// The guesses at delimited values, the best first.
+  public func delimited() -> [FormatGuess] {
+    let named = namedDelimiter()
+    let start = named?.next ?? 0
+    let search = DialectSearch(
+      p: buffer.bytes + start, count: buffer.count - start, isWhole: isWhole, lineEnd: lineEnd(start),
+      isNamedTabs: name.contains(".tsv") || name.contains(".tab"))
+    var readings = search.best()
+    if let named { readings = readings.filter { $0.dialect.delimiter == [named.delimiter] || $0.width == 1 } }
+    let others = readings.dropFirst().first { $0.dialect.delimiter != readings.first?.dialect.delimiter }?.score ?? 0
+    return readings.prefix(4).enumerated().map { i, reading in
+      // The rest of the sample may tell more of what stands below the table, and of short records.
+      var full = search.read(reading.dialect)
+      full.score = reading.score
+      var guess = TableGuess(search, full, linesBefore: named == nil ? 0 : 1, keptCells: Self.keptCells).guess()
+      if i == 0, guess.certainty == .sure, others > reading.score * 0.9 { guess.certainty = .likely }
+      return guess
+    }
+  }
+
+  /// What ends records: the return by itself only where there is no line feed.
+  private func lineEnd(_ start: Int) -> CSVDialect.RecordDelimiter {
+    var beginning: Beginning?
+    var dialect = CSVDialect()
+    dialect.headerLines = 0
+    var framer = CSVFramer(dialect, recordLimit: 1 << 24)
+    beginning = try? framer.begin(buffer.bytes + start, buffer.count - start, isFinal: true)
+    return beginning?.endsInReturn == true ? .cr : .auto
+  }
+
+  /// Excel's first line “sep=;”.
+  private func namedDelimiter() -> (delimiter: UInt8, next: Int)? {
+    let line = buffer.copy(0..<10).prefix { $0 != 0x0A && $0 != 0x0D }.filter { $0 != 0x22 }
+    guard line.count == 5, String(decoding: line.prefix(4), as: UTF8.self).lowercased() == "sep=" else { return nil }
+    var next = 0
+    while next < buffer.count, buffer.bytes[next] != 0x0A { next += 1 }
+    return (line[4], min(next + 1, buffer.count))
+  }
+}
