@@ -78,15 +78,20 @@ struct CSVFramer: RecordFramer {
   /// Joins header lines by a space, names empty columns by position and makes double names differ.
   static func join(_ lines: [[String]]) -> [String] {
     let count = lines.map(\.count).max() ?? 0
-    var seen: [String: Int] = [:]
+    var seen: Set<String> = []
     return (0..<count).map { column in
       var name = lines[0].count > column ? lines[0][column] : ""
       for line in lines.dropFirst() where column < line.count && !line[column].isEmpty {
         name += name.isEmpty ? line[column] : " " + line[column]
       }
       if name.isEmpty { name = "column_\(column + 1)" }
-      seen[name, default: 0] += 1
-      return seen[name] == 1 ? name : "\(name)_\(seen[name, default: 1])"
+      var distinct = name
+      var number = 2
+      while !seen.insert(distinct).inserted {
+        distinct = "\(name)_\(number)"
+        number += 1
+      }
+      return distinct
     }
   }
 

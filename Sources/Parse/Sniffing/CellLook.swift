@@ -13,10 +13,10 @@ enum CellLook {
     if isMeasure(start, count) { return 1 }
     let (first, last) = (start[0], start[count - 1])
     if first == 0x22 || last == 0x22 { return 0.3 }
-    // One quote alone is an apostrophe, as in “'s-Gravenhage”.
-    if first == 0x27, last == 0x27, count > 1 { return 0.5 }
+    if first == 0x27 || last == 0x27 { return 0.5 }
     if first == 0x20 || last == 0x20 { return 0.7 }
     for i in 0..<count where start[i] != delimiter && isUsualDelimiter(start[i]) { return 0.55 }
+    for i in 1..<max(count, 1) where start[i] == 0x20 && start[i - 1] == 0x20 { return 0.5 }
     return 0.9
   }
 
@@ -36,7 +36,9 @@ enum CellLook {
         // A second comma parts groups of three digits.
         if commas > 1, !(i + 3 < n && (1...3).allSatisfy { p[i + $0] &- 0x30 <= 9 }) { return false }
       case 0x2B, 0x2D, 0x2E, 0x2F, 0x3A, 0x25, 0x24: break
-      case 0x45, 0x65, 0x54, 0x5A, 0x20: if digits == 0 { return false }
+      case 0x45, 0x65, 0x54, 0x5A: if digits == 0 { return false }
+      // A blank stands between a date and a time, or before a sign; two part values.
+      case 0x20: if digits == 0 || i + 1 == n || p[i + 1] == 0x20 { return false }
       default: return false
       }
       i += 1

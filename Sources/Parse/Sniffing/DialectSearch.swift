@@ -64,7 +64,7 @@ struct DialectSearch {
     var reading = TableReading(dialect: dialect, rows: rows, reachesEnd: isFinal && at >= end)
     // Where more fields stand between quotes than have one by chance, quotes do quote: what breaks the quoting is damage.
     if enclosed > loose { reading.score *= 0.1 }
-    if reading.width == 1, isAllValues(rows) { reading.score = 0.6 }
+    if reading.width == 1, isAllValues(rows) { reading.score = 0.85 }
     return reading
   }
 
@@ -98,8 +98,8 @@ struct DialectSearch {
   private struct Marks {
     var counts = [Int](repeating: 0, count: 256)
     var lines = 1
-    /// Pairs: a quote after a backslash, a delimiter after one, a quote after a delimiter and a blank.
-    var escapedQuotes = 0, escapedDelimiters = 0, quotesAfterBlanks = 0
+    /// Pairs: a quote after a backslash, a delimiter after one, a quote with a blank between it and a delimiter or a line end.
+    var escapedQuotes = 0, escapedDelimiters = 0, quotesBesideBlanks = 0
     /// Apostrophes where a field may begin.
     var apostrophes = 0
     /// Whether two blanks stand together, or a blank begins a line.
@@ -114,7 +114,10 @@ struct DialectSearch {
         case 0x0A: lines += 1
         case 0x22:
           if before == 0x5C { escapedQuotes += 1 }
-          if before == 0x20, i > 1, CellLook.isUsualDelimiter(p[i - 2]) { quotesAfterBlanks += 1 }
+          if before == 0x20, i > 1, CellLook.isUsualDelimiter(p[i - 2]) { quotesBesideBlanks += 1 }
+          var next = i + 1
+          while next < n, p[next] == 0x20 { next += 1 }
+          if next > i + 1, next < n, CellLook.isUsualDelimiter(p[next]) || p[next] == 0x0A || p[next] == 0x0D { quotesBesideBlanks += 1 }
         case 0x27: if before == 0x0A || CellLook.isUsualDelimiter(before) { apostrophes += 1 }
         case 0x20: if before == 0x20 || before == 0x0A { hasRuns = true }
         case 0x2C, 0x09, 0x3B, 0x7C: if before == 0x5C { escapedDelimiters += 1 }
@@ -162,9 +165,10 @@ struct DialectSearch {
   private func quotings(_ marks: Marks, _ delimiter: Delimiter) -> [Quoting] {
     var all = [Quoting(quote: 0x22, escape: 0x22)]
     if marks.counts[0x22] > 0 {
-      all.append(Quoting(quote: nil, escape: nil, weight: 0.99))
+      // Some damage among records that quote is likelier than quotes that do not.
+      all.append(Quoting(quote: nil, escape: nil, weight: 0.9))
       if marks.escapedQuotes > 0 { all.append(Quoting(quote: 0x22, escape: 0x5C, weight: 0.995)) }
-      if marks.quotesAfterBlanks > 0, !delimiter.isBlanks { all.append(Quoting(quote: 0x22, escape: 0x22, trim: true, weight: 0.99)) }
+      if marks.quotesBesideBlanks > 0, !delimiter.isBlanks { all.append(Quoting(quote: 0x22, escape: 0x22, trim: true, weight: 0.99)) }
     }
     if marks.escapedDelimiters > 0 { all.append(Quoting(quote: marks.counts[0x22] > 0 ? 0x22 : nil, escape: 0x5C, weight: 0.985)) }
     if marks.apostrophes > 1 { all.append(Quoting(quote: 0x27, escape: 0x27, weight: 0.98)) }

@@ -41,7 +41,7 @@ struct EncodingCandidate: Sendable {
     + ["windows-1256", "iso-8859-6"].map {
       EncodingCandidate(name: $0, script: "Arabic", kind: .script(0x600...0x6FF, common: "اليمونرتبةعدسفه"))
     }
-    + ["windows-874"].map { EncodingCandidate(name: $0, script: "Thai", kind: .script(0xE01...0xE5B, common: "านรอกเงมยลวดทสต่้ัีิ")) }
+    + ["tis-620"].map { EncodingCandidate(name: $0, script: "Thai", kind: .script(0xE01...0xE5B, common: "านรอกเงมยลวดทสต่้ัีิ")) }
 
   private static let western = [
     "éèàçêâîôûùëïüœæÉÈÀÇÊ", "äöüßÄÖÜé", "áéíóúñüÁÉÍÓÚÑ¿¡ºª", "ãõçáéíóúâêôàÃÇÕÁÉÍÓÚ", "àèéìòùÀÈÉ", "åäöéÅÄÖ", "æøåéÆØÅ", "áéíóúýþæöðÁÉÍÓÚÞÆÖ",
@@ -57,7 +57,7 @@ struct EncodingCandidate: Sendable {
     EncodingCandidate(name: "windows-1254", script: "Turkish", kind: .latin(["çğıöşüİÇĞÖŞÜâî"])),
     EncodingCandidate(name: "windows-1257", script: "Baltic", kind: .latin(["ąčęėįšųūžĄČĘĖĮŠŲŪŽ", "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ", "äöüõšž"])),
     EncodingCandidate(name: "cp850", script: "western European", kind: .latin(western)),
-    EncodingCandidate(name: "macintosh", script: "western European", kind: .latin(western)),
+    EncodingCandidate(name: "macroman", script: "western European", kind: .latin(western)),
   ]
 
   /// From 0 to 1: how much the text looks like one that people write.

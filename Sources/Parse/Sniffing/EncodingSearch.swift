@@ -29,9 +29,9 @@ public struct EncodingSearch {
     }
     let (valid, invalid) = utf8()
     if invalid == 0 { return EncodingGuess(encoding: nil, certainty: .sure, evidence: "it is valid UTF-8") }
-    if valid > invalid {
+    if valid >= invalid {
       return EncodingGuess(
-        encoding: nil, certainty: .likely, evidence: "\(valid) characters beyond ASCII are UTF-8, \(invalid) bytes are not")
+        encoding: nil, certainty: .likely, evidence: "\(valid) of its characters beyond ASCII are UTF-8, and \(invalid) bytes are not")
     }
     return byLetters()
   }
@@ -74,12 +74,12 @@ public struct EncodingSearch {
     var best: (name: String, score: Double)?
     var scores: [(name: String, language: String, score: Double)] = []
     for candidate in EncodingCandidate.all {
-      guard let encoding = TextEncoding(rawValue: candidate.name), let text = decode(sample, encoding) else { continue }
+      guard let encoding = TextEncoding(named: candidate.name), let text = decode(sample, encoding) else { continue }
       let score = candidate.score(text, sample)
       scores.append((candidate.name, candidate.script, score))
       if best.map({ score > $0.score + 0.001 }) ?? true { best = (candidate.name, score) }
     }
-    guard let best, best.score >= 0.5, let encoding = TextEncoding(rawValue: best.name) else {
+    guard let best, best.score >= 0.5, let encoding = TextEncoding(named: best.name) else {
       return EncodingGuess(
         encoding: .windows1252, certainty: .unsure,
         evidence: "not UTF-8, and no encoding that is known fits; look at the text, and set parse.encoding", isUnknown: true)

@@ -37,9 +37,6 @@ public struct FormatGuess: Sendable {
   /// How many columns there are.
   public var width: Int { kind == .jsonl ? values.names.count : columns.count }
 
-  /// Whether null_values are NULL in columns of text too.
-  public private(set) var hasNullsInText = true
-
   /// The cells of each column, what is NULL told apart.
   public var cells: [[SampledCell]] {
     if kind == .jsonl { return values.cells }
@@ -50,13 +47,13 @@ public struct FormatGuess: Sendable {
       }
       if nulls.isEmpty || (!isText.contains(j) && Inference.type(of: typed) != .text) { return typed }
       return columns[j].map { cell in
-        isEmpty(cell) || (hasNullsInText && !cell.isQuoted && nulls.contains(cell.text)) ? .null : .text(cell.text, isText: false)
+        isEmpty(cell) || (dialect.hasNullsInText && !cell.isQuoted && nulls.contains(cell.text)) ? .null : .text(cell.text, isText: false)
       }
     }
   }
 
-  /// The type of each column.
-  public var types: [ValueType] {
+  /// The type of each column, by its cells.
+  public func types(_ cells: [[SampledCell]]) -> [ValueType] {
     cells.enumerated().map { j, cells in isText.contains(j) ? .text : Inference.type(of: cells) }
   }
 
@@ -79,7 +76,7 @@ public struct FormatGuess: Sendable {
     }
     if isPlainNull, !found.contains("\\N") { found.append("\\N") }
     dialect.nullValues = found.map { Array($0.utf8) }
-    hasNullsInText = found.allSatisfy { $0 == "\\N" }
+    dialect.hasNullsInText = found.allSatisfy { $0 == "\\N" }
   }
 
   /// Adds more records of the item to the sample: what did not fit what was guessed so far.

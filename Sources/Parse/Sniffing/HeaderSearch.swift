@@ -32,7 +32,7 @@ struct HeaderSearch {
     let type: ValueType
 
     init(_ cells: [SampleCell]) {
-      texts = cells.lazy.filter { !NullWords.isNull($0) }.prefix(300).map(\.text)
+      texts = cells.lazy.filter { !NullWords.isNull($0) && !NullWords.words.contains($0.text) }.prefix(300).map(\.text)
       type = Column.type(of: texts)
     }
 
@@ -63,7 +63,7 @@ struct HeaderSearch {
     let typed = columns.indices.filter { columns[$0].type != .text }
     let above = typed.filter { !names[$0].isEmpty && !NullWords.words.contains(names[$0]) && !columns[$0].takes(names[$0]) }
     let within = typed.filter { !names[$0].isEmpty && columns[$0].takes(names[$0]) }
-    if !within.isEmpty, above.count < within.count * 2 || above.count < 2, !numbersAreNames(within.map { (names[$0], columns[$0]) }) {
+    if !within.isEmpty, above.count <= within.count || above.count < 2, !numbersAreNames(within.map { (names[$0], columns[$0]) }) {
       return Finding(lines: 0, certainty: .likely, evidence: "the first line holds values, as the others do")
     }
     if let column = above.first {
@@ -78,7 +78,8 @@ struct HeaderSearch {
         ? Finding(lines: 1, certainty: .likely, evidence: "the numbers in the first line are names: years, or evenly apart, over other values")
         : Finding(lines: 0, certainty: .likely, evidence: "the first line holds values, as the others do")
     }
-    if let column = again.first, again.count * 3 >= texts.count || again.count > 1 {
+    let usual = names.count { Self.usualNames.contains($0.lowercased()) }
+    if let column = again.first, again.count * 3 >= texts.count || again.count > 1, usual < 2 || again.count > usual {
       return Finding(lines: 0, certainty: .likely, evidence: "“\(names[column])” of the first line is a value further down too")
     }
     if !typed.isEmpty { return Finding(lines: 1, certainty: .likely, evidence: "the first line leaves out what the others have: numbers") }
@@ -97,7 +98,7 @@ struct HeaderSearch {
       guard columns[column].texts.allSatisfy({ TextForm($0) == form }) else { continue }
       if TextForm(names[column]) == form { like += 1 } else { unlike += 1 }
     }
-    if like > unlike {
+    if like > unlike, !names.contains(where: { Self.usualNames.contains($0.lowercased()) }) {
       return Finding(lines: 0, certainty: .unsure, evidence: "the first line has the form of the others, but all columns are text")
     }
     guard Set(names).count == names.count else {
@@ -108,6 +109,14 @@ struct HeaderSearch {
       evidence: "the first line holds names that differ, but all columns are text")
   }
 
+  /// Names that columns have, and values seldom.
+  private static let usualNames: Set<String> = [
+    "id", "code", "name", "title", "type", "kind", "category", "group", "class", "date", "time", "year", "month", "day", "country", "region",
+    "state", "county", "city", "address", "key", "value", "label", "description", "status", "email", "phone", "gender", "sex", "age", "lat",
+    "lon", "latitude", "longitude", "url", "source", "target", "from", "to", "word", "language", "lang", "number", "no", "nr", "index", "start",
+    "end", "first_name", "last_name", "iso", "iso2", "iso3", "iata", "icao", "nom", "ville", "datum", "ort", "nombre", "ciudad", "pays",
+  ]
+
   /// Whether numbers in the first line are names: years that go up or down, or numbers evenly apart, over columns of something else.
   private func numbersAreNames(_ cells: [(name: String, column: Column)]) -> Bool {
     let numbers = cells.compactMap { Int($0.name) }
@@ -116,7 +125,7 @@ struct HeaderSearch {
     let isOrdered = zip(numbers, numbers.dropFirst()).allSatisfy(<) || zip(numbers, numbers.dropFirst()).allSatisfy(>)
     if numbers.allSatisfy(isYear), isOrdered {
       let below = cells.flatMap { $0.column.texts.prefix(50) }
-      return below.count { Int($0).map(isYear) ?? false } * 10 < below.count
+      if below.count(where: { Int($0).map(isYear) ?? false }) * 10 < below.count { return true }
     }
     guard numbers.count >= 3, isOrdered else { return false }
     let step = numbers[1] - first

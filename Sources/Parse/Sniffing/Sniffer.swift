@@ -7,7 +7,7 @@ public struct Sniffer {
   private let name: String
 
   /// Cells that are kept of a sample at most.
-  private static let keptCells = 300_000
+  private static let keptCells = 100_000
 
   /// - Parameters:
   ///   - isWhole: whether the bytes are all there are; else the last line is left out.
@@ -49,9 +49,9 @@ public struct Sniffer {
     let others = readings.dropFirst().first { $0.dialect.delimiter != readings.first?.dialect.delimiter }?.score ?? 0
     return readings.prefix(4).enumerated().map { i, reading in
       // The rest of the sample may tell more of what stands below the table, and of short records.
-      var full = search.read(reading.dialect)
+      var full = i == 0 ? search.read(reading.dialect) : reading
       full.score = reading.score
-      var guess = TableGuess(search, full, linesBefore: named == nil ? 0 : 1, keptCells: Self.keptCells).guess()
+      var guess = TableGuess(search, full, linesBefore: named == nil ? 0 : 1, keptCells: i == 0 ? Self.keptCells : 20_000).guess()
       if i == 0, guess.certainty == .sure, others > reading.score * 0.9 { guess.certainty = .likely }
       return guess
     }

@@ -94,8 +94,10 @@ struct TableGuess {
         guess.headerEvidence = "its names are more than the records have fields"
         rows.insert(header.map { SampleCell(text: $0, isQuoted: false) }, at: 0)
       }
-    } else if lines == 0, let names = commentedNames() {
+    } else if lines == 0 || finding.certainty != .sure, let names = commentedNames() {
+      lines = 0
       guess.names = names
+      guess.headerCertainty = .likely
       guess.headerEvidence = "the names stand in a comment above the records"
     }
     guess.dialect.headerLines = lines
@@ -136,7 +138,8 @@ struct TableGuess {
     var found: [CSVScanner.Cell] = []
     _ = scanner.record(search.p, at, line.end, isFinal: true, cells: &found)
     guard found.count == reading.width, found.count > 1 else { return nil }
-    return found.map { SampleCell($0, scanner, search.p).text.filter { !$0.isNewline } }
+    let names = found.map { SampleCell($0, scanner, search.p).text.filter { !$0.isNewline } }
+    return Set(names).count == names.count && names.allSatisfy { $0.count <= 60 } ? names : nil
   }
 
   // MARK: Dialect

@@ -120,7 +120,8 @@ struct TableReading {
       weighed += 1
     }
     let share = Double(table.count) / Double(max(table.count + preamble, 1))
-    score = consistency * consistency * weight / Double(max(weighed, 1)) * Double(width - 1) / Double(width) * share.squareRoot()
+    score = consistency * consistency * weight / Double(max(weighed, 1)) * (1 - 0.4 / Double(width)) * share.squareRoot()
     if isPadded { score *= 0.7 }
+    if headerWidth != .same { score *= 0.95 }
   }
 }

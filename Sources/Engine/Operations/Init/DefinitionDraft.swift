@@ -155,11 +155,11 @@ private struct Drafting {
       let trial = try await run(tried, slices: slices)
       let wrong = trial.misfits.filter(\.isWrongValue)
       if wrong.isEmpty || pass >= Self.passes { return (tried, trial) }
-      let before = (guess.types, guess.dialect.nullValues)
+      let before = (tried.types, guess.dialect.nullValues)
       let records = ByteBuffer(capacity: 64 << 10)
       for misfit in wrong { records.append(misfit.raw + [guess.endOfRecord]) }
       guess.learn(records)
-      if (guess.types, guess.dialect.nullValues) == before || pass >= Self.passes - 2 {
+      if (guess.types(guess.cells), guess.dialect.nullValues) == before || pass >= Self.passes - 2 {
         let fields = tried.names ?? []
         for misfit in wrong { if let at = misfit.field.flatMap({ fields.firstIndex(of: $0) }) { guess.isText.insert(at) } }
       }
@@ -169,7 +169,7 @@ private struct Drafting {
 
   private func writer(_ guess: FormatGuess, names: [String]?) -> DefinitionWriter {
     DefinitionWriter(
-      name: name, path: path, sources: sources, look: look, itemCount: itemCount, encoding: encoding, guess: guess, names: names)
+      guess, names: names, name: name, path: path, sources: sources, look: look, itemCount: itemCount, encoding: encoding)
   }
 
   private func run(_ writer: DefinitionWriter, slices: [ByteBuffer]) async throws -> DraftTrial {

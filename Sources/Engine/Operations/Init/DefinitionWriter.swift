@@ -14,13 +14,27 @@ struct DefinitionWriter {
   let guess: FormatGuess
   /// The fields' names; nil for a definition without fields.
   let names: [String]?
+  private let cells: [[SampledCell]]
+  let types: [ValueType]
   /// What reading the item by the definition has shown.
   var trial: DraftTrial?
 
   /// A definition may be 1 MB long; one with more than this in fields is left without them.
   static let fieldBytes = 600_000
 
-  private var types: [ValueType] { guess.types }
+  init(_ guess: FormatGuess, names: [String]?, name: String, path: String, sources: [String], look: SourceLook, itemCount: Int, encoding: EncodingGuess) {
+    self.guess = guess
+    self.names = names
+    self.name = name
+    self.path = path
+    self.sources = sources
+    self.look = look
+    self.itemCount = itemCount
+    self.encoding = encoding
+    cells = names == nil ? [] : guess.cells
+    types = guess.types(cells)
+  }
+
   private var shownPath: String { (path as NSString).lastPathComponent }
 
   func text() -> String {
@@ -50,7 +64,7 @@ struct DefinitionWriter {
     func add(_ key: String, _ value: String, _ reason: String? = nil) {
       lines.append(commented("  \(key): \(value)", reason ?? guess.reasons[key] ?? ""))
     }
-    if encoding.isUnknown || encoding.encoding != nil { add("encoding", (encoding.encoding ?? .utf8).rawValue, encoding.evidence) }
+    if encoding.isUnknown || encoding.encoding != nil { add("encoding", (encoding.encoding ?? .utf8).name, encoding.evidence) }
     guard guess.kind != .jsonl else { return lines }
     let dialect = guess.dialect
     func text(_ bytes: [UInt8]) -> String { "\"" + Self.escaped(String(decoding: bytes, as: UTF8.self)) + "\"" }
@@ -66,6 +80,7 @@ struct DefinitionWriter {
     if !dialect.nullValues.isEmpty {
       let words = dialect.nullValues.map { YAMLText.quoted(String(decoding: $0, as: UTF8.self).replacingOccurrences(of: "${", with: "$${")) }
       add("null_values", "[\(words.joined(separator: ", "))]", "what else than nothing is NULL")
+      if !dialect.hasNullsInText { add("null_values_in_text", "false", "in a field of text they are words") }
     }
     return lines
   }
@@ -77,8 +92,6 @@ struct DefinitionWriter {
 
   private func fields() -> [String] {
     guard let names, !names.isEmpty else { return [] }
-    let cells = guess.cells
-    let types = types
     var lines = [
       "  # A value that does not fit its field makes its record a dead letter; \"not null\" after a type asks for a value.", "  fields:",
     ]
@@ -123,7 +136,7 @@ struct DefinitionWriter {
   var hints: [(name: String, hint: ReadingHint)] {
     guard let names, names.count <= 2000 else { return [] }
     return Array(
-      zip(names, zip(types, guess.cells)).lazy.compactMap { name, column in
+      zip(names, zip(types, cells)).lazy.compactMap { name, column in
         ReadingHint(FieldName.inExpression(name), type: column.0, column.1).map { (name, $0) }
       }.prefix(20))
   }
@@ -132,7 +145,7 @@ struct DefinitionWriter {
   var key: (name: String, isNamed: Bool, count: Int)? {
     var best: (name: String, isNamed: Bool, count: Int)?
     guard let names else { return nil }
-    for (name, (type, cells)) in zip(names, zip(types, guess.cells)) where [.bigint, .text].contains(type) && cells.count >= 2 {
+    for (name, (type, cells)) in zip(names, zip(types, cells)) where [.bigint, .text].contains(type) && cells.count >= 2 {
       var seen: Set<String> = []
       let isUnique = cells.allSatisfy { cell in
         if case .text(let text, _) = cell { return seen.insert(text).inserted }
@@ -176,7 +189,7 @@ struct DefinitionWriter {
     add("compression", look.compression, .sure, look.compression == "none" ? "its first bytes are text" : "by its first bytes")
     add("format", guess.kind.rawValue, certainty, guess.evidence)
     if encoding.encoding != nil || encoding.certainty != .sure {
-      add("encoding", (encoding.encoding ?? .utf8).rawValue, encoding.certainty, encoding.evidence)
+      add("encoding", (encoding.encoding ?? .utf8).name, encoding.certainty, encoding.evidence)
     }
     if guess.kind != .jsonl {
       for key in ["quote", "escape", "comment", "skip_lines", "skip_footer_lines", "trim", "ragged"] {

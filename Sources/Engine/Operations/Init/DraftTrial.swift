@@ -41,7 +41,8 @@ struct DraftTrial {
     var beginning: Beginning?
     do {
       var cutter = RecordCutter(definition, itemName: look.item.name, format: format, skipTo: 0) { found in
-        try Self.layout(definition, found)
+        lines = found.lines
+        return try Self.layout(definition, found)
       }
       var trial = self
       let emit: RecordCutter.Emit = { chunk, found, _ in

@@ -163,9 +163,6 @@ struct SourceLook {
   }
 
   private static func convert(_ text: ByteBuffer, _ encoding: TextEncoding?) -> ByteBuffer {
-    let out = ByteBuffer(capacity: text.count + text.count / 8)
-    var transcoder = Transcoder(encoding ?? .utf8)
-    transcoder.convert(text.bytes, text.count, isFinal: true, to: out)
-    return out
+    Transcoder.decode(text, encoding ?? .utf8, isWhole: true).text
   }
 }
