@@ -60,7 +60,8 @@ struct InitKindsTests {
       "comments above the header and within", "# made by hand\n# on a Monday\nplant,height\nfir,30.5\n# remeasured\nelm,21.5\noak,19\n",
       ["plant", "height"], [["fir", "30.5"], ["elm", "21.5"], ["oak", "19"]]),
     Kind(
-      "names in a comment, several comments above", "# a list\n# of codes\n#code,place\nAA,Ulm\nBB,Bern\n# more\nCC,Graz\n", ["code", "place"],
+      "names in a comment, several comments above", "# a list\n# of codes\n#code,place\nAA,Ulm\nBB,Bern\n# more\nCC,Graz\n",
+      ["code", "place"],
       [["AA", "Ulm"], ["BB", "Bern"], ["CC", "Graz"]]),
     Kind(
       "a title and a blank line above the header", "Rainfall, monthly\nStation report\n\nplace,month,rain\nUlm,1,49\nUlm,2,36\nBern,1,60\n",
@@ -79,7 +80,8 @@ struct InitKindsTests {
       [["1", "The Film (1995)", "A|B"], ["2", "More: a film (1996)", "B"], ["3", "Last, of all (1997)", "C"]]),
     Kind("a blank", file: "t.txt", "x y\n1 2.5\n3 4.5\n5 6.5\n", ["x", "y"], [["1", "2.5"], ["3", "4.5"], ["5", "6.5"]]),
     Kind(
-      "runs of blanks, at the begin and the end too", file: "t.dat", "   x     y  name\n 1.0   2.0  fir\n 10.5 22.25 elm \n  3   -4.0  \"big oak\"\n",
+      "runs of blanks, at the begin and the end too", file: "t.dat",
+      "   x     y  name\n 1.0   2.0  fir\n 10.5 22.25 elm \n  3   -4.0  \"big oak\"\n",
       ["x", "y", "name"], [["1.0", "2.0", "fir"], ["10.5", "22.25", "elm"], ["3", "-4.0", "big oak"]]),
     Kind("bars", "a|b|c\n1|x, y|2\n2|z|3\n", ["a", "b", "c"], [["1", "x, y", "2"], ["2", "z", "3"]]),
     Kind(
@@ -87,7 +89,9 @@ struct InitKindsTests {
       [["Ulm", "1,5"], ["Bern", "2,25"], ["Graz", "3,5"]]),
     Kind("tildes", file: "t.txt", "a~b\n1~x\n2~y\n", ["a", "b"], [["1", "x"], ["2", "y"]]),
     Kind("carets", file: "t.txt", "a^b^c\n1^x^2\n2^y^3\n", ["a", "b", "c"], [["1", "x", "2"], ["2", "y", "3"]]),
-    Kind("Hive's control character", file: "t.txt", "1\u{1}fir\u{1}2.5\n2\u{1}elm\u{1}3.5\n", ["column_1", "column_2", "column_3"], [["1", "fir", "2.5"], ["2", "elm", "3.5"]]),
+    Kind(
+      "Hive's control character", file: "t.txt", "1\u{1}fir\u{1}2.5\n2\u{1}elm\u{1}3.5\n", ["column_1", "column_2", "column_3"],
+      [["1", "fir", "2.5"], ["2", "elm", "3.5"]]),
     Kind(
       "row names of R", file: "t.tsv", "make\tcyl\n1\taudi\t4\n2\tford\t6\n3\tseat\t4\n", ["column_1", "make", "cyl"],
       [["1", "audi", "4"], ["2", "ford", "6"], ["3", "seat", "4"]]),
@@ -115,7 +119,8 @@ struct InitKindsTests {
       "two years in each record are no names", "Ann,1950,2001\nBob,1961,2019\nCyd,1972,2020\n", ["column_1", "column_2", "column_3"],
       [["Ann", "1950", "2001"], ["Bob", "1961", "2019"], ["Cyd", "1972", "2020"]]),
     Kind(
-      "names with control characters, line ends and U+FEFF", "id,\u{FEFF}na\u{7}me,\"two\nlines\",it's,\"a\"\"b\",null\n1,a,b,c,d,e\n2,f,g,h,i,j\n",
+      "names with control characters, line ends and U+FEFF",
+      "id,\u{FEFF}na\u{7}me,\"two\nlines\",it's,\"a\"\"b\",null\n1,a,b,c,d,e\n2,f,g,h,i,j\n",
       ["id", "\u{FEFF}na\u{7}me", "two\nlines", "it's", "a\"b", "null"], [["1", "a", "b", "c", "d", "e"], ["2", "f", "g", "h", "i", "j"]]),
     Kind(
       "names that come twice and names that are missing", "a,a,,a_2\n1,2,3,4\n5,6,7,8\n", ["a", "a_2", "column_3", "a_2_2"],
@@ -124,7 +129,8 @@ struct InitKindsTests {
       "null in quotes and without, in a column of numbers", "who,age\n\"Ann\",\"null\"\n\"Bob\",5\n\"Cyd\",null\n", ["who", "age"],
       [["Ann", "∅"], ["Bob", "5"], ["Cyd", "∅"]]),
     Kind(
-      "NA is missing in numbers, and Namibia in codes", "code,land,visits\nNA,Namibia,NA\nNO,Norway,12\nSE,Sweden,NA\n", ["code", "land", "visits"],
+      "NA is missing in numbers, and Namibia in codes", "code,land,visits\nNA,Namibia,NA\nNO,Norway,12\nSE,Sweden,NA\n",
+      ["code", "land", "visits"],
       [["NA", "Namibia", "∅"], ["NO", "Norway", "12"], ["SE", "Sweden", "∅"]]),
     Kind("a NUL in a value", "id,name\n1,An\u{0}n\n2,Bob\n", ["id", "name"], [["1", "An\u{0}n"], ["2", "Bob"]]),
     Kind(
@@ -134,7 +140,8 @@ struct InitKindsTests {
     Kind("returns alone", "a,b\r1,x\r2,y\r", ["a", "b"], [["1", "x"], ["2", "y"]]),
     Kind("one column, with a blank line", "n\n1\n2\n3\n", ["n"], [["1"], ["2"], ["3"]]),
     Kind(
-      "telephone numbers, leading zeros, shares and dates stay text", "id,phone,zip,part,day\n1,+4915112345678,02215,19 %,31/12/2020\n2,+4915112345679,10115,7 %,01/02/2021\n",
+      "telephone numbers, leading zeros, shares and dates stay text",
+      "id,phone,zip,part,day\n1,+4915112345678,02215,19 %,31/12/2020\n2,+4915112345679,10115,7 %,01/02/2021\n",
       ["id", "phone", "zip", "part", "day"],
       [["1", "+4915112345678", "02215", "19 %", "31/12/2020"], ["2", "+4915112345679", "10115", "7 %", "01/02/2021"]]),
     Kind(
@@ -153,19 +160,22 @@ struct InitKindsTests {
     #expect(drafted.value("dead letters") == nil)
   }
 
-  @Test("encodings are told by their letters, and none is called likely that is not", arguments: [
-    ("windows-1251", "id;город;река\n1;Москва;Волга и Ока\n2;Казань;в городе Казани\n3;Новосибирск;Обь течёт\n"),
-    ("koi8-r", "id;город;река\n1;Москва;Волга и Ока\n2;Казань;в городе Казани\n3;Новосибирск;Обь течёт\n"),
-    ("iso-8859-7", "id;πόλη\n1;Αθήνα και Πειραιάς\n2;Θεσσαλονίκη\n3;το νησί Κέρκυρα\n"),
-    ("shift_jis", "番号,名前,町\n1,山田さん,東京\n2,すずき,おおさか\n"), ("euc-jp", "番号,名前,町\n1,山田さん,東京\n2,すずき,おおさか\n"),
-    ("euc-kr", "번호,이름,도시\n1,김철수,서울특별시\n2,이영희,부산광역시\n"), ("gb18030", "编号,姓名,城市\n1,王小明,北京市\n2,李华,上海浦东新区\n"),
-    ("big5", "編號,姓名,城市\n1,王小明,臺北市\n2,李美華,高雄市區\n"), ("windows-1250", "id,město\n1,Přerov\n2,Žďár nad Sázavou\n3,Ústí nad Labem\n"),
-    ("latin-1", "id,ville\n1,Orléans\n2,Besançon\n3,Nîmes\n"), ("windows-1252", "id,what\n1,it’s “so”\n2,5 €\n3,Orléans – Tours\n"),
-  ])
+  @Test(
+    "encodings are told by their letters, and none is called likely that is not",
+    arguments: [
+      ("windows-1251", "id;город;река\n1;Москва;Волга и Ока\n2;Казань;в городе Казани\n3;Новосибирск;Обь течёт\n"),
+      ("koi8-r", "id;город;река\n1;Москва;Волга и Ока\n2;Казань;в городе Казани\n3;Новосибирск;Обь течёт\n"),
+      ("iso-8859-7", "id;πόλη\n1;Αθήνα και Πειραιάς\n2;Θεσσαλονίκη\n3;το νησί Κέρκυρα\n"),
+      ("shift_jis", "番号,名前,町\n1,山田さん,東京\n2,すずき,おおさか\n"), ("euc-jp", "番号,名前,町\n1,山田さん,東京\n2,すずき,おおさか\n"),
+      ("euc-kr", "번호,이름,도시\n1,김철수,서울특별시\n2,이영희,부산광역시\n"), ("gb18030", "编号,姓名,城市\n1,王小明,北京市\n2,李华,上海浦东新区\n"),
+      ("big5", "編號,姓名,城市\n1,王小明,臺北市\n2,李美華,高雄市區\n"), ("windows-1250", "id,město\n1,Přerov\n2,Žďár nad Sázavou\n3,Ústí nad Labem\n"),
+      ("latin-1", "id,ville\n1,Orléans\n2,Besançon\n3,Nîmes\n"), ("windows-1252", "id,what\n1,it’s “so”\n2,5 €\n3,Orléans – Tours\n"),
+    ])
   func encodings(_ name: String, _ text: String) throws {
     let shop = try Workshop()
     try shop.write("u.txt", text)
-    _ = try shop.python("import sys\nopen('t.csv','w',encoding=sys.argv[1],newline='').write(open('u.txt',encoding='utf-8',newline='').read())", name)
+    _ = try shop.python(
+      "import sys\nopen('t.csv','w',encoding=sys.argv[1],newline='').write(open('u.txt',encoding='utf-8',newline='').read())", name)
     let drafted = try Self.draft(try #require(shop.data("t.csv")))
     let delimiter: Character = text.contains(";") ? ";" : ","
     let wanted = text.split(separator: "\n").dropFirst().map { $0.split(separator: delimiter).map(String.init) }
@@ -193,7 +203,8 @@ struct InitKindsTests {
     var text = "id,division,zip,size,alt,pad\n"
     for i in 0..<24_000 {
       let isLate = i >= 23_000
-      text += "\(i),\(isLate ? "F1" : "1"),\(isLate ? "02215" : "27302"),\(isLate ? "565.5" : "565"),\(isLate ? "\\N" : "10"),xxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+      text +=
+        "\(i),\(isLate ? "F1" : "1"),\(isLate ? "02215" : "27302"),\(isLate ? "565.5" : "565"),\(isLate ? "\\N" : "10"),xxxxxxxxxxxxxxxxxxxxxxxxxx\n"
     }
     let drafted = try Self.draft(Data(text.utf8))
     #expect(drafted.rows.count == 24_000)
@@ -234,10 +245,13 @@ struct InitKindsTests {
     #expect(records.map { $0["plus"] as? Double } == [1.5, -2, 3])
   }
 
-  @Test("documents, binary formats and pages are refused by name, in gzip too", arguments: [
-    ("[{\"a\":1},{\"a\":2}]", "a JSON array"), ("{\n  \"a\": [\n    1\n  ]\n}\n", "a JSON object"), ("<!DOCTYPE html><html><body>no</body></html>", "a web page"),
-    ("SQLite format 3\u{0}rest of it", "SQLite"), ("PAR1\u{15}\u{4}\u{15}", "Parquet"), ("PK\u{3}\u{4}\u{14}\u{0}", "zip"),
-  ])
+  @Test(
+    "documents, binary formats and pages are refused by name, in gzip too",
+    arguments: [
+      ("[{\"a\":1},{\"a\":2}]", "a JSON array"), ("{\n  \"a\": [\n    1\n  ]\n}\n", "a JSON object"),
+      ("<!DOCTYPE html><html><body>no</body></html>", "a web page"),
+      ("SQLite format 3\u{0}rest of it", "SQLite"), ("PAR1\u{15}\u{4}\u{15}", "Parquet"), ("PK\u{3}\u{4}\u{14}\u{0}", "zip"),
+    ])
   func refused(_ text: String, _ name: String) throws {
     let shop = try Workshop()
     try shop.write("t.csv", text)

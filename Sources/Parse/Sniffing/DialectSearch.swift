@@ -152,7 +152,9 @@ struct DialectSearch {
     }
     all.append(Delimiter(bytes: [0x20], weight: 0.75, isBlanks: marks.hasRuns || marks.counts[0x09] > 0))
     let usual: [UInt8] = [isNamedTabs ? 0x09 : 0x2C]
-    return all.filter { delimiter in delimiter.bytes == usual || delimiter.bytes.allSatisfy { marks.counts[Int($0)] * 3 >= min(marks.lines, 3) } }
+    return all.filter { delimiter in
+      delimiter.bytes == usual || delimiter.bytes.allSatisfy { marks.counts[Int($0)] * 3 >= min(marks.lines, 3) }
+    }
   }
 
   private struct Quoting {

@@ -44,7 +44,8 @@ struct EncodingCandidate: Sendable {
     + ["tis-620"].map { EncodingCandidate(name: $0, script: "Thai", kind: .script(0xE01...0xE5B, common: "านรอกเงมยลวดทสต่้ัีิ")) }
 
   private static let western = [
-    "éèàçêâîôûùëïüœæÉÈÀÇÊ", "äöüßÄÖÜé", "áéíóúñüÁÉÍÓÚÑ¿¡ºª", "ãõçáéíóúâêôàÃÇÕÁÉÍÓÚ", "àèéìòùÀÈÉ", "åäöéÅÄÖ", "æøåéÆØÅ", "áéíóúýþæöðÁÉÍÓÚÞÆÖ",
+    "éèàçêâîôûùëïüœæÉÈÀÇÊ", "äöüßÄÖÜé", "áéíóúñüÁÉÍÓÚÑ¿¡ºª", "ãõçáéíóúâêôàÃÇÕÁÉÍÓÚ", "àèéìòùÀÈÉ", "åäöéÅÄÖ", "æøåéÆØÅ",
+    "áéíóúýþæöðÁÉÍÓÚÞÆÖ",
   ]
   private static let central = [
     "ąćęłńóśźżĄĆĘŁŃÓŚŹŻ", "áčďéěíňóřšťúůýžÁČĎÉĚÍŇÓŘŠŤÚŮÝŽ", "áéíóöőúüűÁÉÍÓÖŐÚÜŰ", "áäčďéíĺľňóôŕšťúýž", "čćđšžČĆĐŠŽ", "ăâîşţĂÂÎŞŢ",
@@ -75,10 +76,11 @@ struct EncodingCandidate: Sendable {
 
   private func latinScore(_ text: [Unicode.Scalar], _ beyond: [Unicode.Scalar], _ languages: [String]) -> Double {
     let letters = beyond.filter { !Self.signs.contains($0) }
-    let best = languages.map { language in
-      let known = Set(language.unicodeScalars)
-      return Double(letters.count { known.contains($0) })
-    }.max() ?? 0
+    let best =
+      languages.map { language in
+        let known = Set(language.unicodeScalars)
+        return Double(letters.count { known.contains($0) })
+      }.max() ?? 0
     let share = letters.isEmpty ? 0.9 : (best + 0.95 * Double(beyond.count - letters.count)) / Double(beyond.count)
     return max(0, share - 2 * Self.oddities(text, mayRun: false) / Double(beyond.count))
   }

@@ -89,7 +89,8 @@ public struct EncodingSearch {
     let rival = scores.filter { $0.name != best.name && $0.language != script }.map(\.score).max() ?? 0
     let isClear = best.score >= 0.85 && best.score - rival >= 0.2
     return EncodingGuess(
-      encoding: encoding == .latin1 && sample.contains { $0 & 0xE0 == 0x80 } ? .windows1252 : encoding, certainty: isClear ? .likely : .unsure,
+      encoding: encoding == .latin1 && sample.contains { $0 & 0xE0 == 0x80 } ? .windows1252 : encoding,
+      certainty: isClear ? .likely : .unsure,
       evidence: "it is not UTF-8, and read so its letters are \(script)\(isClear ? "" : "; look at whether they are right")")
   }
 

@@ -75,7 +75,8 @@ struct HeaderSearch {
     let again = texts.filter { columns[$0].texts.contains(names[$0]) }
     if !within.isEmpty {
       return again.isEmpty
-        ? Finding(lines: 1, certainty: .likely, evidence: "the numbers in the first line are names: years, or evenly apart, over other values")
+        ? Finding(
+          lines: 1, certainty: .likely, evidence: "the numbers in the first line are names: years, or evenly apart, over other values")
         : Finding(lines: 0, certainty: .likely, evidence: "the first line holds values, as the others do")
     }
     let usual = names.count { Self.usualNames.contains($0.lowercased()) }
@@ -111,9 +112,11 @@ struct HeaderSearch {
 
   /// Names that columns have, and values seldom.
   private static let usualNames: Set<String> = [
-    "id", "code", "name", "title", "type", "kind", "category", "group", "class", "date", "time", "year", "month", "day", "country", "region",
+    "id", "code", "name", "title", "type", "kind", "category", "group", "class", "date", "time", "year", "month", "day", "country",
+    "region",
     "state", "county", "city", "address", "key", "value", "label", "description", "status", "email", "phone", "gender", "sex", "age", "lat",
-    "lon", "latitude", "longitude", "url", "source", "target", "from", "to", "word", "language", "lang", "number", "no", "nr", "index", "start",
+    "lon", "latitude", "longitude", "url", "source", "target", "from", "to", "word", "language", "lang", "number", "no", "nr", "index",
+    "start",
     "end", "first_name", "last_name", "iso", "iso2", "iso3", "iata", "icao", "nom", "ville", "datum", "ort", "nombre", "ciudad", "pays",
   ]
 
@@ -162,8 +165,11 @@ struct HeaderSearch {
 
   private static func isUnit(_ text: String) -> Bool {
     (text.hasPrefix("(") && text.hasSuffix(")")) || (text.hasPrefix("[") && text.hasSuffix("]"))
-      || ["%", "m", "cm", "mm", "km", "s", "ms", "kg", "g", "mg", "°c", "c", "k", "hpa", "m/s", "km/h", "usd", "eur", "deg", "w", "kwh", "v", "a"]
-        .contains(text.lowercased())
+      || [
+        "%", "m", "cm", "mm", "km", "s", "ms", "kg", "g", "mg", "°c", "c", "k", "hpa", "m/s", "km/h", "usd", "eur", "deg", "w", "kwh", "v",
+        "a",
+      ]
+      .contains(text.lowercased())
   }
 
   private func cell(_ cell: SampleCell) -> SampledCell { NullWords.isNull(cell) ? .null : .text(cell.text, isText: false) }
@@ -172,7 +178,8 @@ struct HeaderSearch {
 /// Words that files have where a value is missing.
 enum NullWords {
   static let words: Set<String> = [
-    "NA", "N/A", "n/a", "#N/A", "NULL", "null", "Null", "\\N", "NaN", "nan", "None", "none", "-", "--", "?", ".", "..", "...", "na", "<NA>", "(null)", "nil",
+    "NA", "N/A", "n/a", "#N/A", "NULL", "null", "Null", "\\N", "NaN", "nan", "None", "none", "-", "--", "?", ".", "..", "...", "na", "<NA>",
+    "(null)", "nil",
   ]
 
   /// Whether a cell is NULL, or may be: nothing, or one of the words without quotes around it.

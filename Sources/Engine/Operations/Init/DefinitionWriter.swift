@@ -22,7 +22,10 @@ struct DefinitionWriter {
   /// A definition may be 1 MB long; one with more than this in fields is left without them.
   static let fieldBytes = 600_000
 
-  init(_ guess: FormatGuess, names: [String]?, name: String, path: String, sources: [String], look: SourceLook, itemCount: Int, encoding: EncodingGuess) {
+  init(
+    _ guess: FormatGuess, names: [String]?, name: String, path: String, sources: [String], look: SourceLook, itemCount: Int,
+    encoding: EncodingGuess
+  ) {
     self.guess = guess
     self.names = names
     self.name = name
@@ -78,7 +81,9 @@ struct DefinitionWriter {
     if dialect.trim { add("trim", "true") }
     if dialect.ragged == .pad { add("ragged", "pad") }
     if !dialect.nullValues.isEmpty {
-      let words = dialect.nullValues.map { YAMLText.quoted(String(decoding: $0, as: UTF8.self).replacingOccurrences(of: "${", with: "$${")) }
+      let words = dialect.nullValues.map {
+        YAMLText.quoted(String(decoding: $0, as: UTF8.self).replacingOccurrences(of: "${", with: "$${"))
+      }
       add("null_values", "[\(words.joined(separator: ", "))]", "what else than nothing is NULL")
       if !dialect.hasNullsInText { add("null_values_in_text", "false", "in a field of text they are words") }
     }
@@ -104,7 +109,9 @@ struct DefinitionWriter {
     if lines.joined().utf8.count > Self.fieldBytes {
       return ["  # The fields are too many to stand here: they are inferred from the first item. Those that matter can be named."]
     }
-    if let key { lines.append("  # No value of \(YAMLText.comment(key.name)) comes twice among the records looked at: it may be their key.") }
+    if let key {
+      lines.append("  # No value of \(YAMLText.comment(key.name)) comes twice among the records looked at: it may be their key.")
+    }
     return lines
   }
 
@@ -121,7 +128,8 @@ struct DefinitionWriter {
       lines.append("#   - derive: {\(YAMLText.plain(name)): \(YAMLText.quoted(expression))}    # \(YAMLText.comment(hint.what))")
     }
     return lines + [
-      "", "write:", commented("  path: out/{item.stem}.jsonl", "a file for each item; without {…} one for the run; .csv and .gz are written too"),
+      "", "write:",
+      commented("  path: out/{item.stem}.jsonl", "a file for each item; without {…} one for the run; .csv and .gz are written too"),
       "", "limits:", commented("  dead_letters: 0.1%", "with more the run exits 65; all good records are written first"),
     ]
   }
@@ -199,16 +207,22 @@ struct DefinitionWriter {
       add("header", lines > 1 ? "\(lines)" : "\(lines == 1)", guess.headerCertainty, guess.headerEvidence)
     }
     let nulls = guess.dialect.nullValues.map { String(decoding: $0, as: UTF8.self) }
-    if !nulls.isEmpty { add("null_values", nulls.joined(separator: ", "), .likely, "without them columns of numbers or times would be text") }
+    if !nulls.isEmpty {
+      add("null_values", nulls.joined(separator: ", "), .likely, "without them columns of numbers or times would be text")
+    }
     add(
       "fields", "\(names?.count ?? 0)", count == 0 ? .unsure : trial?.isWhole == true ? .sure : count >= 1000 ? .likely : .unsure,
       count == 0
         ? "there is no record to tell their types by"
         : "types fit all \(count - (trial?.deadLetters ?? 0)) records \(trial?.deadLetters ?? 0 > 0 ? "that can be read" : "looked at"), \(trial?.isWhole == true ? "which are all of the item's" : "not the rest of the item")"
     )
-    if let key { add("key", key.name, key.isNamed && key.count >= 20 ? .likely : .unsure, "no value of it comes twice among \(key.count) records") }
+    if let key {
+      add("key", key.name, key.isNamed && key.count >= 20 ? .likely : .unsure, "no value of it comes twice among \(key.count) records")
+    }
     for (name, hint) in hints {
-      add("note", name, .likely, hint.expression.map { "\(hint.what); to have their value: derive: {…: \($0)}" } ?? "\(hint.what), and stay text")
+      add(
+        "note", name, .likely,
+        hint.expression.map { "\(hint.what); to have their value: derive: {…: \($0)}" } ?? "\(hint.what), and stay text")
     }
     if let trial, trial.deadLetters > 0, let first = trial.first {
       add("dead letters", "\(trial.deadLetters)", .sure, "of \(trial.records) records looked at; the first: \(first)\(advice(trial))")
@@ -226,7 +240,8 @@ struct DefinitionWriter {
   private func advice(_ trial: DraftTrial) -> String {
     guard let first = trial.first else { return "" }
     if first.contains("quote") {
-      return "; where quotes stand in quoted fields without being doubled, only what wrote the file can mend that; where they quote nothing, say quote: null"
+      return
+        "; where quotes stand in quoted fields without being doubled, only what wrote the file can mend that; where they quote nothing, say quote: null"
     }
     return first.contains(" expected") ? "; ragged: pad fills up short records" : ""
   }

@@ -25,7 +25,8 @@ struct ReadingHint {
       return
     }
     guard type == .text else { return nil }
-    for form in Self.forms where filled.allSatisfy({ Self.matches($0, form.all) }) && filled.contains(where: { Self.matches($0, form.some) }) {
+    for form in Self.forms
+    where filled.allSatisfy({ Self.matches($0, form.all) }) && filled.contains(where: { Self.matches($0, form.some) }) {
       what = form.what
       expression = form.expression?.replacingOccurrences(of: "FIELD", with: name)
       return
@@ -58,7 +59,8 @@ struct ReadingHint {
       what: "numbers with commas between thousands", all: #"^[+-]?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?$|^[0-9]+(\.[0-9]+)?$"#,
       some: #",[0-9]{3}(,|\.|$)"#, expression: "cast(replace(FIELD, ',', '') AS double)"),
     Form(
-      what: "numbers with a decimal comma", all: #"^-?[0-9]+(,[0-9]+)?$"#, some: ",", expression: "cast(replace(FIELD, ',', '.') AS double)"),
+      what: "numbers with a decimal comma", all: #"^-?[0-9]+(,[0-9]+)?$"#, some: ",", expression: "cast(replace(FIELD, ',', '.') AS double)"
+    ),
     Form(
       what: "numbers with a decimal comma and points between thousands", all: #"^-?([0-9]{1,3}(\.[0-9]{3})*|[0-9]+)(,[0-9]+)?$"#,
       some: #",|\..*\."#, expression: "cast(replace(replace(FIELD, '.', ''), ',', '.') AS double)"),

@@ -13,7 +13,8 @@ enum YAMLText {
       && text.utf8.allSatisfy { ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || "_-./*?+=&%~".utf8.contains($0) }
       && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased())
     // A colon that no space follows is safe in an address.
-    let isAddress = text.hasPrefix("http") && !text.unicodeScalars.contains { " #'\"{}[],$".unicodeScalars.contains($0) || mustBeEscaped($0) }
+    let isAddress =
+      text.hasPrefix("http") && !text.unicodeScalars.contains { " #'\"{}[],$".unicodeScalars.contains($0) || mustBeEscaped($0) }
     return isSafe || isAddress ? text : quoted(text)
   }
 
@@ -66,7 +67,8 @@ enum FieldName {
 
   /// Words that mean something in an expression.
   private static let words: Set = [
-    "AND", "AS", "BETWEEN", "BY", "CASE", "CAST", "DATE", "DISTINCT", "ELSE", "END", "ESCAPE", "EXISTS", "EXTRACT", "FALSE", "FROM", "ILIKE",
+    "AND", "AS", "BETWEEN", "BY", "CASE", "CAST", "DATE", "DISTINCT", "ELSE", "END", "ESCAPE", "EXISTS", "EXTRACT", "FALSE", "FROM",
+    "ILIKE",
     "IN", "INTERVAL", "IS", "LIKE", "NOT", "NULL", "OR", "SELECT", "THEN", "TIMESTAMP", "TRUE", "TRY_CAST", "WHEN", "WHERE",
   ]
 }
