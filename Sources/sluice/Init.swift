@@ -5,7 +5,8 @@ import Foundation
 struct Init: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a definition from a look at real data, and say what was guessed.",
-    discussion: "It looks at the first item that the sources stand for (all of a local file that is not large, else its beginning and pieces of the rest), runs what it wrote over that, and changes nothing but the file that it writes."
+    discussion:
+      "It looks at the first item that the sources stand for (all of a local file that is not large, else its beginning and pieces of the rest), runs what it wrote over that, and changes nothing but the file that it writes."
   )
 
   @Argument(help: "Paths, globs or addresses, as fetch.from takes them.", completion: .file()) var sources: [String]
