@@ -26,7 +26,8 @@ struct DialectSearch {
           dialect.delimiter = delimiter.bytes
           dialect.quote = quoting.quote
           dialect.escape = quoting.escape
-          dialect.trim = quoting.trim || delimiter.isBlanks
+          dialect.trim = quoting.trim
+          dialect.isDelimitedByBlanks = delimiter.isBlanks
           dialect.comment = comment
           var reading = read(dialect, bytes: Self.lookBytes, records: Self.lookRecords)
           reading.score *= delimiter.weight * quoting.weight

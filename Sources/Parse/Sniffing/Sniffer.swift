@@ -64,7 +64,7 @@ public struct Sniffer {
     dialect.headerLines = 0
     var framer = CSVFramer(dialect, recordLimit: 1 << 24)
     beginning = try? framer.begin(buffer.bytes + start, buffer.count - start, isFinal: true)
-    return beginning?.endsInReturn == true ? .cr : .auto
+    return beginning?.endsInReturn == true ? .cr : beginning?.hasReturnRuns == true ? .crcrlf : .auto
   }
 
   /// Excel's first line “sep=;”.

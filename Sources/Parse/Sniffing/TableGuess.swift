@@ -58,7 +58,7 @@ struct TableGuess {
     case [0x09]: return "a tab"
     case [0x3B]: return "a semicolon"
     case [0x7C]: return "a bar"
-    case [0x20]: return reading.dialect.trim ? "blanks" : "a blank"
+    case [0x20]: return reading.dialect.isDelimitedByBlanks ? "blanks" : "a blank"
     default:
       if let byte = delimiter.first, byte < 0x20 { return "the control character \(byte)" }
       return "“\(String(decoding: delimiter, as: UTF8.self))”"
@@ -152,7 +152,7 @@ struct TableGuess {
     if dialect.comment != nil { guess.reasons["comment"] = "lines that are no records begin so" }
     if reading.isPadded { guess.reasons["ragged"] = "some records leave out fields at their end" }
     if dialect.trim {
-      guess.reasons["trim"] = dialect.delimiter == [0x20] ? "any number of blanks parts fields" : "blanks stand around fields"
+      guess.reasons["trim"] = "blanks stand around fields"
     }
     if reading.table.upperBound < reading.rows.count {
       let place = reading.rows[reading.table.upperBound].start

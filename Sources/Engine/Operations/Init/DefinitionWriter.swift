@@ -71,7 +71,9 @@ struct DefinitionWriter {
     guard guess.kind != .jsonl else { return lines }
     let dialect = guess.dialect
     func text(_ bytes: [UInt8]) -> String { "\"" + Self.escaped(String(decoding: bytes, as: UTF8.self)) + "\"" }
-    if guess.kind == .csv, dialect.delimiter != [0x2C] { add("delimiter", text(dialect.delimiter)) }
+    if guess.kind == .csv, dialect.delimiter != [0x2C] {
+      add("delimiter", dialect.isDelimitedByBlanks ? "whitespace" : text(dialect.delimiter))
+    }
     if dialect.quote != 0x22 { add("quote", dialect.quote.map { text([$0]) } ?? "null") }
     if dialect.escape != dialect.quote { add("escape", dialect.escape.map { text([$0]) } ?? "null") }
     if let comment = dialect.comment { add("comment", text(comment)) }
