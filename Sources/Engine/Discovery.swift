@@ -167,10 +167,20 @@ struct Discovery {
   }
 
   private func file(_ match: GlobWalk.Match, _ entry: PipelineDefinition.Entry, _ former: FormerKeys) -> Item {
-    let key = definition.relative(match.shown)
+    let key = former.isRelative ? Self.relative(match.shown, to: definition.folder) : definition.relative(match.shown)
     return Item(
       key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key)
     )
+  }
+
+  /// A path as seen from a folder, with `..` where it lies outside: what is relative in a definition stays so, for folders may move.
+  static func relative(_ path: String, to folder: String) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let base = folder.split(separator: "/", omittingEmptySubsequences: false)
+    let common = zip(parts, base).prefix { $0.0 == $0.1 }.count
+    // A secret may hold the whole way from the root on.
+    guard common > 0, path.hasPrefix("/") else { return path }
+    return (Array(repeating: "..", count: base.count - common) + parts.dropFirst(common)).joined(separator: "/")
   }
 
   private func http(_ pattern: SourcePattern, _ entry: PipelineDefinition.Entry) -> Item {
@@ -204,9 +214,12 @@ struct FormerKeys {
   /// What normal paths begin with, and how the definition spells it.
   private let normal: String
   private let spelled: String
+  /// Whether the definition has the path as seen from its folder.
+  let isRelative: Bool
 
   init(_ pattern: SourcePattern, _ place: NormalPath, _ definition: PipelineDefinition) {
     self.definition = definition
+    isRelative = !pattern.value.hasPrefix("/")
     let path = definition.absolute(pattern.value)
     normal = place.literalPrefix
     if place.isGlob {
@@ -217,8 +230,13 @@ struct FormerKeys {
     }
   }
 
+  /// Those that are other than `key`.
   func keys(_ path: String, _ key: String) -> [String] {
-    let former = definition.redactor.redact(definition.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))
-    return former.utf8.elementsEqual(key.utf8) ? [] : [former]
+    var keys = [definition.redactor.redact(definition.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))]
+    // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
+    if !path.hasPrefix(definition.folder + "/"), !key.contains("${") {
+      keys.append(FileName.shown(isRelative ? path : Discovery.relative(path, to: definition.folder)))
+    }
+    return keys.filter { !$0.utf8.elementsEqual(key.utf8) }
   }
 }

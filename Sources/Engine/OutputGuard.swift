@@ -32,9 +32,8 @@ public struct OutputGuard: Sendable {
   /// - Throws: ``Refusal`` for what is no file, a name that can't be, the definition, a place in the state folder.
   func replaced(at target: String) throws(Refusal) -> FileStatus.Identity? {
     let shown = definition.relative(target)
-    if target.hasPrefix("/dev/") || target.hasPrefix("/proc/") {
-      let isStdout = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].contains(target)
-      throw Refusal("the output \(shown) is no file; \(isStdout ? "to write to standard output, say path: '-'" : "name one")")
+    if OutputPlace.isDescriptor(target) {
+      throw Refusal("the output \(shown) is no file; to write to standard output, say path: '-'")
     }
     let there: FileStatus?
     do {

@@ -12,7 +12,6 @@ struct OutputNaming: Sendable {
   func target(_ item: Item?) -> String {
     if definition.writesToStandardOutput { return definition.writePath }
     let path = path(item)
-    if path.hasPrefix("/dev/") || path.hasPrefix("/proc/") { return path }
     return (try? OutputPlace.of(path)) ?? path
   }
 

@@ -116,6 +116,7 @@ public enum OutputPlace {
   public static func of(_ path: String) throws(SystemFailure) -> String {
     var path = path
     for _ in 0..<mostLinks {
+      if isDescriptor(path) { return path }
       guard try FileStatus.of(path, followsLinks: false)?.kind == .link else { return path }
       var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
       let count = bytes.withUnsafeMutableBytes { buffer in
@@ -126,6 +127,12 @@ public enum OutputPlace {
       path = destination.hasPrefix("/") ? destination : SystemCall.folder(of: path) + "/" + destination
     }
     throw SystemFailure(code: ELOOP)
+  }
+
+  /// Whether a path stands for a descriptor of the process, whatever that leads to.
+  public static func isDescriptor(_ path: String) -> Bool {
+    ["/dev/stdin", "/dev/stdout", "/dev/stderr"].contains(path) || path.hasPrefix("/dev/fd/")
+      || path.hasPrefix("/proc/") && path.contains("/fd/")
   }
 
   /// The path with its folder's links followed: what two spellings of one path have in common, whether a file stands there or not.

@@ -198,7 +198,7 @@ MUTANTS = [
      "guard SourceFile.status(place.path) != nil else {", "guard !place.isGlob, SourceFile.status(place.path) != nil else {"),
     ("ownOutputs", "outputs are no items", "Sources/Engine/OwnFiles.swift", "if let ledger { try await mark(&isOwn, batch, definition, ledger) }", ""),
     ("environment", "a key holds no inherited value", "Sources/Engine/Discovery.swift",
-     "let key = definition.relative(match.shown)", "let key = definition.redactor.redact(definition.relative(match.shown))"),
+     "key: key, name: Self.name(match.path)", "key: definition.redactor.redact(key), name: Self.name(match.path)"),
     ("formerKeys", "what an earlier build called an item is looked for", "Sources/Engine/Planning.swift",
      "let keys = batch.map { [$0.item.key] + $0.item.formerKeys }", "let keys = batch.map { [$0.item.key] }"),
     ("unlistedOutputs", "outputs of an older ledger are listed", "Sources/Engine/Recovery.swift", "    try await listOutputs()\n", ""),

@@ -30,6 +30,14 @@ struct IdentityTests {
       try write(shop, from: "'\(other)'")
       #expect(try shop.runPipeline().items == ["total": 1, "done": 0, "skipped": 1, "failed": 0])
     }
+    // Outside of the definition's folder a path stays relative where it is, so that both may move.
+    try shop.write(
+      "sub/pipeline.yaml", "pipeline: s\nfetch: {from: ../d/../x.csv}\nparse: {fields: {id: bigint}}\nwrite: {path: out.jsonl}\n")
+    #expect(try shop.runPipeline("sub/pipeline.yaml").items["done"] == 1)
+    let status = try shop.sluice("status", "sub/pipeline.yaml", "--output", "json").json["items"] as? [[String: Any]]
+    #expect(status?.first?["item"] as? String == "../x.csv")
+    try shop.write("sub/pipeline.yaml", shop.read("sub/pipeline.yaml").replacing("../d/..", with: shop.folder))
+    #expect(try shop.runPipeline("sub/pipeline.yaml").items["skipped"] == 1)
     // Behind a folder that is a link, “..” is another folder.
     try shop.write("far/inner/k", "")
     try shop.write("far/x.csv", "id\n2\n")

@@ -60,7 +60,7 @@ struct OutputPlaceTests {
     #expect(shop.read("in/a.csv.csv") == Self.source && shop.read("in/b.csv.csv") == Self.source)
   }
 
-  @Test("what is no file is never replaced", arguments: ["pipe", "link", "/dev/full"])
+  @Test("what is no file is never replaced", arguments: ["pipe", "link", "/dev/full", "/dev/stdout"])
   func onlyFilesAreReplaced(_ path: String) throws {
     let shop = try shop()
     #expect(mkfifo(shop.path("pipe"), 0o644) == 0 && symlink("pipe", shop.path("link")) == 0)
