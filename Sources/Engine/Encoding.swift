@@ -26,6 +26,7 @@ extension RunEngine {
     counts.read = batch.recordCount
     counts.written = batch.selectedCount
     counts.filtered = batch.filtered
+    counts.blankLines = batch.places.blankLineCount
     var letters: [DeadLetter] = []
     // What killed an engine is a dead letter whatever becomes of other bad records.
     let bad = definition.onBadRecord == .deadLetter ? batch.faults : batch.faults.filter { $0.code == .poison }

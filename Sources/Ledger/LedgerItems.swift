@@ -13,7 +13,7 @@ extension Ledger {
       guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE pipeline = ?)", arguments: [pipeline]) == true else {
         return Array(repeating: nil, count: keys.count)
       }
-      let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
+      let statement = try db.cachedStatement(sql: Self.itemQuery(db) + " WHERE items.pipeline = ? AND items.key = ?")
       return try keys.map { keys in
         for key in keys {
           if let row = try Row.fetchOne(statement, arguments: [pipeline, key]) { return try ItemRecord(row) }
@@ -27,7 +27,7 @@ extension Ledger {
   public func items(run: RunID, onlyOpen: Bool = false) async throws -> [ItemRecord] {
     try await read { db in
       try Row.fetchAll(
-        db, sql: Self.itemQuery + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
+        db, sql: Self.itemQuery(db) + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
         arguments: [run.value, onlyOpen]
       ).map { try ItemRecord($0) }
     }
@@ -91,12 +91,19 @@ extension Ledger {
   static let isOpen = "(items.status <> 'done' AND items.status <> 'closed')"
 
   /// What ``ItemRecord`` reads, in its order.
-  private static let itemQuery = """
+  private static func itemQuery(_ db: Database) throws -> String {
+    """
     SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
     items.read, items.written, items.filtered, items.dead_lettered, items.error, items.attempts,
     c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
-    c.part_length, c.part_checksum FROM items LEFT JOIN checkpoints c ON c.item = items.id
+    c.part_length, c.part_checksum, \(try blankLines(db)) FROM items LEFT JOIN checkpoints c ON c.item = items.id
     """
+  }
+
+  /// The column of a checkpoint's blank lines; an older ledger that is only read has none.
+  static func blankLines(_ db: Database) throws -> String {
+    try db.columns(in: "checkpoints").contains { $0.name == "blank_lines" } ? "c.blank_lines" : "0"
+  }
 
   /// What a run will work on, in order.
   public struct PlannedItem: Sendable {
@@ -166,12 +173,13 @@ extension Ledger {
     try db.cachedStatement(
       sql: """
         INSERT OR REPLACE INTO checkpoints (item, offset, lines, read, written, filtered, dead_lettered, fetched, decompressed,
-        bytes_written, part_length, part_checksum, continuation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        bytes_written, part_length, part_checksum, continuation, blank_lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id.value, point.offset, point.lines, point.counts.read, point.counts.written, point.counts.filtered,
       point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.part.length,
       point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0 + checksum(of: $0)) },
+      point.counts.blankLines,
     ])
     if let header = advance.header {
       try db.execute(sql: "UPDATE items SET header = ? WHERE id = ?", arguments: [header, id.value])

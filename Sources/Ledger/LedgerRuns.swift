@@ -161,7 +161,8 @@ extension Ledger {
         sql: """
           SELECT coalesce(sum(c.read), 0) AS read, coalesce(sum(c.written), 0) AS written, coalesce(sum(c.filtered), 0) AS filtered,
           coalesce(sum(c.dead_lettered), 0) AS dead_lettered, coalesce(sum(c.fetched), 0) AS fetched,
-          coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written
+          coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written,
+          coalesce(sum(\(try Self.blankLines(db))), 0) AS blank_lines
           FROM items JOIN checkpoints c ON c.item = items.id WHERE items.run = ?
           """, arguments: [run.value])
       let states = try Row.fetchAll(

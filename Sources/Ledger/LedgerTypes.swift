@@ -19,12 +19,14 @@ public enum RunStatus: String, Sendable, Codable { case running, done, failed, i
 /// `closed` is an item that was not done, and is not to be unless a run finds it again.
 public enum ItemStatus: String, Sendable, Codable { case pending, working, done, failed, closed }
 
-/// How many records of an item or a run went where: `read` is the sum of the others.
+/// How many records of an item or a run went where: `read` is the sum of `written`, `filtered` and `deadLettered`.
 public struct RecordCounts: Sendable, Hashable, Codable {
   public var read = 0
   public var written = 0
   public var filtered = 0
   public var deadLettered = 0
+  /// Lines that are blank, and no records.
+  public var blankLines = 0
 
   public init() {}
 
@@ -34,6 +36,7 @@ public struct RecordCounts: Sendable, Hashable, Codable {
     sum.written += b.written
     sum.filtered += b.filtered
     sum.deadLettered += b.deadLettered
+    sum.blankLines += b.blankLines
     return sum
   }
 }

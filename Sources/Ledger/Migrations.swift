@@ -91,6 +91,9 @@ enum Migrations {
           INSERT INTO unlisted_outputs SELECT DISTINCT pipeline FROM items WHERE status = 'done';
           """)
     }
+    migrator.registerMigration("blank lines") { db in
+      try db.execute(sql: "ALTER TABLE checkpoints ADD COLUMN blank_lines INTEGER NOT NULL DEFAULT 0")
+    }
     return migrator
   }
 }

@@ -88,6 +88,7 @@ extension RecordCounts {
     written = try row.count("written")
     filtered = try row.count("filtered")
     deadLettered = try row.count("dead_lettered")
+    blankLines = try row.count(orNil: "blank_lines") ?? 0
   }
 }
 
@@ -172,6 +173,7 @@ extension ItemRecord {
       point.counts = try columns.counts()
       point.bytes = try columns.bytes()
       point.part = try columns.prefix()
+      point.counts.blankLines = try columns.count()
       checkpoint = point
     }
   }

@@ -216,6 +216,7 @@ struct CSVIndexer {
   private func places(_ index: PositionIndex, _ width: Int, _ rows: Rows) -> RecordPlaces {
     var places = RecordPlaces()
     places.lineCount = rows.count
+    places.blankLineCount = rows.blank.count
     guard rows.count > 0 else { return places }
     let positions = index.positions
     places.starts.reserveCapacity(rows.count)

@@ -28,7 +28,11 @@ struct CSVRewriter {
         places.lineCount += max(CSVFramer.lines(p, at, next), next == n ? 1 : 0)
         at = next
       }
-      if scanner.isComment(p, at, n) || (scanner.isBlank(cells, at, end) && (width != 1 || broken)) { continue }
+      if scanner.isComment(p, at, n) { continue }
+      if scanner.isBlank(cells, at, end), width != 1 || broken {
+        places.blankLineCount += 1
+        continue
+      }
       let isBroken = broken && !scanner.keepStrayQuotes(p, at, end, width: width, cells: &cells)
       let record = places.starts.count
       places.starts.append(UInt32(at))

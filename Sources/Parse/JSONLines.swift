@@ -24,7 +24,10 @@ public struct JSONLines: RecordFormat {
       defer { at = end + 1 }
       let line = UInt32(batch.places.lineCount)
       batch.places.lineCount += 1
-      if (at..<end).allSatisfy({ p[$0] == 0x20 || p[$0] == 0x09 || p[$0] == 0x0D }) { continue }
+      if (at..<end).allSatisfy({ p[$0] == 0x20 || p[$0] == 0x09 || p[$0] == 0x0D }) {
+        batch.places.blankLineCount += 1
+        continue
+      }
       let record = batch.places.starts.count
       batch.places.starts.append(UInt32(at))
       batch.places.ends.append(UInt32(end))

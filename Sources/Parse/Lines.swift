@@ -1,7 +1,7 @@
 import Foundation
 import Records
 
-/// Lines that a program of the user's reads: a record a line, without fields of its own. Empty lines are none.
+/// Lines that a program of the user's reads: a record a line, without fields of its own. Blank lines are none, and are counted.
 public struct Lines: RecordFormat {
   public init() {}
 
@@ -30,6 +30,8 @@ public struct Lines: RecordFormat {
         } else {
           rows.append(UInt32(record))
         }
+      } else {
+        batch.places.blankLineCount += 1
       }
       at = next
     }

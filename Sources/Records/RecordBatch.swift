@@ -181,6 +181,8 @@ public struct RecordPlaces: Sendable {
   public var lines: [UInt32] = []
   /// How many lines the chunk has in all.
   public var lineCount = 0
+  /// How many of them are blank, and no record.
+  public var blankLineCount = 0
 
   public init() {}
 

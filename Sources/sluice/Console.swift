@@ -2,6 +2,7 @@ import ArgumentParser
 import Definition
 import Engine
 import Foundation
+import Ledger
 import Synchronization
 
 /// stdout for results, stderr for everything else.
@@ -162,6 +163,15 @@ final class Console: Sendable {
 
 /// Numbers as people read them.
 enum Human {
+  /// Where records went, and how many lines were none.
+  static func counts(_ c: RecordCounts, note: String = "") -> String {
+    let blank =
+      c.blankLines == 0
+      ? "" : "; \(count(c.blankLines)) blank line\(c.blankLines == 1 ? "" : "s"), no record\(c.blankLines == 1 ? "" : "s")"
+    return
+      "\(count(c.read)) read = \(count(c.written)) written + \(count(c.filtered)) filtered + \(count(c.deadLettered)) dead-lettered\(note)\(blank)"
+  }
+
   static func count(_ n: Int) -> String {
     var text = String(abs(n))
     var out = ""

@@ -46,9 +46,7 @@ struct Report: AsyncParsableCommand {
     if let error = run.error { console.print("  \(error)") }
     let states = report.states.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\(Human.count($0.value)) \($0.key.rawValue)" }
     console.print("items    \(states.joined(separator: ", "))")
-    console.print(
-      "records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered"
-    )
+    console.print("records  \(Human.counts(c))")
     list(
       "dead letters", report.reasons.map { "\(Human.count($0.count))  \($0.code) in \($0.stage)\($0.field.map { ", field \($0)" } ?? "")" },
       console)

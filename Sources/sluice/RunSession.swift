@@ -135,7 +135,7 @@ final class RunSession: Sendable {
       console.print(lines: [
         "run \(result.run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))",
         "items    \(Human.count(result.items.total)): \(Human.count(result.items.done)) done, \(Human.count(result.items.skipped)) skipped, \(Human.count(result.items.failed)) failed",
-        "records  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered\(damaged)",
+        "records  \(Human.counts(c, note: damaged))",
         "bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written",
       ])
     }
@@ -165,7 +165,8 @@ final class RunSession: Sendable {
     [
       "run": result.run.value, "pipeline": result.pipeline, "status": result.status.rawValue,
       "items": ["total": result.items.total, "done": result.items.done, "skipped": result.items.skipped, "failed": result.items.failed],
-      "records": JSONForms.counts(result.counts), "bytes": JSONForms.bytes(result.bytes), "seconds": result.seconds,
+      "records": JSONForms.counts(result.counts), "blank_lines": result.counts.blankLines, "bytes": JSONForms.bytes(result.bytes),
+      "seconds": result.seconds,
       "restarts": result.restarts, "retries": result.retries, "events": result.events, "damaged_items": result.damagedItems,
       "unfinished_runs": result.unfinishedRuns.map(\.value),
     ]

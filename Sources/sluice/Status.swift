@@ -38,6 +38,7 @@ struct Status: AsyncParsableCommand {
       }
       object["unfinished_runs"] = unfinished.map(\.value)
       object["records"] = JSONForms.counts(totals.counts)
+      object["blank_lines"] = totals.counts.blankLines
       object["bytes"] = JSONForms.bytes(totals.bytes)
       object["items"] = items.map { item in
         [
@@ -50,9 +51,7 @@ struct Status: AsyncParsableCommand {
     let c = totals.counts
     console.print("run \(record.id) of \(record.pipeline): \(record.status.rawValue), begun \(record.startedAt.ISO8601Format())")
     if let error = record.error { console.print("  \(error)") }
-    console.print(
-      "  \(Human.count(c.read)) read = \(Human.count(c.written)) written + \(Human.count(c.filtered)) filtered + \(Human.count(c.deadLettered)) dead-lettered"
-    )
+    console.print("  \(Human.counts(c))")
     RunSession.tellOfUnfinished(unfinished, of: record.pipeline, subject.state, console)
     for event in events {
       let who = event.worker.map { "\(event.stage), worker \($0 + 1)" } ?? event.stage

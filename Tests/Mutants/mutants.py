@@ -208,6 +208,9 @@ MUTANTS = [
     ("recordsAlone", "standard output carries records", "Sources/sluice/RunSession.swift",
      "if definition.writesToStandardOutput { StandardStreams.divertResults() }", ""),
     ("readerGoesAway", "a reader that went away is no failure to write", "Sources/Write/PartFile.swift", "code == EPIPE", "code == -1"),
+    ("blankLinesAreCounted", "blank lines are counted", "Sources/Parse/CSV.swift", "    places.blankLineCount = rows.blank.count\n", ""),
+    ("blankLinesAreCountedOnce", "blank lines are in the checkpoint", "Sources/Ledger/Rows.swift",
+     "      point.counts.blankLines = try columns.count()\n", "      _ = try columns.count()\n"),
 ]
 
 

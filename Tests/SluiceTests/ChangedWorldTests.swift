@@ -143,6 +143,7 @@ struct ChangedWorldTests {
       DROP TABLE outputs; DROP TABLE unlisted_outputs;
       ALTER TABLE items DROP COLUMN source_schema; ALTER TABLE items DROP COLUMN seconds;
       ALTER TABLE checkpoints DROP COLUMN part_checksum; ALTER TABLE checkpoints DROP COLUMN continuation;
+      ALTER TABLE checkpoints DROP COLUMN blank_lines;
       ALTER TABLE items DROP COLUMN header; ALTER TABLE dead_letters DROP COLUMN previous; ALTER TABLE dead_letters DROP COLUMN next;
       DELETE FROM grdb_migrations WHERE identifier <> '1';
       """)

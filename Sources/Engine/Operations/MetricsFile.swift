@@ -49,6 +49,7 @@ public enum MetricsFile {
       [("fetched", notice.bytes.fetched), ("decompressed", notice.bytes.decompressed), ("written", notice.bytes.written)].map {
         (",stage=\"\($0.0)\"", "\($0.1)")
       })
+    one("sluice_last_run_blank_lines", "Blank lines that the last run read, which are no records.", "\(notice.counts.blankLines)")
     one("sluice_last_run_retries", "Units of work that the last run tried again.", "\(notice.retries)")
     one("sluice_last_run_restarts", "Workers that the last run restarted.", "\(notice.restarts)")
     return out

@@ -126,7 +126,7 @@ public struct RunNotice: Sendable {
     if more > 0 { lines.append("  and \(more) more") }
     if run != nil {
       lines.append(
-        "items \(items.total): \(items.done) done, \(items.skipped) skipped, \(items.failed) failed; records \(counts.read) read = \(counts.written) written + \(counts.filtered) filtered + \(counts.deadLettered) dead-lettered"
+        "items \(items.total): \(items.done) done, \(items.skipped) skipped, \(items.failed) failed; records \(counts.read) read = \(counts.written) written + \(counts.filtered) filtered + \(counts.deadLettered) dead-lettered\(counts.blankLines == 0 ? "" : "; blank lines \(counts.blankLines)")"
       )
     }
     if let next { lines.append("next: \(next)") }
@@ -154,6 +154,7 @@ public struct RunNotice: Sendable {
       "records": [
         "read": counts.read, "written": counts.written, "filtered": counts.filtered, "dead_lettered": counts.deadLettered,
       ],
+      "blank_lines": counts.blankLines,
       "failed_items": failedItems.prefix(Self.shownItems).map {
         ["item": $0.item, "stage": $0.stage, "reason": $0.reason, "code": $0.code.rawValue]
       },
