@@ -6,6 +6,7 @@ struct BlankLineTests {
   @Test("a blank line is no record and is counted: CSV, TSV, JSON Lines, programs; one of a single column is a record")
   func blankLinesAreCounted() throws {
     let shop = try Workshop()
+    let program = "{format: exec, exec: {command: [sed, -u, '/@batch/!s/.*/{\"a\":\"x\"}/']}, fields: {a: text}}"
     for (name, text, parse, records, blank) in [
       ("plain.csv", "a,b\n1,2\n\n3,4\r\n\r\n5,6\n\n", "{format: csv}", 3, 3),
       ("quoted.csv", "a,b\n\"1\n\n2\",2\n\n3,4\n", "{format: csv}", 2, 1),
@@ -13,7 +14,7 @@ struct BlankLineTests {
       ("tabs.tsv", "a\tb\n1\t2\n\n3\t4", "{format: tsv}", 2, 1),
       ("lines.jsonl", "\n{\"a\":1,\"b\":2}\n\n \t\n{\"a\":3}\n", "{format: jsonl}", 2, 3),
       ("one.csv", "a\n1\n\n3\n", "{format: csv}", 3, 0),
-      ("program.txt", "1\n\n2\n\r\n3\n", "{format: exec, exec: {command: [sed, -u, 's/.*/{\"a\":\"x\"}/']}, fields: {a: text}}", 3, 2),
+      ("program.txt", "1\n\n2\n\r\n3\n", program, 3, 2),
     ] {
       try shop.write(
         "pipeline.yaml", "pipeline: p\nfetch: {from: \(name)}\nparse: \(parse)\nwrite: {path: 'out/{item.name}.jsonl'}\n")
