@@ -299,6 +299,21 @@ extension PipelineDefinition {
       })
   }
 
+  /// Why a file of this name would not hold what the name says; nil for others.
+  private static func misnamed(_ path: String, hasFormat: Bool) -> String? {
+    let name = path.lowercased()
+    if let ending = [".zst", ".bz2", ".xz", ".lz4", ".br", ".zip", ".z", ".7z"].first(where: name.hasSuffix) {
+      return "nothing is written as \(ending); a name in .gz is compressed"
+    }
+    let bare = name.hasSuffix(".gz") ? String(name.dropLast(3)) : name
+    if !hasFormat,
+      let ending = [".tsv", ".xlsx", ".xls", ".parquet", ".avro", ".orc", ".db", ".sqlite", ".xml"].first(where: bare.hasSuffix)
+    {
+      return "nothing is written as \(ending): .jsonl and .csv are; or say with write.format what the file is to hold"
+    }
+    return nil
+  }
+
   private mutating func fillWrite(_ value: Value, _ reader: inout DefinitionReader) {
     writePath = value["path"]?.text ?? ""
     if let rule = value["checkpoint"] {
@@ -315,6 +330,7 @@ extension PipelineDefinition {
     guard let path = value["path"], path.isRead else { return }
     writePathPosition = path.position
     if writePath.isEmpty || writePath.hasSuffix("/") { reader.report(path.position.diagnostic("write.path is a file, and this is none")) }
+    if let reason = Self.misnamed(writePath, hasFormat: value["format"] != nil) { reader.report(path.position.diagnostic(reason)) }
     var rest = writePath[...]
     while let open = rest.firstIndex(of: "{") {
       guard let close = rest[open...].firstIndex(of: "}") else { break }

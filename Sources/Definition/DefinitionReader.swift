@@ -94,6 +94,13 @@ struct DefinitionReader {
         report(Diagnostic("the file is empty; a definition needs at least pipeline, fetch and write", .notYAML, line: 1, column: 1))
         return nil
       }
+      if case .scalar = node {
+        report(
+          Diagnostic(
+            "expected a map, found a text; is it the data? sluice init makes a definition for it", .wrongShape, line: 1, column: 1,
+            length: lines.first?.count ?? 1))
+        return nil
+      }
       return read(node, .init(line: 1, column: 1, length: 1), Declarations.pipeline)
     } catch let error as YamlError {
       report(diagnostic(error))
@@ -225,11 +232,14 @@ struct DefinitionReader {
     guard case .mapping(let mapping) = node else { return mismatch(node, place, shape) }
     var entries: [Entry] = []
     var seen: Set<String> = []
+    // A key that is misspelt is told of once: as that, and not as one that is missing too.
+    var meant: Set<String> = []
     for (keyNode, valueNode) in mapping {
       let at = position(keyNode, place)
       let name = keyNode.scalar?.string ?? ""
       guard let key = keys.first(where: { $0.name == name }) else {
         let near = Spelling.nearest(to: name, among: keys.map(\.name))
+        if let near { meant.insert(near) }
         let hint = near.map { "did you mean “\($0)”?" } ?? "there are \(keys.map(\.name).joined(separator: ", "))"
         report(at.diagnostic("there is no key “\(name)” here; \(hint)", .unknownKey))
         entries.append(Entry(key: name, at: at, value: .unread(at)))
@@ -238,7 +248,7 @@ struct DefinitionReader {
       seen.insert(name)
       entries.append(Entry(key: name, at: at, value: read(valueNode, at, key.shape) ?? .unread(at)))
     }
-    for key in keys where key.isRequired && !seen.contains(key.name) {
+    for key in keys where key.isRequired && !seen.contains(key.name) && !meant.contains(key.name) {
       report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)", .missingKey))
     }
     return .map(entries, place)
@@ -268,7 +278,9 @@ struct DefinitionReader {
     default: fits = true
     }
     guard fits else {
-      report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”", .wrongShape))
+      var hint = ""
+      if case .fieldType = shape { hint = FieldType.meant(by: text).map { "; did you mean \($0)?" } ?? "" }
+      report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”\(hint)", .wrongShape))
       return nil
     }
     return .scalar(text, place)

@@ -1,4 +1,5 @@
 import Records
+import Transform
 
 /// A type as a definition writes it: `double`, `bigint not null`.
 enum FieldType {
@@ -8,4 +9,20 @@ enum FieldType {
     if words.count == 1 { return (type, true) }
     return words.dropFirst().elementsEqual(["not", "null"]) ? (type, false) : nil
   }
+
+  /// The type that a word which is none was most likely meant to be: another language's name for it, or one that is misspelt.
+  static func meant(by text: String) -> String? {
+    let word = text.lowercased().prefix { $0.isLetter || $0.isNumber }
+    let bare = String(word)
+    if let type = ValueType(rawValue: bare) { return "\(type.rawValue) not null" }
+    return names[bare] ?? Spelling.nearest(to: bare, among: ValueType.allCases.map(\.rawValue))
+  }
+
+  private static let names = [
+    "int": "bigint", "integer": "bigint", "int32": "bigint", "int64": "bigint", "long": "bigint", "smallint": "bigint", "serial": "bigint",
+    "float": "double", "float64": "double", "real": "double", "number": "double", "numeric": "double", "decimal": "double",
+    "string": "text", "str": "text", "varchar": "text", "char": "text", "uuid": "text",
+    "bool": "boolean", "datetime": "timestamp", "timestamptz": "timestamp",
+    "jsonb": "json", "object": "json", "array": "json",
+  ]
 }

@@ -134,12 +134,17 @@ public struct PipelineDefinition: Sendable {
     func no(_ reason: String, _ code: ErrorCode) -> DefinitionErrors {
       DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, code, line: 1, column: 1)])
     }
+    errno = 0
     guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: longest + 1) else {
-      guard !FileManager.default.fileExists(atPath: path) else { throw no("can't read the definition", .noDefinition) }
+      let reason = String(cString: strerror(errno == 0 ? EIO : errno))
+      guard !FileManager.default.fileExists(atPath: path) else { throw no("can't read the definition: \(reason)", .noDefinition) }
       let folder = (path as NSString).deletingLastPathComponent
       let others = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-      let near = Spelling.nearest(
-        to: (path as NSString).lastPathComponent, among: others.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") })
+      // By what is before the ending, which they have in common and which says nothing.
+      func stem(_ name: String) -> String { (name as NSString).deletingPathExtension }
+      let definitions = others.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
+      let nearest = Spelling.nearest(to: stem((path as NSString).lastPathComponent), among: definitions.map(stem))
+      let near = definitions.first { stem($0) == nearest }
       throw no(
         "there is no such definition" + (near.map { "; did you mean \((folder as NSString).appendingPathComponent($0))?" } ?? ""),
         .noDefinition)

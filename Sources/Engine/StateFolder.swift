@@ -45,6 +45,12 @@ public struct StateFolder: Sendable {
   /// Where a running engine shows what it is at.
   public func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }
 
+  /// The process that holds a pipeline's lock, or held it last, where this machine has none of that number any more.
+  public func lostHolder(pipeline: String) -> Int32? {
+    guard let text = try? String(contentsOfFile: "\(path)/\(pipeline).lock", encoding: .utf8) else { return nil }
+    return text.split(separator: "\n").first.flatMap { Int32($0) }.flatMap { RunLock.isGone($0) ? $0 : nil }
+  }
+
   /// Where an engine's parent keeps what engines died of.
   func crashesPath(pipeline: String) -> String { "\(path)/\(pipeline).crashes" }
 
@@ -104,7 +110,7 @@ final class RunLock: Sendable {
   }
 
   /// Whether a process is no more, or waits only to be noticed.
-  private static func isGone(_ process: Int32) -> Bool {
+  static func isGone(_ process: Int32) -> Bool {
     guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
     // The state follows the name, which may hold anything but ends at the last parenthesis: proc(5).
     return status.split(separator: ")").last?.hasPrefix(" Z") == true

@@ -172,7 +172,9 @@ struct Checker {
     guard let position else {
       let near = Spelling.nearest(to: name, among: schema.fields.map(\.name))
       let hint = near.map { "; did you mean “\($0)”?" } ?? "; the fields are \(Excerpt.list(schema.fields.map(\.name)))"
-      throw fail("there is no field “\(name)” here\(hint)", place)
+      // Only a name in double quotes is longer than it is.
+      let text = near == nil && place.length > name.utf8.count ? "; a text is written in single quotes, '\(name)'" : ""
+      throw fail("there is no field “\(name)” here\(hint)\(text)", place)
     }
     columns.insert(position)
     return .column(position, schema.fields[position].type)
@@ -358,7 +360,7 @@ struct Checker {
     }
     guard let function = Functions.named[name] else {
       let near = Spelling.nearest(to: name, among: Functions.names)
-      throw fail("there is no function “\(name)”" + (near.map { "; did you mean \($0)?" } ?? ""), place)
+      throw fail("there is no function “\(name)”" + (near.map { "; did you mean \($0)?" } ?? "; sluice help functions lists them"), place)
     }
     let nodes = try checkAll(arguments)
     guard nodes.count >= function.required, nodes.count <= function.parameters.count || function.isVariadic else {

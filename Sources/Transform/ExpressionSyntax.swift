@@ -60,6 +60,9 @@ struct Lexer {
       at += symbol.utf8.count
       return token(.symbol, from: start)
     }
+    for (symbol, word) in [("==", "="), ("&&", "AND")] where bytes[at...].starts(with: symbol.utf8) {
+      throw ExpressionError("“\(symbol)” has no meaning here; did you mean \(word)?", at: start, length: 2)
+    }
     guard "+-*/%()<>=,~".utf8.contains(c) else {
       throw ExpressionError("“\(Unicode.Scalar(c))” has no meaning here", at: start)
     }

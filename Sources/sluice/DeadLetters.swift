@@ -110,7 +110,7 @@ struct DeadLetters: AsyncParsableCommand {
         if let previous = letter.previous {
           console.print("  before | \(String(decoding: previous, as: UTF8.self))\(DeadLetters.end(previous))")
         }
-        console.print("  record | \(String(decoding: letter.raw, as: UTF8.self))")
+        if letter.record != nil { console.print("  record | \(String(decoding: letter.raw, as: UTF8.self))") }
         if let next = letter.next { console.print("  after  | \(String(decoding: next, as: UTF8.self))\(DeadLetters.end(next))") }
       }
       if found.take() { try await DeadLetters.require(id, ledger) }

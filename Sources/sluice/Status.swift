@@ -51,6 +51,10 @@ struct Status: AsyncParsableCommand {
     let c = totals.counts
     console.print("run \(record.id) of \(record.pipeline): \(record.status.rawValue), begun \(record.startedAt.ISO8601Format())")
     if let error = record.error { console.print("  \(error)") }
+    if record.status == .running, let process = subject.state.lostHolder(pipeline: record.pipeline) {
+      let command = subject.state.command("resume", "\(record.id)")
+      console.print("  its process, \(process), is not there any more on this machine; finish the run with: \(command)")
+    }
     console.print("  \(Human.counts(c))")
     RunSession.tellOfUnfinished(unfinished, of: record.pipeline, subject.state, console)
     for event in events {

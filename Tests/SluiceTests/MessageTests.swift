@@ -50,4 +50,77 @@ struct MessageTests {
     try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: a.csv}\nwrite: {path: out.jsonl}\n")
     #expect(try shop.sluice("run", "pipeline.yaml").stderr.contains("[SL-201]"))
   }
+
+  @Test("what is misspelt is told of once, with what was meant")
+  func misspeltOnce() throws {
+    let shop = try Workshop()
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipline: p
+      fetch: {from: a.csv}
+      parse: {fields: {a: int, b: bignit, c: varchar(20), d: double not nul, e: colour}}
+      write: {pth: out.jsonl}
+      """)
+    let outcome = try shop.sluice("check", "pipeline.yaml")
+    #expect(outcome.stderr.contains("did you mean “pipeline”?") && outcome.stderr.contains("did you mean “path”?"), "\(outcome.stderr)")
+    #expect(!outcome.stderr.contains("is missing"), "\(outcome.stderr)")
+    for (word, meant) in [("int", "bigint"), ("bignit", "bigint"), ("varchar(20)", "text"), ("double not nul", "double not null")] {
+      #expect(outcome.stderr.contains("found “\(word)”; did you mean \(meant)? [SL-103]"), "\(outcome.stderr)")
+    }
+    #expect(outcome.stderr.contains("found “colour” [SL-103]"), "\(outcome.stderr)")
+    try shop.write("e.yaml", "")
+    #expect(try shop.sluice("check", "pipelin.yaml").stderr.contains("did you mean pipeline.yaml?"))
+    let none = try shop.sluice("check", "nope.yaml")
+    #expect(none.status == 78 && !none.stderr.contains("did you mean"), "\(none.stderr)")
+    try shop.write("data.csv", "id,name\n1,a\n")
+    let data = try shop.sluice("run", "data.csv")
+    #expect(data.status == 78 && data.stderr.contains("is it the data? sluice init makes a definition for it"), "\(data.stderr)")
+  }
+
+  @Test(
+    "an expression in the manner of other languages gets SQL's",
+    arguments: [
+      ("a == 1", "did you mean =?"), ("a = 1 && a = 2", "did you mean AND?"), ("b LIKE \"%x\"", "a text is written in single quotes, '%x'"),
+      ("strftime(b)", "sluice help functions lists them"),
+    ])
+  func otherLanguages(_ expression: String, _ hint: String) throws {
+    let shop = try Workshop()
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {a: bigint, b: text}}\ntransform:\n  - filter: |\n      \(expression)\nwrite: {path: out.jsonl}\n"
+    )
+    let outcome = try shop.sluice("check", "pipeline.yaml")
+    #expect(outcome.status == 78 && outcome.stderr.contains(hint), "\(outcome.stderr)")
+  }
+
+  @Test("an output's name does not promise what is not written", arguments: ["zst", "xlsx", "tsv", "PARQUET", "tsv.gz", "csv.bz2"])
+  func misnamedOutput(_ ending: String) throws {
+    let shop = try Workshop()
+    func check(_ more: String) throws -> Outcome {
+      try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: a.csv}\nwrite: {path: out.\(ending)\(more)}\n")
+      return try shop.sluice("check", "pipeline.yaml")
+    }
+    let outcome = try check("")
+    #expect(
+      outcome.status == 78 && outcome.stderr.contains("nothing is written as .") && outcome.stderr.contains("[SL-109]"), "\(outcome.stderr)"
+    )
+    let isCompressed = ["zst", "csv.bz2"].contains(ending)
+    #expect(try check(", format: csv").status == (isCompressed ? 78 : 0))
+  }
+
+  @Test("a run whose process was killed is not told of as running without a word")
+  func killedRun() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id\n1\n")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: a.csv}\nparse: {fields: {id: bigint}}\ntransform:\n  - exec: {shell: 'kill -9 $PPID', fields: {id: bigint}}\nwrite: {path: out.jsonl}\n"
+    )
+    _ = try shop.sluice("run", "pipeline.yaml", "--no-supervisor")
+    let status = try shop.sluice("status", "pipeline.yaml")
+    #expect(
+      status.stdout.contains("is not there any more on this machine; finish the run with: sluice resume 1"),
+      "\(status.stdout)\(status.stderr)")
+  }
 }

@@ -42,6 +42,8 @@ public struct DefinitionDraft: Sendable {
         name: name, path: path, sources: sources.map { source($0, path) }, look: look, itemCount: items.count,
         encoding: EncodingSearch([look.text] + look.slices).guess()
       ).draft()
+    } catch let error as FetchError {
+      throw .unreadable(error.description)
     } catch {
       throw .from(error)
     }
