@@ -170,7 +170,11 @@ private struct ForeignMark: Sendable {
     + of("FlatGeobuf", .data, [[0x66, 0x67, 0x62, 0x03, 0x66, 0x67, 0x62]])
 
   private static let others: [Self] =
-    signature("a pointer to a file that Git LFS keeps (git lfs pull fetches it)", .other, "version https://git-lfs.github.com/spec/")
+    signature("an event log of Windows", .other, "ElfFile\0")
+    + of("a packet capture", .other, isText: true, [[0xD4, 0xC3, 0xB2, 0xA1], [0x4D, 0x3C, 0xB2, 0xA1], [0x0A, 0x0D, 0x0D, 0x0A]])
+    + words("a font", .other, "wOFF", "wOF2")
+    + of("a zstd dictionary", .other, [[0x37, 0xA4, 0x30, 0xEC]])
+    + signature("a pointer to a file that Git LFS keeps (git lfs pull fetches it)", .other, "version https://git-lfs.github.com/spec/")
     + signature("a PDF document", .other, "%PDF-")
     + signature("a PostScript document", .other, "%!PS")
     + signature("an RTF document", .other, "{\\rtf1")

@@ -26,14 +26,20 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .truncated(let format, let offset): "the \(format) stream ends too early, at compressed byte \(offset)"
-    case .corrupt(let format, let offset, let reason): "the \(format) stream is damaged near compressed byte \(offset): \(reason)"
+    case .truncated(let format, let offset): "the \(format) stream ends too early, at compressed byte \(offset)\(Self.doubt(format))"
+    case .corrupt(let format, let offset, let reason):
+      "the \(format) stream is damaged near compressed byte \(offset): \(reason)\(Self.doubt(format))"
     case .ratioExceeded(let limit, let offset):
       "the stream inflates to more than \(limit) times its size by compressed byte \(offset); raise decompress.limits.ratio if that is right"
     case .bytesExceeded(let limit): "the stream inflates to more than \(limit) bytes; raise decompress.limits.bytes if that is right"
     case .wrongFormat(let expected): "the item is not \(expected); if it is not compressed, say decompress.format: none"
     case .foreign(let format): format.description
     }
+  }
+
+  /// Text can begin as zlib does, whose mark is two bytes.
+  private static func doubt(_ format: String) -> String {
+    format == "zlib" ? "; if it is not compressed, say decompress.format: none" : ""
   }
 }
 

@@ -128,7 +128,9 @@ enum Declarations {
       Key("skip_lines", .integer(atLeast: 0), "Lines before the header to pass over."),
       Key("skip_footer_lines", .integer(atLeast: 0), "Lines at the end to pass over."),
       Key("comment", .text, "What begins a line to pass over."),
-      Key("null_values", .list(.text), "What else than nothing is NULL, in every field; in quotes only where the field is not text."),
+      Key(
+        "null_values", .list(.text),
+        "What else than nothing is NULL, in every field; in quotes, as nothing in quotes, only where the field is not text."),
       Key("null_values_in_text", .boolean, "Whether null_values are NULL in fields of text too (default true)."),
       Key("trim", .boolean, "Whether blanks around fields go (default false)."),
       Key(

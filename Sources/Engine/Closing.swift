@@ -62,13 +62,28 @@ extension Runner {
   public func close(_ record: RunRecord) async throws(RunFailure) {
     do {
       try await locked { ledger in
-        guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
-          throw RunFailure.nothingToResume("run \(record.id) is finished; there is nothing to close")
-        }
+        guard let record = try await ledger.run(record.id) else { throw RunFailure.nothingLeft(of: record, state) }
+        let isUnfinished = try await ledger.isUnfinished(record)
+        // One whose dead letters are too many has nothing left to do, and is closed for its state's sake.
+        guard isUnfinished || record.status == .failed else { throw RunFailure.nothingLeft(of: record, state) }
         try await Closing(definition: definition, state: state, ledger: ledger).close(record)
       }
     } catch {
       throw .from(error)
+    }
+  }
+}
+
+extension RunFailure {
+  /// Of a run of which nothing is left to be done.
+  public static func nothingLeft(of record: RunRecord, _ state: StateFolder) -> RunFailure {
+    switch record.status {
+    case .closed: .nothingToResume("run \(record.id) is closed; nothing of it is left to do")
+    case .failed:
+      .nothingToResume(
+        "run \(record.id) failed, and resuming it would change nothing: \(record.error ?? "its items are done"); close it with: \(state.command("runs", "close", "\(record.id)"))"
+      )
+    case .done, .running, .interrupted: .nothingToResume("run \(record.id) is finished; nothing of it is left to do")
     }
   }
 }

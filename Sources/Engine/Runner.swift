@@ -11,7 +11,10 @@ import Write
 
 /// What a run came to.
 public struct RunResult: Sendable {
-  public var run: RunID
+  /// Nil where nothing was new: then there was no run.
+  public var run: RunID?
+  /// The last run, where nothing is new since.
+  public var last: RunRecord?
   public var pipeline: String
   public var status: RunStatus
   public var exitCode: Int32
@@ -104,8 +107,8 @@ public final class Runner: Sendable {
       try OutputGuard(definition, state).check()
       return try await locked { ledger in
         // Whoever held the lock before may have finished it; what was left may have been no more than a rename, done by now.
-        guard let record = try await ledger.run(record.id), record.status != .done else {
-          throw RunFailure.nothingToResume("run \(record.id) is finished; there is nothing to resume")
+        guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
+          throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
         let open = try await ledger.items(run: record.id, onlyOpen: !definition.writesOneFile).map(\.key)
         return try await work(ledger, continuing: record, resuming: Discovery(definition: definition).items(keys: open))
@@ -184,7 +187,8 @@ public final class Runner: Sendable {
       $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
-      var result = result(last.id, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
+      var result = result(nil, .done, .done, (plan.total, 0, plan.total, 0), RecordCounts(), ByteCounts(), nil)
+      result.last = last
       result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
       result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
       return result
@@ -359,7 +363,7 @@ public final class Runner: Sendable {
   }
 
   private func result(
-    _ run: RunID, _ status: RunStatus, _ exit: ExitStatus, _ items: (Int, Int, Int, Int), _ counts: RecordCounts, _ bytes: ByteCounts,
+    _ run: RunID?, _ status: RunStatus, _ exit: ExitStatus, _ items: (Int, Int, Int, Int), _ counts: RecordCounts, _ bytes: ByteCounts,
     _ problem: String?
   ) -> RunResult {
     let snapshot = progress.snapshot

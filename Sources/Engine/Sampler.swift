@@ -23,7 +23,10 @@ struct Sampler {
 
   /// - Throws: ``RunFailure/sample(_:)`` where there is nothing to look at.
   func sample(_ item: Item) async throws(RunFailure) -> Sample {
-    let head = try await head(item)
+    try await sample(item, head(item))
+  }
+
+  private func sample(_ item: Item, _ head: ByteBuffer) async throws(RunFailure) -> Sample {
     do {
       return try await Self.cut(head, definition, name: item.name, isCut: head.count >= Self.headBytes)
     } catch {
@@ -53,8 +56,11 @@ struct Sampler {
     var inferred = Inferred()
     var failures = 0
     for item in items.prefix(Self.mostItems) where failures < Self.mostFailures {
+      var isHad = false
       do throws(RunFailure) {
-        let sample = try await sample(item)
+        let head = try await head(item)
+        isHad = true
+        let sample = try await sample(item, head)
         let columns = definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning)
         let schema = Inference.schema(of: columns)
         if columns.cells.contains(where: { !$0.isEmpty }) {
@@ -65,7 +71,7 @@ struct Sampler {
         if inferred.header == nil, !schema.fields.isEmpty { inferred.header = schema }
       } catch {
         // An item that holds something else is looked at in no time; one that can't be had may take long.
-        if error.code == .noSample { failures += 1 }
+        if !isHad || error.code == .noSample { failures += 1 }
         inferred.failure = inferred.failure ?? error
       }
     }
@@ -118,7 +124,7 @@ struct Sampler {
         return try await fetcher.head(source, bytes: Self.headBytes, expected: expected)
       }
     } catch {
-      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))")
+      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))", (error as? FetchError)?.errorCode ?? .noSample)
     }
   }
 }

@@ -52,7 +52,8 @@ public struct CSV: RecordFormat {
       guard found.count == names.count else { continue }
       for (i, cell) in found.enumerated() {
         let content = scanner.content(cell, p)
-        let isNull = !cell.quoted && (content.isEmpty || dialect.nullValues.contains(content))
+        // Quotes make no text of a value that is none: they count only where the column is text for its other values.
+        let isNull = content.isEmpty || dialect.nullValues.contains(content)
         cells[i].append(isNull ? .null : .text(String(decoding: content, as: UTF8.self), isText: false))
       }
     }
@@ -106,9 +107,9 @@ struct CSVIndexer {
     }
     if kinds & UInt32(SLUICE_HAS_HIGH) != 0 { checkEncoding(&batch, &refused) }
     let plain = !hasQuotes && kinds & UInt32(SLUICE_HAS_CONTROL | SLUICE_HAS_BACKSLASH) == 0
-    batch.addColumns(layout, refused: &refused, plainText: plain) { column in
+    batch.addColumns(layout, refused: &refused, plainText: plain) { column, isText in
       FieldViews(
-        buffer: chunk.buffer, index: index, offset: column, stride: width, gap: 1, encoding: .csv,
+        buffer: chunk.buffer, index: index, offset: column, stride: width, gap: 1, encoding: .csv, isText: isText,
         trimsReturn: trimsReturn && column == width - 1, delimiter: dialect.delimiter[0])
     }
     return batch

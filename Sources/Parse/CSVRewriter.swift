@@ -57,8 +57,8 @@ struct CSVRewriter {
     batch.faults = faults
     batch.recordOfRow = rowRecords
     var refused: Set<Int> = []
-    batch.addColumns(layout, refused: &refused, plainText: false) { column in
-      FieldViews(buffer: out, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .csv)
+    batch.addColumns(layout, refused: &refused, plainText: false) { column, isText in
+      FieldViews(buffer: out, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .csv, isText: isText)
     }
     return batch
   }

@@ -51,7 +51,7 @@ public struct JSONLines: RecordFormat {
     if rowRecords.count != batch.recordCount { batch.recordOfRow = rowRecords }
     var refused: Set<Int> = []
     let plain = kinds & UInt32(SLUICE_HAS_BACKSLASH) == 0
-    batch.addColumns(layout, refused: &refused, plainText: plain) { column in
+    batch.addColumns(layout, refused: &refused, plainText: plain) { column, _ in
       FieldViews(buffer: chunk.buffer, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .json)
     }
     return batch

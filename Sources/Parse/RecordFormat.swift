@@ -172,7 +172,7 @@ extension RecordBatch {
   /// Checks every field of `layout` against its type and makes the batch's columns. Rows in `refused` have a fault
   /// already and get no second one.
   mutating func addColumns(
-    _ layout: Layout, refused: inout Set<Int>, plainText: Bool, views: (Int) -> FieldViews
+    _ layout: Layout, refused: inout Set<Int>, plainText: Bool, views: (_ column: Int, _ isText: Bool) -> FieldViews
   ) {
     columns.reserveCapacity(layout.columns.count)
     for (i, field) in layout.schema.fields.enumerated() {
@@ -180,7 +180,7 @@ extension RecordBatch {
         columns.append(Column(field: field, views: nil, values: Vector.nulls(field.type, count: rowCount)))
         continue
       }
-      let view = views(layout.columns[i])
+      let view = views(layout.columns[i], field.type == .text)
       var found: [RecordFault] = []
       let (values, isPlain) = view.read(
         as: field, rowCount: rowCount, decoding: layout.decoded[i], plainText: plainText

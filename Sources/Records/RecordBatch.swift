@@ -52,6 +52,8 @@ public struct FieldViews: @unchecked Sendable {
   /// What to add to the start position: the delimiter's length where starts are the field before's end, else 0.
   public let gap: Int
   public let encoding: ViewEncoding
+  /// What else than nothing is NULL: its length, and its first byte. JSON's `null`; `""` in a column of CSV that is not text.
+  @usableFromInline let null: (count: Int, first: UInt8)
   /// Whether a carriage return at the end belongs to the record's end (the last column of records that end CR LF).
   public let trimsReturn: Bool
   /// What stands between the source's fields; nil where that is no one byte.
@@ -59,7 +61,7 @@ public struct FieldViews: @unchecked Sendable {
 
   /// `buffer` and `index` must be complete: what they hold is not to move any more.
   public init(
-    buffer: ByteBuffer, index: PositionIndex, offset: Int, stride: Int, gap: Int, encoding: ViewEncoding,
+    buffer: ByteBuffer, index: PositionIndex, offset: Int, stride: Int, gap: Int, encoding: ViewEncoding, isText: Bool = true,
     trimsReturn: Bool = false, delimiter: UInt8? = nil
   ) {
     self.delimiter = delimiter
@@ -70,6 +72,11 @@ public struct FieldViews: @unchecked Sendable {
     self.stride = stride
     self.gap = gap
     self.encoding = encoding
+    null =
+      switch encoding {
+      case .json: (4, 0x6E)
+      case .csv: (isText ? 0 : 2, 0x22)
+      }
     self.trimsReturn = trimsReturn
   }
 

@@ -13,8 +13,12 @@ extension FieldViews {
   /// Whether a view is NULL.
   @inline(__always)
   public func isNull(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
-    n == 0 || (encoding == .json && n == 4 && p[0] == 0x6E)
+    n == 0 || (n == null.count && p[0] == null.first)
   }
+
+  /// Whether a NULL of that length may be copied as it is spelled: nothing, or JSON's `null`.
+  @inline(__always)
+  private func isPlainNull(_ n: Int) -> Bool { n == 0 || encoding == .json }
 
   /// Checks `rowCount` rows against `field`, and decodes them too where `decoding`.
   ///
@@ -112,6 +116,7 @@ extension FieldViews {
   ) {
     let (p, n) = places.view(row)
     if isNull(p, n) {
+      plain = plain && isPlainNull(n)
       if let missing { refuse(row, missing) }
     } else if fits(p, n) {
       plain = plain && isPlain(p, n)
@@ -140,6 +145,7 @@ extension FieldViews {
         let (p, n) = places.view(r)
         var value: Number? = nil
         if isNull(p, n) {
+          plain = plain && isPlainNull(n)
           if let missing { refuse(r, missing) }
         } else {
           if let parsed = parse(p, n) {
@@ -178,6 +184,7 @@ extension FieldViews {
       let (p, n) = view(r)
       var value: Int64? = nil
       if isNull(p, n) {
+        plain = plain && isPlainNull(n)
         if let missing { refuse(r, missing) }
       } else {
         let (inner, count, quoted) = scalar(p, n)

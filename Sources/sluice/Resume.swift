@@ -60,7 +60,7 @@ struct Resume: AsyncParsableCommand {
           throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)")
         }
         guard try await ledger.isUnfinished(record) else {
-          throw RunFailure.nothingToResume("run \(run) is \(record.status == .closed ? "closed" : "finished"); there is nothing to resume")
+          throw RunFailure.nothingLeft(of: record, subject.state)
         }
         return record
       }

@@ -133,7 +133,7 @@ final class RunSession: Sendable {
         result.damagedItems == 0
         ? "" : " (\(Human.count(result.damagedItems)) of them the damaged rest of an item, however many records that was)"
       console.print(lines: [
-        "run \(result.run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))",
+        headline(result),
         "items    \(Human.count(result.items.total)): \(Human.count(result.items.done)) done, \(Human.count(result.items.skipped)) skipped, \(Human.count(result.items.failed)) failed",
         "records  \(Human.counts(c, note: damaged))",
         "bytes    \(Human.bytes(result.bytes.fetched)) fetched, \(Human.bytes(result.bytes.decompressed)) decompressed, \(Human.bytes(result.bytes.written)) written",
@@ -146,6 +146,20 @@ final class RunSession: Sendable {
     }
     // Who reads the notice has read it there.
     if !isQuiet || result.exitCode == 0 { Self.tellOfUnfinished(result.unfinishedRuns, of: result.pipeline, state, console) }
+  }
+
+  private func headline(_ result: RunResult) -> String {
+    if let run = result.run { return "run \(run) of \(result.pipeline): \(result.status.rawValue) in \(Human.seconds(result.seconds))" }
+    guard let last = result.last else { return "nothing is new for \(result.pipeline)" }
+    let since = "nothing is new for \(result.pipeline) since run \(last.id)"
+    switch last.status {
+    case .done: return since
+    case .closed: return "\(since), which was closed"
+    case .running, .interrupted: return "\(since), which is not finished"
+    case .failed:
+      let why = last.error.map { ": \($0)" } ?? ""
+      return "\(since), which failed\(why); close it with: \(state.command("runs", "close", "\(last.id)"))"
+    }
   }
 
   /// Runs that nobody has finished are told of until somebody does, or closes them.
@@ -163,7 +177,8 @@ final class RunSession: Sendable {
 
   static func json(_ result: RunResult) -> [String: Any] {
     [
-      "run": result.run.value, "pipeline": result.pipeline, "status": result.status.rawValue,
+      "run": result.run?.value ?? NSNull() as Any, "last_run": (result.run ?? result.last?.id)?.value ?? NSNull() as Any,
+      "pipeline": result.pipeline, "status": result.status.rawValue,
       "items": ["total": result.items.total, "done": result.items.done, "skipped": result.items.skipped, "failed": result.items.failed],
       "records": JSONForms.counts(result.counts), "blank_lines": result.counts.blankLines, "bytes": JSONForms.bytes(result.bytes),
       "seconds": result.seconds,

@@ -35,7 +35,8 @@ struct Runs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Give up what a run has left to do: it is not told of any more.",
       discussion: """
-        Its items that are not done are closed. A later run works on one of them only if fetch.from finds it then.
+        Its items that are not done are closed. A later run works on one of them only if fetch.from finds it then. A run
+        that failed for its dead letters is closed too: they stay, to be listed and replayed.
         """)
 
     @Argument(help: "Its number.") var run: Int64

@@ -32,21 +32,25 @@ public struct Cases: Sendable {
 
   private mutating func csv() -> String? {
     let width = dice.below(4) + 1
-    let text = filler(width) + (dice.below(2) == 0 ? tidy(width) : wild())
+    let isNumbers = dice.below(4) == 0
+    let text = isNumbers ? numbers(width) : filler(width) + (dice.below(2) == 0 ? tidy(width) : wild())
     var dialect = CSVDialect()
     dialect.headerLines = 0
     var ending: ScalarCSV.Ending?
-    if dice.below(3) == 0 {
+    if dice.below(3) == 0, !isNumbers {
       (dialect.recordDelimiter, ending) = dice.below(2) == 0 ? (.lf, .lineFeed) : (.cr, .carriageReturn)
     }
-    if dice.below(8) == 0 { (dialect.quote, dialect.escape) = (nil, nil) }
+    if dice.below(8) == 0, !isNumbers { (dialect.quote, dialect.escape) = (nil, nil) }
     var scalar = ScalarCSV(text, ending: ending, isQuoting: dialect.quote != nil)
-    let expected = scalar.records(width: width)
+    var expected = scalar.records(width: width)
+    // In a field of another type than text a quoted empty cell is NULL.
+    if isNumbers { expected = expected.map { $0.withoutEmptyFields() } }
+    let isDecoded = isNumbers && dice.below(2) == 0
     let format = CSV(dialect, recordLimit: 1 << 20)
-    let schema = Schema((0..<width).map { Field(name: "c\($0)", type: .text, nullable: true) })
+    let schema = Schema((0..<width).map { Field(name: "c\($0)", type: isNumbers ? .bigint : .text, nullable: true) })
     func layout(_ beginning: Beginning) -> Layout {
       var layout = Layout(
-        schema: schema, columnCount: width, columns: Array(0..<width), decoded: Array(repeating: false, count: width))
+        schema: schema, columnCount: width, columns: Array(0..<width), decoded: Array(repeating: isDecoded, count: width))
       layout.endsInReturn = beginning.endsInReturn
       layout.hasReturnRuns = beginning.hasReturnRuns == true
       return layout
@@ -64,6 +68,20 @@ public struct Cases: Sendable {
   private mutating func filler(_ width: Int) -> [UInt8] {
     let line = Array(repeating: Array("abcdefgh".utf8.prefix(dice.below(9))), count: width).joined(separator: [0x2C]) + [0x0A]
     return Array(repeatElement(line, count: dice.below(8)).joined())
+  }
+
+  /// Cells of digits and without, in quotes and without.
+  private mutating func numbers(_ width: Int) -> [UInt8] {
+    let ending: [UInt8] = dice.pick([[0x0A], [0x0D, 0x0A]])
+    var text: [UInt8] = []
+    for _ in 0..<dice.below(40) {
+      let cells = (0..<width).map { _ in
+        let digits = Array("12345678".utf8.prefix(dice.below(2) * dice.below(9)))
+        return dice.below(2) == 0 ? [0x22] + digits + [0x22] : digits
+      }
+      text += cells.joined(separator: [0x2C]) + ending
+    }
+    return text
   }
 
   private mutating func tidy(_ width: Int) -> [UInt8] {

@@ -10,6 +10,14 @@ struct ScalarRecord: Equatable, Sendable {
   var content: Content
   /// Whether all its fields have a form as UTF-8; else U+FFFD stands for what has none.
   var isText = true
+
+  /// The same where fields that are empty text are NULL.
+  func withoutEmptyFields() -> ScalarRecord {
+    guard case .fields(let fields) = content else { return self }
+    var record = self
+    record.content = .fields(fields.map { $0?.isEmpty == true ? nil : $0 })
+    return record
+  }
 }
 
 /// CSV read byte by byte, in the plainest way: RFC 4180, and what Sluice says of records that break it.

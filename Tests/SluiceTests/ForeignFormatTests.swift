@@ -43,6 +43,9 @@ struct ForeignFormatTests {
     put('pdf.csv', b'%PDF-1.7\\n' + csv); put('png.csv', b'\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\rIHDR' + csv); put('gif.csv', b'GIF89a\\x01\\0\\x01\\0' + csv)
     put('zlib-in-gzip.csv.gz', gzip.compress(zlib.compress(csv))); put('blank.csv', bytes(5000))
     put('pointer.csv', b'version https://git-lfs.github.com/spec/v1\\noid sha256:4d7a21\\nsize 12\\n')
+    put('events.csv', b'ElfFile\\0' + bytes(8) + csv); put('capture.csv', bytes.fromhex('d4c3b2a102000400') + csv)
+    put('capture-ng.csv', bytes.fromhex('0a0d0d0a1c0000004d3c2b1a') + csv); put('font.csv', b'wOF2\\0\\1\\0\\0' + csv)
+    put('dictionary.csv', bytes.fromhex('37a430ec') + csv)
     put('elf.csv', b'\\x7fELF\\x02\\x01\\x01' + bytes(9) + csv)
     """
   private static let names = [
@@ -53,6 +56,8 @@ struct ForeignFormatTests {
     "rar.csv": "rar", "parquet.csv": "Parquet", "arrow.csv": "Arrow", "avro.csv": "Avro", "orc.csv": "ORC", "duckdb.csv": "DuckDB",
     "xls.csv": "xls", "pickle.csv": "pickle", "pickle-2.csv": "pickle", "hdf5.csv": "HDF5", "numpy.csv": "NumPy", "pdf.csv": "PDF",
     "png.csv": "PNG", "gif.csv": "GIF", "elf.csv": "a program", "zlib-in-gzip.csv.gz": "zlib", "blank.csv": "NUL", "pointer.csv": "Git LFS",
+    "events.csv": "event log", "capture.csv": "packet capture", "capture-ng.csv": "packet capture", "font.csv": "font",
+    "dictionary.csv": "a zstd dictionary",
   ]
 
   @Test("binary and foreign formats fail their item and are named, whatever the definition says of fields; the other items are read")

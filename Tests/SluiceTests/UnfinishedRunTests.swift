@@ -134,6 +134,34 @@ struct UnfinishedRunTests {
     #expect(shop.records("out/orders-4.jsonl").count == 1)
   }
 
+  @Test("a run that finds nothing new has no number, and says that the last one failed; runs close closes that, and keeps its dead letters")
+  func nothingNewAfterFailure() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id\n1\nx\n")
+    try shop.write("pipeline.yaml", definition("a.csv"))
+    #expect(try shop.runPipeline().status == 65)
+    func idle() throws -> Outcome { try shop.run(Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"]) }
+    let told = try idle()
+    #expect(
+      told.status == 0 && told.stdout.hasPrefix("nothing is new for p since run 1, which failed: 1 dead letter of 2 records"), "\(told)")
+    #expect(told.stdout.contains("close it with: sluice runs close 1\nitems    1: 0 done, 1 skipped, 0 failed"), "\(told.stdout)")
+    let json = try shop.runPipeline().json
+    #expect(json["run"] is NSNull && json["last_run"] as? Int == 1, "\(json)")
+    let resumed = try shop.sluice("resume", "1")
+    #expect(
+      resumed.status == 64 && resumed.stderr.contains("run 1 failed, and resuming it would change nothing: 1 dead letter"), "\(resumed)")
+    #expect(resumed.stderr.contains("close it with: sluice runs close 1"), "\(resumed.stderr)")
+    #expect(try shop.sluice("runs", "close", "1").status == 0)
+    #expect(try shop.sluice("runs", "close", "1").stderr.contains("run 1 is closed"))
+    #expect(try shop.sluice("runs", "pipeline.yaml").stdout.hasPrefix("1  p  closed"))
+    #expect(try shop.sluice("dead-letters", "export", "pipeline.yaml", "--which", "open").stdout.contains("\"raw\":\"x\""))
+    #expect(try idle().stdout.hasPrefix("nothing is new for p since run 1, which was closed\n"))
+    #expect(try shop.runPipeline("pipeline.yaml", "--full").status == 65)
+    try shop.write("a.csv", "id\n1\n")
+    #expect(try shop.runPipeline().json["run"] as? Int == 3)
+    #expect(try idle().stdout.hasPrefix("nothing is new for p since run 3\n"))
+  }
+
   @Test("resume where nothing was begun says so, and what to run")
   func nothingBegun() throws {
     let shop = try Workshop()

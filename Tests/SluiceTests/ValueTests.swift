@@ -179,6 +179,59 @@ struct ValueTests {
     #expect(shop.records("out/lands.jsonl").first?["code"] as? String == "NA")
   }
 
+  @Test("a quoted empty cell is NULL where the field is not text, in every spelling of CSV, and an empty text where it is")
+  func quotedEmptyCells() throws {
+    let shop = try Workshop()
+    let types = ["n": "bigint", "d": "double", "b": "boolean", "day": "date", "at": "timestamp", "j": "json", "t": "text"]
+    let names = ["n", "d", "b", "day", "at", "j", "t"]
+    try shop.write(
+      "in.csv",
+      """
+      n,d,b,day,at,j,t
+      "1","1.5","true","2026-01-02","2026-01-02T03:04:05Z","[1]","x"
+      "","","","","","",""
+      ,,,,,,
+      2,2.5,false,2026-01-03,2026-01-03T03:04:05Z,[2],y
+
+      """)
+    let fields = "fields: {" + names.map { "\($0): \(types[$0] ?? "")" }.joined(separator: ", ") + "}"
+    // A trim or a filter that looks at a field takes other ways to the same values.
+    for (dialect, transform) in [
+      ("", ""), (", trim: true", ""), ("", "\ntransform: [{filter: 'n IS NULL OR d > 0 OR b OR day = at OR j = t'}]"),
+    ] {
+      for format in ["jsonl", "csv"] {
+        try shop.write(
+          "pipeline.yaml",
+          "pipeline: p\nfetch: {from: in.csv}\nparse: {\(fields)\(dialect)}\(transform)\nwrite: {path: out.\(format), format: \(format)}\n")
+        let outcome = try shop.runPipeline("pipeline.yaml", "--full")
+        #expect(outcome.status == 0, "\(outcome.stderr)")
+      }
+      let records = shop.records("out.jsonl")
+      guard records.count == 4 else {
+        Issue.record("\(shop.read("out.jsonl"))")
+        continue
+      }
+      #expect(names.dropLast().allSatisfy { records[1][$0] is NSNull } && records[1]["t"] as? String == "")
+      #expect(names.allSatisfy { records[2][$0] is NSNull })
+      #expect(records[0]["n"] as? Int == 1 && records[3]["d"] as? Double == 2.5)
+      let lines = shop.read("out.csv").split(separator: "\n")
+      #expect(lines.count == 5 && lines[2] == ",,,,,,\"\"" && lines[3] == ",,,,,,", "\(lines)")
+    }
+    // As init and a run without fields have it.
+    try shop.write("m.csv", "id,size,name\n\"1\",\"\",\"a\"\n\"2\",\"5\",\"\"\n\"3\",\"7\",\"c\"\n")
+    #expect(try shop.sluice("init", "m.csv", "--to", "drafted.yaml").status == 0)
+    #expect(shop.read("drafted.yaml").contains("size: bigint"), "\(shop.read("drafted.yaml"))")
+    try shop.write("inferred.yaml", "pipeline: i\nfetch: {from: m.csv}\nwrite: {path: inferred.jsonl}\n")
+    #expect(try shop.runPipeline("drafted.yaml").status == 0 && shop.runPipeline("inferred.yaml").status == 0)
+    let want = "{\"id\":1,\"size\":null,\"name\":\"a\"}\n{\"id\":2,\"size\":5,\"name\":\"\"}\n{\"id\":3,\"size\":7,\"name\":\"c\"}\n"
+    #expect(shop.read("inferred.jsonl") == want && shop.read("out/m.jsonl") == want, "\(shop.read("inferred.jsonl"))")
+    // A field that must not be NULL refuses it.
+    try shop.write(
+      "strict.yaml", "pipeline: s\nfetch: {from: m.csv}\nparse: {fields: {size: bigint not null}}\nwrite: {path: s.jsonl}\n"
+    )
+    #expect(try shop.runPipeline("strict.yaml").status == 65)
+  }
+
   @Test("half of a surrogate pair stays in JSON, and is a dead letter where it has to become a character")
   func loneSurrogates() throws {
     let shop = try Workshop()

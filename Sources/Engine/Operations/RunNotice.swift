@@ -124,7 +124,7 @@ public struct RunNotice: Sendable {
     }
     let more = max(items.failed, failedItems.count) - min(failedItems.count, Self.shownItems)
     if more > 0 { lines.append("  and \(more) more") }
-    if run != nil {
+    if run != nil || items.total > 0 {
       lines.append(
         "items \(items.total): \(items.done) done, \(items.skipped) skipped, \(items.failed) failed; records \(counts.read) read = \(counts.written) written + \(counts.filtered) filtered + \(counts.deadLettered) dead-lettered\(counts.blankLines == 0 ? "" : "; blank lines \(counts.blankLines)")"
       )

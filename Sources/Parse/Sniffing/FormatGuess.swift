@@ -43,9 +43,9 @@ public struct FormatGuess: Sendable {
     let nulls = Set(dialect.nullValues.map { String(decoding: $0, as: UTF8.self) })
     return columns.indices.map { j in
       let typed = columns[j].map { cell -> SampledCell in
-        nulls.contains(cell.text) || isEmpty(cell) ? .null : .text(cell.text, isText: false)
+        cell.text.isEmpty || nulls.contains(cell.text) ? .null : .text(cell.text, isText: false)
       }
-      if nulls.isEmpty || (!isText.contains(j) && Inference.type(of: typed) != .text) { return typed }
+      if !isText.contains(j), Inference.type(of: typed) != .text { return typed }
       return columns[j].map { cell in
         isEmpty(cell) || (dialect.hasNullsInText && !cell.isQuoted && nulls.contains(cell.text)) ? .null : .text(cell.text, isText: false)
       }
@@ -65,7 +65,7 @@ public struct FormatGuess: Sendable {
     var found: [String] = []
     var isPlainNull = false
     for column in columns.indices {
-      let filled = columns[column].filter { !isEmpty($0) }
+      let filled = columns[column].filter { !$0.text.isEmpty }
       let words = filled.filter { NullWords.words.contains($0.text) }
       if words.isEmpty { continue }
       if words.contains(where: { $0.text == "\\N" && !$0.isQuoted }) { isPlainNull = true }

@@ -182,6 +182,6 @@ enum NullWords {
     "(null)", "nil",
   ]
 
-  /// Whether a cell is NULL, or may be: nothing, or one of the words without quotes around it.
-  static func isNull(_ cell: SampleCell) -> Bool { !cell.isQuoted && (cell.text.isEmpty || words.contains(cell.text)) }
+  /// Whether a cell is NULL, or may be: nothing, also in quotes, or one of the words without them.
+  static func isNull(_ cell: SampleCell) -> Bool { cell.text.isEmpty || (!cell.isQuoted && words.contains(cell.text)) }
 }
