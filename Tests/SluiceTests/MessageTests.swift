@@ -73,6 +73,9 @@ struct MessageTests {
     #expect(try shop.sluice("check", "pipelin.yaml").stderr.contains("did you mean pipeline.yaml?"))
     let none = try shop.sluice("check", "nope.yaml")
     #expect(none.status == 78 && !none.stderr.contains("did you mean"), "\(none.stderr)")
+    let away = try shop.sluice("init", "nothere.csv")
+    #expect(
+      away.status == 66 && away.stderr.contains("nothing matches nothere.csv") && !away.stderr.contains("fetch.from"), "\(away.stderr)")
     try shop.write("data.csv", "id,name\n1,a\n")
     let data = try shop.sluice("run", "data.csv")
     #expect(data.status == 78 && data.stderr.contains("is it the data? sluice init makes a definition for it"), "\(data.stderr)")

@@ -109,7 +109,10 @@ public struct RunNotice: Sendable {
 
   /// The same as its lines.
   public var lines: [String] {
-    let verb = status == .done ? "is done" : status == .interrupted ? "was interrupted" : "failed"
+    // Done and yet no success: sources of items that are done could not be asked for news.
+    let verb =
+      status == .done
+      ? (exitCode == 0 ? "is done" : "could not look at all of its sources") : status == .interrupted ? "was interrupted" : "failed"
     var lines = [
       "\(pipeline) \(verb) on \(host) at \(endedAt.ISO8601Format()): exit \(exitCode)"
         + (run.map { ", run \($0)" } ?? "") + String(format: ", after %.1f s", seconds)

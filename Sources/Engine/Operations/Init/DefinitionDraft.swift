@@ -35,7 +35,12 @@ public struct DefinitionDraft: Sendable {
       // Enough to look at the sources by.
       let definition = try PipelineDefinition.load(
         text: "pipeline: look\nfetch: {from: [\(list)]}\nwrite: {path: out.jsonl}\n", path: path, variables: [:])
-      let items = try await Discovery(definition: definition).items()
+      let items: [Item]
+      do {
+        items = try await Discovery(definition: definition).items()
+      } catch RunFailure.noSource(let pattern) {
+        throw RunFailure.unreadable("nothing matches \(pattern); check how it is spelled, and the folder it is looked for in")
+      }
       guard let first = items.first else { throw RunFailure.noSource(sources.first ?? "") }
       let look = try await Self.look(items, first, definition, http)
       return try await Drafting(
