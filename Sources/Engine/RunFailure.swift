@@ -9,7 +9,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   /// The one output of a run can't be put where it is to go.
   case output(OutputGuard.Refusal)
   case noSource(String)
-  case unreadable(String)
+  case unreadable(String, ErrorCode = .unreadableFile)
   case ledger(LedgerError)
   case write(WriteError)
   /// What read standard output went away.
@@ -52,7 +52,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     case .collision: .sameOutput
     case .output(let refusal): refusal.code
     case .noSource: .noSource
-    case .unreadable: .unreadableFile
+    case .unreadable(_, let code): code
     case .ledger: .ledger
     case .limits: .processLimit
     case .write: .cannotWrite
@@ -77,7 +77,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
       "\(a) and \(b) would both be written to \(target); \(Self.remedy(forItems: a, b)), or write one file for the run"
     case .output(let refusal): refusal.reason
     case .noSource(let pattern): "nothing matches \(pattern); check fetch.from (paths are relative to the definition)"
-    case .unreadable(let words): words
+    case .unreadable(let words, _): words
     case .ledger(let error): error.description
     case .write(let error): error.description
     case .readerGone: "what read standard output went away"

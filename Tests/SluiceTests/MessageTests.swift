@@ -75,7 +75,8 @@ struct MessageTests {
     #expect(none.status == 78 && !none.stderr.contains("did you mean"), "\(none.stderr)")
     let away = try shop.sluice("init", "nothere.csv")
     #expect(
-      away.status == 66 && away.stderr.contains("nothing matches nothere.csv") && !away.stderr.contains("fetch.from"), "\(away.stderr)")
+      away.status == 66 && away.stderr.contains("nothing matches nothere.csv") && away.stderr.contains("[SL-201]")
+        && !away.stderr.contains("fetch.from"), "\(away.stderr)")
     try shop.write("data.csv", "id,name\n1,a\n")
     let data = try shop.sluice("run", "data.csv")
     #expect(data.status == 78 && data.stderr.contains("is it the data? sluice init makes a definition for it"), "\(data.stderr)")

@@ -39,7 +39,7 @@ public struct DefinitionDraft: Sendable {
       do {
         items = try await Discovery(definition: definition).items()
       } catch RunFailure.noSource(let pattern) {
-        throw RunFailure.unreadable("nothing matches \(pattern); check how it is spelled, and the folder it is looked for in")
+        throw RunFailure.unreadable("nothing matches \(pattern); check how it is spelled, and the folder it is looked for in", .noSource)
       }
       guard let first = items.first else { throw RunFailure.noSource(sources.first ?? "") }
       let look = try await Self.look(items, first, definition, http)
