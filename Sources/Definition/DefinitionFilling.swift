@@ -104,8 +104,11 @@ extension PipelineDefinition {
         pattern = source.value
       }
       // A value with braces stands for many addresses, and one with a star for many files.
+      let isAddress = HTTPAddress.isOne(pattern)
       var entry = Entry(
-        source: source.spellingOutPatterns(of: HTTPAddress.isOne(pattern) ? "{}" : "{}*?["), headers: headers,
+        // The password of an address is kept nowhere, however short it is; a path has none.
+        source: source.spellingOutPatterns(of: isAddress ? "{}" : "{}*?[", shorterThan: isAddress ? 0 : Redactor.shortest),
+        headers: headers,
         sha256: element["sha256"]?.text?.lowercased())
       entry.connection = connection(element, shared, &reader)
       if entry.isHTTP { checkAddresses(entry, at: url.position, &reader) }

@@ -11,11 +11,14 @@ public struct Redactor: Sendable {
   public init(secrets: [String: String], environment: [String: String] = [:]) {
     var forms: [String: String] = [:]
     // Short values would hide half of every message, and hide nothing that can't be guessed.
-    for (value, name) in Self.inherited(environment).merging(secrets, uniquingKeysWith: { $1 }) where value.count >= 4 {
+    for (value, name) in Self.inherited(environment).merging(secrets, uniquingKeysWith: { $1 }) where value.count >= Self.shortest {
       for form in Self.forms(of: value) { forms[form] = name }
     }
     self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
   }
+
+  /// Shorter values are not taken out.
+  static let shortest = 4
 
   private static let secretWords = [
     "PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL",

@@ -63,11 +63,11 @@ public struct SourcePattern: Sendable, Hashable {
   }
 
   /// The same, in which secrets stand as they are that are a part of what makes a pattern: those with such characters, and those within
-  /// braces.
-  public func spellingOutPatterns(of characters: String) -> SourcePattern {
+  /// braces. So do those that are shorter than `length`: what can be guessed is no secret, and may tell items apart, as a day does.
+  public func spellingOutPatterns(of characters: String, shorterThan length: Int) -> SourcePattern {
     var pattern = self
     for (i, secret) in secrets.enumerated()
-    where secret.value.contains(where: characters.contains) || isInBraces(Self.placeholder(i)) {
+    where secret.value.count < length || secret.value.contains(where: characters.contains) || isInBraces(Self.placeholder(i)) {
       pattern.text = pattern.text.replacingOccurrences(of: String(Self.placeholder(i)), with: secret.value)
       pattern.spelledOut.append(secret)
     }
