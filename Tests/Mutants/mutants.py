@@ -216,9 +216,9 @@ MUTANTS = [
     ("blankLinesAreCounted", "blank lines are counted", "Sources/Parse/CSV.swift", "    places.blankLineCount = rows.blank.count\n", ""),
     ("blankLinesAreCountedOnce", "blank lines are in the checkpoint", "Sources/Ledger/Rows.swift",
      "      point.counts.blankLines = try columns.count()\n", "      _ = try columns.count()\n"),
-    ("misspeltOnce", "a misspelt key is not missing too", "Sources/Definition/DefinitionReader.swift", "if let near { meant.insert(near) }", "_ = near"),
+    ("misspeltOnce", "a misspelt key is not missing too", "Sources/Definition/DefinitionReader.swift", "if let near { meant.insert(near) }", "if let near { meant.insert(near + \"?\") }"),
     ("misnamedOutput", "an output's name is looked at", "Sources/Definition/DefinitionFilling.swift", "name.hasSuffix(\".gz\") ? String(name.dropLast(3)) : name\n", "\"\"\n"),
-    ("otherLanguages", "a text in double quotes is told of", "Sources/Transform/Expression.swift", "near == nil && place.length > name.utf8.count", "false"),
+    ("otherLanguages", "a text in double quotes is told of", "Sources/Transform/Expression.swift", "near == nil && place.length > name.utf8.count", "near == nil && place.length < 0"),
     ("killedRun", "a holder that is gone is seen", "Sources/sluice/Status.swift", "record.status == .running, let process", "record.status == .closed, let process"),
 ]
 
