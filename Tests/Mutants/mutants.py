@@ -1,9 +1,14 @@
-"""Mutants of the supervision: each takes a mechanism out, and the test that shows the mechanism must fail. mutants.py ROOT [WORD...]"""
+"""Mutants: each takes a rule or a mechanism out, and the test that shows it must fail. mutants.py ROOT [OPTION...] [WORD...]"""
+import argparse
+import collections
+import concurrent.futures
+import glob
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
-import time
 
 POOL = "Sources/Supervision/PoolState.swift"
 SHELL = "Sources/Supervision/WorkerPool.swift"
@@ -14,6 +19,7 @@ PROGRAMS = "Sources/Engine/Programs.swift"
 SPOOL = "Sources/Fetch/Spool.swift"
 DOWNLOAD = "Sources/Fetch/HTTPDownload.swift"
 ASKING = "Sources/Fetch/HTTPFetching.swift"
+INIT = "Sources/Engine/Operations/Init/"
 
 # Test, what is taken out, file, text, what stands there instead.
 MUTANTS = [
@@ -220,62 +226,180 @@ MUTANTS = [
     ("misnamedOutput", "an output's name is looked at", "Sources/Definition/DefinitionFilling.swift", "name.hasSuffix(\".gz\") ? String(name.dropLast(3)) : name\n", "\"\"\n"),
     ("otherLanguages", "a text in double quotes is told of", "Sources/Transform/Expression.swift", "near == nil && place.length > name.utf8.count", "near == nil && place.length < 0"),
     ("killedRun", "a holder that is gone is seen", "Sources/sluice/Status.swift", "record.status == .running, let process", "record.status == .closed, let process"),
+    ("deadLettersOfADraft", "init runs what it wrote", INIT + "DraftTrial.swift",
+     "        trial.take(format.parse(chunk, found), chunk, linesBefore: lines)\n", "        _ = chunk\n"),
+    ("later", "init mends types that records do not fit", INIT + "DefinitionDraft.swift", "if wrong.isEmpty || pass >= Self.passes {", "if pass >= 0 {"),
+    ("later", "init looks at the end of a file", INIT + "SourceLook.swift", "wholeBytes = 16 << 20", "wholeBytes = 64 << 10",
+     INIT + "SourceLook.swift", "size > stored.count {", "size < stored.count {"),
+    ("kind", "init escapes names with control characters", INIT + "YAMLText.swift",
+     "guard text.unicodeScalars.contains(where: mustBeEscaped) else { return \"'\"", "guard text.isEmpty else { return \"'\""),
+    ("kind", "init keeps null words in text", INIT + "DefinitionWriter.swift", "if !dialect.hasNullsInText { add(", "if dialect.headerLines > 9 { add("),
+    ("hints", "init quotes names in expressions", INIT + "YAMLText.swift", "return isWord ? name", "return isWord || true ? name"),
+    ("refused", "init knows foreign formats", INIT + "SourceLook.swift", "if let format = ForeignFormat.of(text) {", "if let format = ForeignFormat.of(text), false {"),
+    ("noEncoding", "init says that no encoding fits", "Sources/Parse/Sniffing/EncodingSearch.swift", "best.score >= 0.5,", "best.score >= -9,"),
 ]
 
 
-def call(command, folder, limit, **more):
-    try:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, **more)
-        return done.returncode, done.stdout + done.stderr
-    except subprocess.TimeoutExpired as late:
-        subprocess.run(["pkill", "-9", "-f", folder])
-        return "hung", str(late.stdout or "")
+Mutant = collections.namedtuple("Mutant", "test what edits")
+# Where in the file's own text an edit is, and what stands there instead.
+Edit = collections.namedtuple("Edit", "file begin end new")
+
+
+def located(root):
+    """The mutants, each edit in its place, and the files' texts. What no longer fits the sources or the tests is told, all of it."""
+    texts, mutants, wrong = {}, [], []
+    tests = collections.Counter()
+    for path in glob.glob(root + "/Tests/*Tests/**/*.swift", recursive=True):
+        with open(path) as source:
+            tests.update(re.findall(r"\bfunc (\w+)\(", source.read()))
+    for test, what, *edits in MUTANTS:
+        if tests[test] != 1:
+            wrong.append("%s: %d functions of the tests are called so" % (test, tests[test]))
+        places = []
+        for file, old, new in zip(edits[0::3], edits[1::3], edits[2::3]):
+            if file not in texts:
+                with open(root + "/" + file) as source:
+                    texts[file] = source.read()
+            if texts[file].count(old) != 1:
+                wrong.append("%s: the text to take out is not once in %s: %s" % (test, file, old))
+            begin = texts[file].find(old)
+            places.append(Edit(file, begin, begin + len(old), new))
+        mutants.append(Mutant(test, what, places))
+    if wrong:
+        sys.exit("\n".join(wrong))
+    return mutants, texts
+
+
+def groups(mutants, most):
+    """Mutants that may be tried in one build: each has a test of its own, and no two of them change the same place.
+
+    Neighbours in the list, which are of one subject, go to different groups: so they meddle less with each other's tests."""
+    found = [[] for _ in range(-(-len(mutants) // most))]
+    for i, mutant in enumerate(mutants):
+        at = i % len(found)
+        for group in found[at:] + found[:at]:
+            edits = [edit for other in group for edit in other.edits]
+            if len(group) < most and all(other.test != mutant.test for other in group) and not any(
+                a.file == b.file and a.begin < b.end and b.begin < a.end for a in edits for b in mutant.edits
+            ):
+                group.append(mutant)
+                break
+        else:
+            found.append([mutant])
+    return [group for group in found if group]
+
+
+class Copy:
+    """A copy of the checkout, in which mutants are built and their tests run."""
+
+    def __init__(self, root, folder, texts):
+        self.folder, self.texts = folder, texts
+        self.now = dict(texts)
+        shutil.rmtree(folder + "/Sources", ignore_errors=True)
+        os.makedirs(folder, exist_ok=True)
+        for name in ["Sources", "Tests", "Package.swift", "pipelines", "sample-data"]:
+            if os.path.isdir(root + "/" + name):
+                shutil.copytree(root + "/" + name, folder + "/" + name, dirs_exist_ok=True)
+            else:
+                shutil.copy2(root + "/" + name, folder + "/" + name)
+
+    def put(self, group):
+        """Writes the sources with the group's mutants; files that are as they should be are left alone, for the build's sake."""
+        wanted = dict(self.texts)
+        for edit in sorted((edit for mutant in group for edit in mutant.edits), key=lambda edit: edit.begin, reverse=True):
+            text = wanted[edit.file]
+            wanted[edit.file] = text[: edit.begin] + edit.new + text[edit.end :]
+        for file, text in wanted.items():
+            if text != self.now[file]:
+                with open(self.folder + "/" + file, "w") as source:
+                    source.write(text)
+        self.now = wanted
+
+    def build(self, group):
+        """Builds with the group's mutants, without those that do not build; returns the two lots."""
+        broken = []
+        while True:
+            self.put(group)
+            status, said = self.call("build", ["swift", "build", "--build-tests"], 2400)
+            if status == 0:
+                return group, broken
+            errors = [line for line in said.split("\n") if "error:" in line]
+            these = [mutant for mutant in group if any(edit.file + ":" in line for edit in mutant.edits for line in errors)]
+            if not these:
+                self.put([])
+                sys.exit(said[-3000:] + "\nthe build fails, and not at a mutant's place")
+            print("\n".join(dict.fromkeys(errors)), flush=True)
+            broken += these
+            group = [mutant for mutant in group if mutant not in these]
+
+    def fails(self, mutant):
+        """Whether the mutant's test fails, and how."""
+        # What swift test runs, without its ten seconds of looking at the package.
+        bundle = self.folder + "/.build/debug/sluicePackageTests.xctest"
+        status, said = self.call(mutant.test, [bundle, "--testing-library", "swift-testing", "--filter", "/%s\\(" % mutant.test], 120)
+        said = re.sub(r"\033\[[0-9;]*m", "", said)
+        if status == "hung":
+            return True, "it did not end"
+        if status == 0 or "Test run with 1 test " not in said:
+            return False, ""
+        why = re.search(r"recorded an issue.*", said)
+        return True, why.group()[18:158] if why else said.strip()[-140:]
+
+    def call(self, what, command, limit):
+        mark = "%d-%s" % (os.getpid(), what)
+        environment = dict(os.environ, SLUICE_BINARY=self.folder + "/.build/debug/sluice", SLUICE_MUTANT=mark)
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace")
+        try:
+            said, _ = process.communicate(timeout=limit)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, status = "", "hung"
+        self.end(mark)
+        process.wait()
+        return status, said
+
+    @staticmethod
+    def end(mark):
+        """Ends what is left of a call, whoever is its parent by now: it has the mark in its environment."""
+        for path in glob.glob("/proc/[0-9]*"):
+            try:
+                with open(path + "/environ", "rb") as environment:
+                    if b"SLUICE_MUTANT=" + mark.encode() in environment.read().split(b"\0"):
+                        os.kill(int(path[6:]), signal.SIGKILL)
+            except OSError:
+                pass
 
 
 def main():
-    root, words = sys.argv[1], sys.argv[2:]
-    folder = os.environ.get("MUTANTS_FOLDER") or root.rstrip("/") + "/.build-mutants"
-    shutil.rmtree(folder + "/Sources", ignore_errors=True)
-    os.makedirs(folder, exist_ok=True)
-    for name in ["Sources", "Tests", "Package.swift", "pipelines", "sample-data"]:
-        if os.path.isdir(root + "/" + name):
-            shutil.copytree(root + "/" + name, folder + "/" + name, dirs_exist_ok=True)
-        else:
-            shutil.copy(root + "/" + name, folder + "/" + name)
-    environment = dict(os.environ, SLUICE_BINARY=folder + "/.build/debug/sluice")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--together", type=int, default=1)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_intermixed_args()
     # All are looked up before the first is tried: a text that has changed is to be seen at once.
-    for test, _, *edits in MUTANTS:
-        for file, old in zip(edits[0::3], edits[1::3]):
-            with open(folder + "/" + file) as source:
-                if source.read().count(old) != 1:
-                    sys.exit("%s: the text to take out is not once in %s: %s" % (test, file, old))
+    mutants, texts = located(options.root)
+    if options.check:
+        print("mutants that fit the sources and the tests: %d" % len(mutants))
+        return
+    if options.words:
+        mutants = [mutant for mutant in mutants if any(word in mutant.test for word in options.words)]
+    copy = Copy(options.root, os.environ.get("MUTANTS_FOLDER") or options.root.rstrip("/") + "/.build-mutants", texts)
     survived = 0
-    for test, what, *edits in MUTANTS:
-        if words and not any(word in test for word in words):
-            continue
-        kept = {}
-        for file, old, new in zip(edits[0::3], edits[1::3], edits[2::3]):
-            with open(folder + "/" + file) as source:
-                text = source.read()
-            kept.setdefault(file, text)
-            with open(folder + "/" + file, "w") as source:
-                source.write(text.replace(old, new, 1))
-        begun = time.monotonic()
-        status, said = call(["swift", "build", "--build-tests"], folder, 1200)
-        if status != 0:
-            print(said[-3000:])
-            sys.exit("%s: the mutant does not build" % test)
-        status, said = call(["swift", "test", "--skip-build", "--filter", "/%s\\(" % test], folder, 120, env=environment)
-        ran = "Test run with 1 test" in said or status == "hung"
-        fails = status != 0 and ran
-        survived += not fails
-        why = next((line.strip() for line in said.split("\n") if "recorded an issue" in line), "it did not end") if fails else ""
-        why = why[why.find("recorded an issue") + 18:][:140] if "recorded" in why else why
-        print("%s %s: without “%s” %s (%d s)" % (
-            "ok  " if fails else "BAD ", test, what, "it fails: " + why if fails else "it passes", time.monotonic() - begun), flush=True)
-        for file, text in kept.items():
-            with open(folder + "/" + file, "w") as source:
-                source.write(text)
+    for group in groups(mutants, max(1, options.together)):
+        built, broken = copy.build(group)
+        survived += len(broken)
+        for mutant in broken:
+            print("BAD  %s: without “%s” it does not build" % (mutant.test, mutant.what), flush=True)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for mutant, (fails, why) in zip(built, pool.map(copy.fails, built)):
+                survived += not fails
+                print("%s %s: without “%s” %s" % (
+                    "ok  " if fails else "BAD ", mutant.test, mutant.what, "it fails: " + why if fails else "it passes"), flush=True)
+    copy.put([])
     print("mutants that survived: %d" % survived)
     sys.exit(1 if survived else 0)
 

@@ -213,7 +213,7 @@ struct InitKindsTests {
   }
 
   @Test("what init would still dead-letter it says, with how many and the first")
-  func told() throws {
+  func deadLettersOfADraft() throws {
     let drafted = try Self.draft(
       Data("\"id\",\"said\"\n\"1\",\"he said \"go\" to me\"\n\"2\",\"plain\"\n\"3\",\"more\"\n\"4\",\"most\"\n".utf8), exit: 65)
     #expect(drafted.value("dead letters") == "1")
