@@ -228,7 +228,7 @@ MUTANTS = [
     ("otherLanguages", "a text in double quotes is told of", "Sources/Transform/Expression.swift", "near == nil && place.length > name.utf8.count", "near == nil && place.length < 0"),
     ("killedRun", "a holder that is gone is seen", "Sources/sluice/Status.swift", "record.status == .running, let process", "record.status == .closed, let process"),
     ("deadLettersOfADraft", "init runs what it wrote", INIT + "DraftTrial.swift",
-     "        trial.take(format.parse(chunk, found), chunk, linesBefore: lines)\n", "        _ = chunk\n"),
+     "        trial.take(format.parse(chunk, found)", "        if lines >= 0 { return }\n        trial.take(format.parse(chunk, found)"),
     ("later", "init mends types that records do not fit", INIT + "DefinitionDraft.swift", "if wrong.isEmpty || pass >= Self.passes {", "if pass >= 0 {"),
     ("later", "init looks at the end of a file", INIT + "SourceLook.swift", "wholeBytes = 16 << 20", "wholeBytes = 64 << 10",
      INIT + "SourceLook.swift", "size > stored.count {", "size < stored.count {"),
