@@ -148,7 +148,9 @@ struct ConsoleTests {
     try shop.write("wide.csv", (0..<3000).map { "a rather long column name \($0)" }.joined(separator: ",") + "\n1\n")
     try shop.write("p.yaml", Self.definition)
     try shop.write(
-      "w.yaml", Self.definition.replacingOccurrences(of: "in.csv", with: "wide.csv").replacingOccurrences(of: "p\n", with: "w\n"))
+      "w.yaml",
+      Self.definition.replacingOccurrences(of: "in.csv", with: "wide.csv").replacingOccurrences(of: "p\n", with: "w\n")
+        .replacingOccurrences(of: "out.jsonl", with: "wide.jsonl"))
     _ = try shop.sluice("run", "p.yaml", "--quiet")
     let listed = try shop.sluice("dead-letters", "list", "p.yaml").stdout
     #expect(listed.contains("\(long.prefix(80))…”") && listed.count < 300, "\(listed)")

@@ -34,6 +34,8 @@ final class Child {
     process.standardError = stderr
     let ended = ended
     process.terminationHandler = { _ in ended.signal() }
+    // Foundation's Process holds them for good, and a test process has so many.
+    defer { for handle in [stdout, stderr] where handle !== FileHandle.nullDevice { try? handle.close() } }
     try process.run()
   }
 
