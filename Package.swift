@@ -60,7 +60,9 @@ let package = Package(
       ]),
     .executableTarget(
       name: "sluice",
-      dependencies: ["Engine", "Definition", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Engine", "Definition", "Files", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: swiftSettings),
 
     .target(name: "Differential", dependencies: ["Parse", "Records", "Write"], path: "Tests/Differential", swiftSettings: swiftSettings),

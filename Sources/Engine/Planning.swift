@@ -38,12 +38,13 @@ struct Planning {
     let isShared = definition.writesOneFile
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll = isShared && (continuing != nil || items != nil || definition.entries.contains(where: \.isHTTP))
-    var (decisions, total, outdated, unasked) = try await decide(items, keepsAll: keepsAll)
-    if isShared, !keepsAll, !decisions.isEmpty, decisions.count < total {
-      (decisions, total, outdated, unasked) = try await decide(items, keepsAll: true)
+    var found = try await decide(items, keepsAll: keepsAll)
+    if isShared, !keepsAll, !found.decisions.isEmpty, found.decisions.count < found.total {
+      found = try await decide(items, keepsAll: true)
     }
+    var decisions = found.decisions
     var plan = Plan()
-    plan.total = total
+    plan.total = found.total
     if isShared {
       try await settle(&decisions, &plan)
     } else {
@@ -56,8 +57,8 @@ struct Planning {
     if own.count > 0 { event(.passedOver(count: own.count, first: own.first)) }
     // One output is made again from all items where anything is to be done.
     let isMadeAgain = isShared && !plan.work.isEmpty
-    plan.outdated = isMadeAgain ? 0 : outdated
-    plan.unasked = isMadeAgain ? 0 : unasked
+    plan.outdated = isMadeAgain ? 0 : found.outdated
+    plan.unasked = isMadeAgain ? 0 : found.unasked
     try await checkTargets(&plan.work, isDiscovering: items == nil)
     for decision in plan.work where decision.losesWork { event(.startsOver(item: decision.item.key, reason: decision.reason)) }
     return plan
@@ -65,7 +66,7 @@ struct Planning {
 
   /// What would be done with every item, in order.
   func decisions() async throws -> [Planner.Decision] {
-    var (decisions, _, _, _) = try await decide(nil, keepsAll: true)
+    var decisions = try await decide(nil, keepsAll: true).decisions
     if definition.writesOneFile {
       var plan = Plan()
       try await settle(&decisions, &plan)
@@ -78,20 +79,28 @@ struct Planning {
     return (rest + checked).sorted { $0.order < $1.order }
   }
 
-  /// Decides about every item, a batch at a time; returns those that are to be worked on, or all.
-  func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ([Planner.Decision], total: Int, outdated: Int, unasked: Int) {
-    var kept: [(found: Discovery.Found, decision: Planner.Decision)] = []
+  /// What was decided about all items.
+  struct Decided {
+    /// In order: about those that are to be worked on, or about all.
+    var decisions: [Planner.Decision] = []
     var total = 0
+    /// As in ``Plan``.
     var outdated = 0
     var unasked = 0
+  }
+
+  /// Decides about every item, a batch at a time.
+  func decide(_ items: [Item]?, keepsAll: Bool) async throws -> Decided {
+    var kept: [(found: Discovery.Found, decision: Planner.Decision)] = []
+    var decided = Decided()
     func take(_ batch: [Discovery.Found]) async throws {
       let keys = batch.map { [$0.item.key] + $0.item.formerKeys }
       let known = try await ledger?.items(pipeline: definition.name, keys: keys) ?? Array(repeating: nil, count: batch.count)
       let decisions = await planner.decide(batch.map(\.item), known)
       try await adopt(decisions)
-      total += batch.count
-      outdated += decisions.count(where: \.isOutdated)
-      unasked += decisions.count(where: \.isUnasked)
+      decided.total += batch.count
+      decided.outdated += decisions.count(where: \.isOutdated)
+      decided.unasked += decisions.count(where: \.isUnasked)
       for (found, decision) in zip(batch, decisions) where keepsAll || decision.action.isWork { kept.append((found, decision)) }
     }
     if let items {
@@ -104,12 +113,12 @@ struct Planning {
       try await discovery.each(take)
     }
     kept.sort { Discovery.Found.precedes($0.found, $1.found) }
-    let decisions = kept.enumerated().map { order, element in
+    decided.decisions = kept.enumerated().map { order, element in
       var decision = element.decision
       decision.order = order
       return decision
     }
-    return (decisions, total, outdated, unasked)
+    return decided
   }
 
   private var discovery: Discovery { Discovery(definition: definition, excluded: excluded) }

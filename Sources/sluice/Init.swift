@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Files
 import Foundation
 
 struct Init: AsyncParsableCommand {
@@ -27,7 +28,13 @@ struct Init: AsyncParsableCommand {
     if to == "-" { return console.print(bytes: Array(draft.text.utf8)) }
     let path = path(draft.name)
     do {
-      try Data(draft.text.utf8).write(to: URL(fileURLWithPath: path), options: force ? [.atomic] : [.withoutOverwriting])
+      if force {
+        try SmallFile.replace(path, with: Array(draft.text.utf8))
+      } else {
+        try Data(draft.text.utf8).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
+      }
+    } catch let error as SmallFileError {
+      throw console.fail("\(error)", .cannotWrite)
     } catch let error as CocoaError where error.code == .fileWriteFileExists {
       console.log(.error, "\(path) is there already; name another with --to, or write over it with --force")
       throw ExitCode(.cannotWrite)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Definition
 import Engine
+import Files
 import Foundation
 
 struct Schedule: AsyncParsableCommand {
@@ -118,9 +119,9 @@ struct Schedule: AsyncParsableCommand {
     for (name, text) in [(units.serviceName, units.service), (units.timerName, units.timer)] {
       let path = "\(folder)/\(name)"
       do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        try SmallFile.replace(path, with: Array(text.utf8))
       } catch {
-        throw console.fail("can't write \(path): \(error.localizedDescription)", .cannotWrite)
+        throw console.fail("\(error)", .cannotWrite)
       }
       if !common.quiet { console.print("wrote \(path)") }
     }
