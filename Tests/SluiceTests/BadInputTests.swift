@@ -16,7 +16,7 @@ struct BadInputTests {
     let letters = try shop.sluice("dead-letters", "export", "pipelines/messy.yaml").stdout.split(separator: "\n").map {
       try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:]
     }
-    #expect(
+    try #require(
       letters.map { $0["code"] as? String } == [
         "ragged_record", "ragged_record", "invalid_value", "invalid_value", "broken_quote", "broken_quote", "invalid_encoding",
         "missing_value",

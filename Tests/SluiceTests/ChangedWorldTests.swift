@@ -200,15 +200,17 @@ struct ChangedWorldTests {
   @Test("a run while resume runs exits 75; a pid in the lock's file that is another process's by now is no lock")
   func locks() throws {
     let run = try Interrupted()
-    let resuming = try run.shop.start(Workshop.binary, ["resume", "pipeline.yaml", "--progress", "none"])
+    // It would be done before the second begins.
+    let resuming = try run.shop.start(
+      Workshop.failpointBinary, ["resume", "pipeline.yaml", "--progress", "none"], environment: ["SLUICE_FAILPOINTS": "part.write=stall@*"])
     let engine = try resuming.engine()
     for _ in 0..<120_000 where !run.shop.read(".sluice/p.lock").hasPrefix("\(resuming.pid)\n") { usleep(500) }
-    // It would be done before the second begins.
-    kill(engine, SIGSTOP)
     let second = try run.shop.runPipeline()
-    kill(engine, SIGCONT)
     #expect(second.status == 75 && second.stderr.contains("pid \(resuming.pid)"), "\(second.stderr)")
-    #expect(resuming.wait() == 0)
+    resuming.stop(SIGKILL)
+    kill(engine, SIGKILL)
+    for _ in 0..<24_000 where FileManager.default.fileExists(atPath: "/proc/\(engine)") { usleep(5000) }
+    #expect(try run.shop.sluice("resume", "pipeline.yaml", "--quiet").status == 0)
     #expect((run.shop.read(run.output) == run.want) as Bool)
     try run.shop.write(".sluice/p.lock", "\(getpid())\n2020-01-01T00:00:00Z\n")
     #expect(try run.shop.runPipeline().status == 0)

@@ -28,9 +28,9 @@ struct InitTests {
       "import csv, gzip, sys\nrows = list(csv.DictReader(gzip.open(sys.argv[1], 'rt', newline='')))\nprint(len(rows), sum(int(r['distance']) for r in rows))",
       month
     ).stdout.split(separator: " ")
-    #expect("\(records.count)" == wanted[0])
+    #expect("\(records.count)" == wanted.first.map { "\($0)" })
     #expect(
-      "\(records.reduce(0) { $0 + ($1["distance"] as? Int ?? 0) })" == wanted[1].trimmingCharacters(in: .newlines))
+      "\(records.reduce(0) { $0 + ($1["distance"] as? Int ?? 0) })" == wanted.last?.trimmingCharacters(in: .newlines))
   }
 
   @Test("semicolons, Latin-1, words for NULL, no header, tabs, JSON Lines")
@@ -43,7 +43,8 @@ struct InitTests {
     try shop.write("villes.csv", text)
     var (guesses, records) = try draft(shop, "villes.csv")
     #expect(guesses["encoding"] == "latin-1" && guesses["null_values"] == "NA" && guesses["key"] == "id")
-    #expect(records.count == 50 && records[0]["ville"] as? String == "Orléans" && records[0]["prix"] as? Double == 1.5)
+    try #require(records.count == 50)
+    #expect(records[0]["ville"] as? String == "Orléans" && records[0]["prix"] as? Double == 1.5)
     #expect(records[4]["prix"] is NSNull)
 
     try shop.write("bare.csv", (1...20).map { "\($0),2024-01-\(String(format: "%02d", $0)),x\n" }.joined())

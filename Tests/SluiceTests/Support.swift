@@ -34,8 +34,8 @@ final class Child {
     process.standardError = stderr
     let ended = ended
     process.terminationHandler = { _ in ended.signal() }
-    // Foundation's Process holds them for good, and a test process has so many.
-    defer { for handle in [stdout, stderr] where handle !== FileHandle.nullDevice { try? handle.close() } }
+    // Foundation's Process holds them for good, and a test process has so many. Its own standard streams it keeps.
+    defer { for handle in [stdout, stderr] where handle.fileDescriptor > STDERR_FILENO { try? handle.close() } }
     try process.run()
   }
 

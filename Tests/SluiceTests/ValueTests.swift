@@ -173,7 +173,7 @@ struct ValueTests {
 
         """, "\(shop.read("out.jsonl"))")
     try Self.both(shop, "lands.csv", fields)
-    #expect(shop.records("out.jsonl")[0]["code"] is NSNull && shop.records("out.jsonl")[3]["name"] as? String == "NA")
+    #expect(shop.records("out.jsonl").first?["code"] is NSNull && shop.records("out.jsonl").last?["name"] as? String == "NA")
     #expect(try shop.sluice("init", "lands.csv", "--to", "drafted.yaml").status == 0)
     #expect(try shop.runPipeline("drafted.yaml").status == 0)
     #expect(shop.records("out/lands.jsonl").first?["code"] as? String == "NA")
