@@ -104,10 +104,8 @@ extension PipelineDefinition {
         pattern = source.value
       }
       // A value with braces stands for many addresses, and one with a star for many files.
-      let isAddress = HTTPAddress.isOne(pattern)
       var entry = Entry(
-        // The password of an address is kept nowhere, however short it is; a path has none.
-        source: source.spellingOutPatterns(of: isAddress ? "{}" : "{}*?[", shorterThan: isAddress ? 0 : Redactor.shortest),
+        source: source.spellingOutPatterns(of: HTTPAddress.isOne(pattern) ? "{}" : "{}*?["),
         headers: headers,
         sha256: element["sha256"]?.text?.lowercased())
       entry.connection = connection(element, shared, &reader)

@@ -71,7 +71,7 @@ indirect enum Value {
 /// Reads YAML by shapes, collecting everything that is wrong.
 struct DefinitionReader {
   private(set) var diagnostics: [Diagnostic] = []
-  /// Values that came from the environment, by the name that stands for them in what is shown.
+  /// Secrets that came from the environment or a file, by the name that stands for them in what is shown.
   private(set) var secrets: [String: String] = [:]
   private let lines: [Substring]
   private let variables: [String: String]
@@ -315,11 +315,12 @@ struct DefinitionReader {
         return nil
       }
       let inner = rest[open.upperBound..<close]
-      if let value = variable(inner, at(place, offset, inner.count + 3)) {
+      if let (value, secret) = variable(inner, at(place, offset, inner.count + 3)) {
         out += value
-        if let name = secretName(inner) {
+        if let secret {
           spelling.append(SourcePattern.placeholder(found.count))
-          found.append(SourcePattern.Secret(name: name, value: value))
+          found.append(secret)
+          secrets[value] = secret.name
         } else {
           spelling += value
         }
@@ -332,22 +333,16 @@ struct DefinitionReader {
     return failed ? nil : out + rest
   }
 
-  /// What is shown in the place of a variable's value, where that is a secret.
-  private func secretName(_ inner: Substring) -> String? {
-    if inner.hasPrefix("file:") || inner.hasPrefix("env:") { return "${\(inner)}" }
-    let name = String(inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
-    let hasDefault = inner.count > name.count
-    guard variables[name] == nil, let value = environment[name], !(value.isEmpty && hasDefault) else { return nil }
-    return "${\(name)}"
-  }
-
   private func at(_ place: Position, _ offset: Int, _ length: Int) -> Position {
     guard place.isVerbatim else { return place }
     return Position(line: place.line, column: place.column + offset, length: length)
   }
 
-  private mutating func variable(_ inner: Substring, _ place: Position) -> String? {
-    if inner.hasPrefix("file:") { return file(String(inner.dropFirst(5)), place) }
+  /// What stands for `${inner}`, and the same as a secret where it is one.
+  private mutating func variable(_ inner: Substring, _ place: Position) -> (value: String, secret: SourcePattern.Secret?)? {
+    if inner.hasPrefix("file:") {
+      return file(String(inner.dropFirst(5)), place).map { ($0, SourcePattern.Secret(name: "${\(inner)}", value: $0)) }
+    }
     // In front of a name it says no more than the name alone, but for --var not taking its place.
     if inner.hasPrefix("env:") {
       let name = String(inner.dropFirst(4))
@@ -355,8 +350,7 @@ struct DefinitionReader {
         report(place.diagnostic("the environment variable \(name) is not set", .unsetVariable))
         return nil
       }
-      secrets[value] = "${env:\(name)}"
-      return value
+      return (value, EnvironmentSecret.of(name, value, shownAs: "${\(inner)}"))
     }
     let name = inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
     let tail = inner.dropFirst(name.count)
@@ -366,12 +360,11 @@ struct DefinitionReader {
           "“${\(inner)}” is no variable; write ${NAME}, ${NAME:-default}, ${NAME:?message}, ${env:NAME} or ${file:PATH}", .wrongVariable))
       return nil
     }
-    if let value = variables[String(name)] { return value }
+    if let value = variables[String(name)] { return (value, nil) }
     if let value = environment[String(name)], !(value.isEmpty && !tail.isEmpty) {
-      secrets[value] = "${\(name)}"
-      return value
+      return (value, EnvironmentSecret.of(String(name), value, shownAs: "${\(name)}"))
     }
-    if tail.hasPrefix(":-") { return String(tail.dropFirst(2)) }
+    if tail.hasPrefix(":-") { return (String(tail.dropFirst(2)), nil) }
     let message =
       tail.hasPrefix(":?") && tail.count > 2
       ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
@@ -393,8 +386,6 @@ extension DefinitionReader {
       report(place.diagnostic("the file \(absolute) is no secret: it is longer than 64 KB, or not text", .wrongVariable))
       return nil
     }
-    let value = text.hasSuffix("\n") ? String(text.dropLast()) : text
-    secrets[value] = "${file:\(path)}"
-    return value
+    return text.hasSuffix("\n") ? String(text.dropLast()) : text
   }
 }

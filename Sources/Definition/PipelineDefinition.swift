@@ -106,6 +106,12 @@ public struct PipelineDefinition: Sendable {
     path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
   }
 
+  /// What stands for secrets that may tell items apart, which they can't: all their values are one item.
+  public var secretsInKeys: [String] {
+    let names = entries.flatMap(\.source.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
+    return Set(names).sorted()
+  }
+
   /// A text with secrets' values in the places of their names.
   public func revealing(_ text: String) -> String {
     secretValues.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }

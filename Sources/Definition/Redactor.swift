@@ -1,3 +1,4 @@
+import Fetch
 import Foundation
 
 /// Puts `${NAME}` in the place of secrets, in anything that is shown or kept.
@@ -11,24 +12,25 @@ public struct Redactor: Sendable {
   public init(secrets: [String: String], environment: [String: String] = [:]) {
     var forms: [String: String] = [:]
     // Short values would hide half of every message, and hide nothing that can't be guessed.
-    for (value, name) in Self.inherited(environment).merging(secrets, uniquingKeysWith: { $1 }) where value.count >= Self.shortest {
+    for (value, name) in Self.inherited(environment).merging(secrets, uniquingKeysWith: { $1 }) where value.count >= SourcePattern.shortest
+    {
       for form in Self.forms(of: value) { forms[form] = name }
     }
     self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
   }
 
-  /// Shorter values are not taken out.
-  static let shortest = 4
-
   private static let secretWords = [
     "PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL",
   ]
+
+  /// Whether a variable is called a password, token or key.
+  static func isSecretName(_ name: String) -> Bool { secretWords.contains(where: name.uppercased().contains) }
 
   static func inherited(_ environment: [String: String]) -> [String: String] {
     var secrets: [String: String] = [:]
     for (name, value) in environment {
       let upper = name.uppercased()
-      if value.count >= 8, secretWords.contains(where: upper.contains) { secrets[value] = "${\(name)}" }
+      if value.count >= 8, isSecretName(name) { secrets[value] = "${\(name)}" }
       if let password = password(inAddress: value) { secrets[password] = "${\(name)}" }
       if upper.hasPrefix("OTEL_"), upper.hasSuffix("_HEADERS") {
         for pair in value.split(separator: ",") {

@@ -136,14 +136,22 @@ struct Discovery {
     return keys.map { known[Array($0.utf8)] ?? named($0) }
   }
 
-  /// The files that the definition names one by one, at most so many.
-  func namedFiles(most: Int) -> [Item] {
+  /// The first files, at most so many; what can't be read is left out.
+  ///
+  /// - Parameter ofPatterns: those that patterns match, and otherwise those that are named one by one.
+  func files(most: Int, ofPatterns: Bool) -> [Item] {
     var items: [Item] = []
     for entry in definition.entries where !entry.isHTTP {
-      for pattern in entry.source.alternatives.prefix(most - items.count) {
+      for pattern in entry.source.alternatives.prefix(max(0, most - items.count)) {
         let place = NormalPath(pattern, in: definition.folder)
-        if place.isGlob { continue }
-        items.append(file(place.file, entry, FormerKeys(pattern, place, definition)))
+        let former = FormerKeys(pattern, place, definition)
+        guard place.isGlob == ofPatterns else { continue }
+        guard ofPatterns else {
+          items.append(file(place.file, entry, former))
+          continue
+        }
+        guard var walk = try? GlobWalk(place) else { continue }
+        while items.count < most, let match = (try? walk.next()) ?? nil { items.append(file(match, entry, former)) }
       }
     }
     return items

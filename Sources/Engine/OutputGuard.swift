@@ -105,17 +105,26 @@ extension OutputGuard {
   public func check() throws(DefinitionErrors) {
     guard !definition.writesToStandardOutput else { return }
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
-    for target in targets(naming) {
-      do throws(Refusal) {
-        let replaced = try replaced(at: target)
-        for item in namedItems {
-          guard case .file(let path) = item.source, let source = SourceFile.status(path) else { continue }
-          if let replaced, FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
-        }
-      } catch {
-        // A disk's troubles are no fault of the definition: the run, or the item, fails of them.
-        if error.code != .cannotWrite { throw definition.wrongOutput(error.reason, error.code) }
+    let (named, matched) = itemsToLookAt
+    if !definition.writesPerItem {
+      if !definition.writePath.contains("{") { try check(naming.target(nil), named + matched) }
+      return
+    }
+    for item in named { try check(naming.target(item), named) }
+    // Where an item would replace another one, it fails alone.
+    for item in matched { try check(naming.target(item), [item]) }
+  }
+
+  private func check(_ target: String, _ items: [Item]) throws(DefinitionErrors) {
+    do throws(Refusal) {
+      guard let replaced = try replaced(at: target) else { return }
+      for item in items {
+        guard case .file(let path) = item.source, let source = SourceFile.status(path) else { continue }
+        if FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
       }
+    } catch {
+      // A disk's troubles are no fault of the definition: the run, or the item, fails of them.
+      if error.code != .cannotWrite { throw definition.wrongOutput(error.reason, error.code) }
     }
   }
 
@@ -123,15 +132,17 @@ extension OutputGuard {
     Refusal("the output \(target) is the source \(key), which it would replace; give write.path another folder or name")
   }
 
-  /// Files that the definition names one by one.
-  private var namedItems: [Item] {
-    Discovery(definition: definition).namedFiles(most: 1000)
-  }
-
-  /// Outputs whose names are known before anything is looked for.
-  private func targets(_ naming: OutputNaming) -> [String] {
-    if definition.writesPerItem { return namedItems.map(naming.target) }
-    return definition.writePath.contains("{") ? [] : [naming.target(nil)]
+  /// The first files that are items whatever the ledger says: those that the definition names one by one, and, where there is no ledger
+  /// yet, those that patterns match; later some of these may be outputs.
+  private var itemsToLookAt: (named: [Item], matched: [Item]) {
+    let discovery = Discovery(definition: definition)
+    let named = discovery.files(most: 1000, ofPatterns: false)
+    if FileManager.default.fileExists(atPath: Ledger.path(in: state.path)) { return (named, []) }
+    let matched = discovery.files(most: 1000, ofPatterns: true).filter { item in
+      guard case .file(let path) = item.source else { return false }
+      return path != definition.file && !state.contains(path)
+    }
+    return (named, matched)
   }
 
   /// Patterns of `fetch.from` that match what the pipeline writes.

@@ -15,6 +15,9 @@ public struct SourcePattern: Sendable, Hashable {
     }
   }
 
+  /// Shorter values hide nothing that can't be guessed, and stand in many names.
+  public static let shortest = 4
+
   /// With placeholders where secrets stand.
   private(set) var text: String
   public private(set) var secrets: [Secret]
@@ -38,10 +41,11 @@ public struct SourcePattern: Sendable, Hashable {
   /// What may be shown and kept.
   public var shown: String { Self.hidingPassword(hidden(Self.filled(text, secrets) { $0.name }, spelledOut)) }
 
-  /// Values of fewer characters hide nothing that can't be guessed, and stand in many names.
   private func hidden(_ text: String, _ secrets: some Sequence<Secret>) -> String {
     var text = text
-    for secret in secrets where secret.value.count >= 4 { text = text.replacingOccurrences(of: secret.value, with: secret.name) }
+    for secret in secrets where secret.value.count >= Self.shortest {
+      text = text.replacingOccurrences(of: secret.value, with: secret.name)
+    }
     return text
   }
 
@@ -63,15 +67,30 @@ public struct SourcePattern: Sendable, Hashable {
   }
 
   /// The same, in which secrets stand as they are that are a part of what makes a pattern: those with such characters, and those within
-  /// braces. So do those that are shorter than `length`: what can be guessed is no secret, and may tell items apart, as a day does.
-  public func spellingOutPatterns(of characters: String, shorterThan length: Int) -> SourcePattern {
+  /// braces. So do those of less than ``shortest`` characters, which can be guessed and may tell items apart, as a day does; but for
+  /// those of an address's authority and query, where passwords and tokens stand.
+  public func spellingOutPatterns(of characters: String) -> SourcePattern {
     var pattern = self
-    for (i, secret) in secrets.enumerated()
-    where secret.value.count < length || secret.value.contains(where: characters.contains) || isInBraces(Self.placeholder(i)) {
-      pattern.text = pattern.text.replacingOccurrences(of: String(Self.placeholder(i)), with: secret.value)
+    for (i, secret) in secrets.enumerated() {
+      let place = Self.placeholder(i)
+      guard
+        secret.value.count < Self.shortest && isInPath(place) || secret.value.contains(where: characters.contains) || isInBraces(place)
+      else { continue }
+      pattern.text = pattern.text.replacingOccurrences(of: String(place), with: secret.value)
       pattern.spelledOut.append(secret)
     }
     return pattern
+  }
+
+  /// Secrets all of whose values make one item, though they stand in a path: no password would.
+  public var namesInPath: [String] {
+    secrets.enumerated().filter { text.contains(Self.placeholder($0.offset)) && isInPath(Self.placeholder($0.offset)) }.map(\.element.name)
+  }
+
+  private func isInPath(_ placeholder: Character) -> Bool {
+    guard let scheme = text.range(of: "://") else { return true }
+    guard let path = text[scheme.upperBound...].firstIndex(of: "/"), let place = text.firstIndex(of: placeholder) else { return false }
+    return path < place && !text[path..<place].contains { $0 == "?" || $0 == "#" }
   }
 
   private func isInBraces(_ placeholder: Character) -> Bool {

@@ -11,9 +11,12 @@ public struct Ledger: Sendable {
   public let path: String
   public let isReadOnly: Bool
 
+  /// Where a state folder has its ledger.
+  public static func path(in folder: String) -> String { folder + "/ledger.sqlite" }
+
   /// Opens the ledger in `folder`, made where there is none, and brings its tables to the present version.
   public static func open(folder: String) throws(LedgerError) -> Ledger {
-    let path = folder + "/ledger.sqlite"
+    let path = Self.path(in: folder)
     return try wrap(path) {
       // Dead letters hold what the source has: a new folder is its owner's alone.
       try SystemCall.createFolders(folder, mode: 0o700)
@@ -27,7 +30,7 @@ public struct Ledger: Sendable {
 
   /// Opens the ledger without writing a byte; nil where there is none.
   public static func openReadOnly(folder: String) throws(LedgerError) -> Ledger? {
-    let path = folder + "/ledger.sqlite"
+    let path = Self.path(in: folder)
     return try wrap(path) {
       guard try isThere(path) else { return nil }
       var configuration = Configuration()

@@ -23,6 +23,12 @@ struct Check: ParsableCommand {
             .warning,
             "\(pipeline): write.path matches the pattern \(pattern) of fetch.from; what this pipeline writes is never one of its items")
         }
+        for secret in definition.secretsInKeys {
+          console.log(
+            .warning,
+            "\(pipeline): \(secret) in fetch.from is a secret, since it comes from the environment: all its values make one item; give it with --var where they are several"
+          )
+        }
         if definition.writesToStandardOutput {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
         }

@@ -97,6 +97,34 @@ struct IdentityTests {
     #expect(try shop.runPipeline(environment: ["PLACE": "production"]).items["skipped"] == 2)
   }
 
+  @Test("a date of the environment tells items apart; other values there are secrets and don't, and check says so")
+  func variablesInPaths() throws {
+    let shop = try Workshop()
+    for (i, day) in ["2026-11-26", "2026-11-27"].enumerated() { try shop.write("orders-\(day).csv", i == 0 ? "wrong\n1\n" : "id\n\(i)\n") }
+    try write(shop, from: "'orders-${DAY}.csv'", path: "out/{item.stem}.jsonl")
+    func environment(_ day: String) -> [String: String] { ["DAY": day, "PLACE": "emea", "SIGNATURE": "9e107d9d"] }
+    #expect(try shop.runPipeline(environment: environment("2026-11-26")).status == 69)
+    let second = try shop.runPipeline(environment: environment("2026-11-27"))
+    #expect(second.items == ["total": 1, "done": 1, "skipped": 0, "failed": 0] && second.stderr.contains("run 1"), "\(second.stderr)")
+    #expect(try keys(shop) == ["orders-2026-11-27.csv"])
+    // The failed night is its own still, with its own file.
+    try shop.write("orders-2026-11-26.csv", "id\n7\n")
+    #expect(try shop.sluice("resume", "pipeline.yaml", "--quiet", environment: environment("2026-11-26")).status == 0)
+    #expect(shop.read("out/orders-2026-11-26.jsonl") == "{\"id\":7}\n" && shop.read("out/orders-2026-11-27.jsonl") == "{\"id\":1}\n")
+
+    for (from, told) in [
+      ("orders-${DAY}.csv", nil), ("${PLACE}/orders-${DAY}.csv", "${PLACE}"),
+      ("http://localhost:1/${PLACE}/x.csv?key=${SIGNATURE}", "${PLACE}"),
+      ("http://u:${SIGNATURE}@localhost:1/${DAY}.csv", nil),
+    ] {
+      try write(shop, from: "'\(from)'")
+      let checked = try shop.sluice("check", "pipeline.yaml", environment: environment("2026-11-27"))
+      #expect(checked.status == 0 && checked.stderr.contains("--var") == (told != nil), "\(checked.stderr)")
+      if let told { #expect(checked.stderr.contains("\(told) in fetch.from is a secret"), "\(checked.stderr)") }
+      #expect(!checked.stderr.contains("${SIGNATURE}"), "\(checked.stderr)")
+    }
+  }
+
   @Test("items of a ledger that calls them otherwise are known, and have their new names from then on")
   func formerKeys() throws {
     let shop = try Workshop()

@@ -37,6 +37,22 @@ struct OutputPlaceTests {
     #expect(try shop.sluice("runs", "pipeline.yaml").stdout.split(separator: "\n").count == 1)
   }
 
+  @Test("check sees it too where a pattern finds the source", arguments: [("*.csv", "x.csv"), ("in/*.csv", "in/{item.name}")])
+  func replacesWhatAPatternFinds(_ from: String, _ path: String) throws {
+    let shop = try shop()
+    try shop.write("in/a.csv", Self.source)
+    try write(shop, from: from, path: path)
+    let checked = try shop.sluice("check", "pipeline.yaml")
+    #expect(
+      checked.status == 78 && checked.stderr.contains("SL-109") && checked.stderr.contains("which it would replace"), "\(checked.stderr)")
+    #expect(try shop.runPipeline().status == 78)
+    // What this pipeline has written is no item.
+    try write(shop, from: "x.csv", path: "y.csv")
+    #expect(try shop.runPipeline().status == 0)
+    try write(shop, from: "*.csv", path: "y.csv")
+    #expect(try shop.sluice("check", "pipeline.yaml").status == 0)
+  }
+
   @Test("a word in braces in an item's own name stands for itself")
   func wordsOfNamesStandForThemselves() throws {
     let shop = try Workshop()

@@ -35,7 +35,8 @@ struct HelpTopic {
 
     In every text, `${NAME}` is the value that `--var NAME=VALUE` gives, or else the environment's; `${NAME:-otherwise}` has a value for where
     there is none, and `${NAME:?message}` an error of yours; `${env:NAME}` is the environment's whatever `--var` says, and
-    `${file:/run/secrets/name}` is what a file holds. Values of the environment and of files are secrets: they are shown and kept nowhere.
+    `${file:/run/secrets/name}` is what a file holds. Values of the environment and of files are secrets: they are shown and kept nowhere,
+    but for dates.
     What a value holds is taken as it is, so variables can't go round in circles. `$${` stands for `${`.
 
     Paths are relative to the definition. `sluice check` names everything that is wrong, with its place; `sluice schema` prints the same keys
