@@ -51,6 +51,14 @@ public struct StateFolder: Sendable {
     return text.split(separator: "\n").first.flatMap { Int32($0) }.flatMap { RunLock.isGone($0) ? $0 : nil }
   }
 
+  /// A run as it stands: one whose process is gone is interrupted, though nobody was left to say so in the ledger.
+  public func settled(_ record: RunRecord) -> RunRecord {
+    guard record.status == .running, lostHolder(pipeline: record.pipeline) != nil else { return record }
+    var record = record
+    record.status = .interrupted
+    return record
+  }
+
   /// Where an engine's parent keeps what engines died of.
   func crashesPath(pipeline: String) -> String { "\(path)/\(pipeline).crashes" }
 

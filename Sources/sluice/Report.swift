@@ -21,7 +21,7 @@ struct Report: AsyncParsableCommand {
     guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
     let redactor = PipelineDefinition.redactor(text: record.definition, path: record.definitionPath, variables: record.variables)
     console.hide(redactor)
-    let report = try await RunReport(record, ledger, redactor)
+    let report = try await RunReport(record, ledger, subject.state, redactor)
     if let html {
       let page = ReportPage(report, redactor)
       if html == "-" { return console.print(text: page.html) }

@@ -19,7 +19,7 @@ struct Runs: AsyncParsableCommand {
       let console = try common.console()
       let subject = try Subject(pipeline, common)
       let ledger = try subject.ledger()
-      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit)
+      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit).map(subject.state.settled)
       try await subject.hideSecrets(console, ledger)
       if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
       for run in runs {

@@ -27,7 +27,7 @@ struct Status: AsyncParsableCommand {
     let events = try await ledger.troubles(record.id, limit: 20)
     let unfinished = try await ledger.unfinishedRuns(pipeline: record.pipeline).map(\.id).filter { $0 != record.id }
     if common.output == .json {
-      var object = JSONForms.run(record)
+      var object = JSONForms.run(subject.state.settled(record))
       object["events"] = try await ledger.eventCounts(record.id)
       object["last_events"] = events.map { event in
         [
@@ -49,7 +49,7 @@ struct Status: AsyncParsableCommand {
       return console.print(json: object)
     }
     let c = totals.counts
-    console.print("run \(record.id) of \(record.pipeline): \(record.status.rawValue), begun \(record.startedAt.ISO8601Format())")
+    console.print("run \(record.id) of \(record.pipeline): \(subject.state.settled(record).status.rawValue), begun \(record.startedAt.ISO8601Format())")
     if let error = record.error { console.print("  \(error)") }
     if record.status == .running, let process = subject.state.lostHolder(pipeline: record.pipeline) {
       let command = subject.state.command("resume", "\(record.id)")

@@ -113,7 +113,7 @@ struct MessageTests {
     #expect(try check(", format: csv").status == (isCompressed ? 78 : 0))
   }
 
-  @Test("a run whose process was killed is not told of as running without a word")
+  @Test("a run whose process was killed is interrupted, in every command, and how to finish it is told")
   func killedRun() throws {
     let shop = try Workshop()
     try shop.write("a.csv", "id\n1\n")
@@ -126,5 +126,11 @@ struct MessageTests {
     #expect(
       status.stdout.contains("is not there any more on this machine; finish the run with: sluice resume 1"),
       "\(status.stdout)\(status.stderr)")
+    for command in ["status", "runs", "report"] {
+      for output in ["text", "json"] {
+        let told = try shop.sluice(command, "pipeline.yaml", "--output", output).stdout
+        #expect(told.contains("interrupted") && !told.contains("running"), "\(told)")
+      }
+    }
   }
 }

@@ -46,8 +46,8 @@ public struct RunReport: Sendable {
   public var history: [RunRecord]
 
   /// - Parameter redactor: takes secrets out of what is quoted of records.
-  public init(_ run: RunRecord, _ ledger: Ledger, _ redactor: Redactor) async throws {
-    self.run = run
+  public init(_ run: RunRecord, _ ledger: Ledger, _ state: StateFolder, _ redactor: Redactor) async throws {
+    self.run = state.settled(run)
     let totals = try await ledger.totals(run.id)
     counts = totals.counts
     bytes = totals.bytes
@@ -60,7 +60,7 @@ public struct RunReport: Sendable {
     retries = Self.causes(events.filter { ["retried", "failed", "stalled", "died", "program_restarted"].contains($0.kind) })
     reasons = try await Self.reasons(run, ledger, redactor)
     let runs = try await ledger.runs(pipeline: run.pipeline, limit: 1000)
-    history = runs.filter { $0.id.value <= run.id.value }.prefix(Self.mostRuns).reversed()
+    history = runs.filter { $0.id.value <= run.id.value }.prefix(Self.mostRuns).reversed().map(state.settled)
   }
 
   /// Counts causes; numbers in them are of no account, so that “after 1.2 s” and “after 3.4 s” are one.
