@@ -53,6 +53,27 @@ struct OutputPlaceTests {
     #expect(try shop.sluice("check", "pipeline.yaml").status == 0)
   }
 
+  @Test("init --force and schedule --to write files only, keep their modes, and leave a link a link")
+  func writtenFiles() throws {
+    let shop = try shop()
+    #expect(mkfifo(shop.path("pipe.yaml"), 0o644) == 0 && symlink("target.yaml", shop.path("link.yaml")) == 0)
+    try shop.write("target.yaml", "old")
+    #expect(chmod(shop.path("target.yaml"), 0o640) == 0)
+    let refused = try shop.sluice("init", "x.csv", "--to", "pipe.yaml", "--force")
+    #expect(refused.status == 74 && refused.stderr.contains("it is a named pipe"), "\(refused.stderr)")
+    #expect(try shop.sluice("init", "x.csv", "--to", "link.yaml", "--force").status == 0)
+    var status = stat()
+    #expect(lstat(shop.path("link.yaml"), &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    #expect(stat(shop.path("target.yaml"), &status) == 0 && status.st_mode & 0o777 == 0o640)
+    #expect(shop.read("target.yaml").contains("pipeline: x"))
+
+    try FileManager.default.createDirectory(atPath: shop.path("units"), withIntermediateDirectories: true)
+    #expect(mkfifo(shop.path("units/sluice-x.service"), 0o644) == 0)
+    let scheduled = try shop.sluice("schedule", "link.yaml", "--cron", "@daily", "--to", "units")
+    #expect(scheduled.status == 74 && scheduled.stderr.contains("it is a named pipe"), "\(scheduled.stderr)")
+    #expect(lstat(shop.path("units/sluice-x.service"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+  }
+
   @Test("a word in braces in an item's own name stands for itself")
   func wordsOfNamesStandForThemselves() throws {
     let shop = try Workshop()
