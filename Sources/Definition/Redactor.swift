@@ -6,7 +6,8 @@ import Foundation
 /// Secrets are the values of the environment and of files that a definition names. So is what programs inherit without its naming: values
 /// of variables that are called a password, token or key, and passwords in addresses, such as a proxy's.
 public struct Redactor: Sendable {
-  private let secrets: [(value: String, name: String)]
+  /// The bytes are nil where the value is not all ASCII: what is composed otherwise is the same text in other bytes.
+  private let secrets: [(value: String, name: String, bytes: Bytes?)]
 
   /// - Parameter secrets: names by values.
   public init(secrets: [String: String], environment: [String: String] = [:]) {
@@ -16,7 +17,8 @@ public struct Redactor: Sendable {
     {
       for form in Self.forms(of: value) { forms[form] = name }
     }
-    self.secrets = forms.map { ($0.key, $0.value) }.sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
+    self.secrets = forms.map { ($0.key, $0.value, $0.key.utf8.allSatisfy { $0 < 0x80 } ? Bytes($0.key) : nil) }
+      .sorted { ($0.value.count, $0.value) > ($1.value.count, $1.value) }
   }
 
   private static let secretWords = [
@@ -70,17 +72,38 @@ public struct Redactor: Sendable {
 
   public func redact(_ text: String) -> String {
     var text = text
-    for secret in secrets where text.contains(secret.value) {
+    for secret in secrets where secret.bytes?.areIn(text) != false && text.contains(secret.value) {
       text = text.replacingOccurrences(of: secret.value, with: secret.name)
     }
-    return Self.hidingPasswords(text.contains("…") ? withoutBeginnings(text) : text)
+    return Self.hidingPasswords(Self.cut.areIn(text) ? withoutBeginnings(text) : text)
+  }
+
+  private static let cut = Bytes("…")
+  private static let scheme = Bytes("://")
+
+  /// What a text is searched for by its bytes, which takes far less time than a search by characters. Reasons are redacted
+  /// by the million, and hardly any holds a secret.
+  private struct Bytes: Sendable {
+    private let bytes: [UInt8]
+
+    init(_ text: String) { bytes = Array(text.utf8) }
+
+    func areIn(_ text: String) -> Bool {
+      // The buffer is only read, and only while the closure runs. Texts without one are searched otherwise.
+      text.utf8.withContiguousStorageIfAvailable { text in
+        guard let first = bytes.first, text.count >= bytes.count else { return bytes.isEmpty }
+        return (0...text.count - bytes.count).contains { at in
+          text[at] == first && text[at..<at + bytes.count].elementsEqual(bytes)
+        }
+      } ?? true
+    }
   }
 
   /// The text with passwords in addresses hidden, however short and whether known or not; what stands for a variable stays.
   ///
   /// - Parameter keepsLength: one * for each character, so that places in the text stay what they are.
   static func hidingPasswords(_ text: String, keepsLength: Bool = false) -> String {
-    guard text.contains("://") else { return text }
+    guard scheme.areIn(text) else { return text }
     var out = ""
     var rest = text[...]
     while let scheme = rest.range(of: "://") {

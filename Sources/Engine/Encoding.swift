@@ -16,61 +16,37 @@ extension RunEngine {
     let (counts, letters) = try account(batch, unit.chunk, unit)
     return EncodedChunk(
       place: unit.task.place, output: output, checksum: Checksum(output.bytes, output.count), continuation: unit.continuation,
-      end: unit.chunk.offset + unit.chunk.buffer.count, lines: batch.places.lineCount, counts: counts, letters: letters)
+      end: unit.chunk.offset + unit.chunk.buffer.count, lines: batch.places.lineCount, counts: counts,
+      letters: letters.isEmpty ? [] : [letters])
   }
 
   /// What became of a batch's records. `chunk` is what the batch was read from: the unit's, or a part of it.
-  func account(_ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) throws -> (counts: RecordCounts, letters: [DeadLetter]) {
+  func account(_ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) throws -> (counts: RecordCounts, letters: ChunkLetters) {
     if definition.fields == nil, chain.input.fields.isEmpty, batch.recordCount > 0 { throw ParseError.noFields }
     var counts = RecordCounts()
     counts.read = batch.recordCount
     counts.written = batch.selectedCount
     counts.filtered = batch.filtered
     counts.blankLines = batch.places.blankLineCount
-    var letters: [DeadLetter] = []
     // What killed an engine is a dead letter whatever becomes of other bad records.
-    let bad = definition.onBadRecord == .deadLetter ? batch.faults : batch.faults.filter { $0.code == .poison }
-    letters = bad.sorted { $0.record < $1.record }.map { letter($0, batch, chunk, unit) }
+    var bad = definition.onBadRecord == .deadLetter ? batch.faults : batch.faults.only { $0 == .poison }
+    bad.sort()
+    let source = LetterSource(
+      run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id,
+      redactor: definition.redactor, offset: chunk.offset, places: batch.places, raw: batch.raw, faults: bad)
     switch definition.onBadRecord {
     case .deadLetter: break
-    case .skip: counts.filtered += batch.faults.count - letters.count
+    case .skip: counts.filtered += batch.faults.count - bad.count
     case .fail:
-      if let fault = batch.faults.filter({ $0.code != .poison }).min(by: { $0.record < $1.record }) {
-        let letter = letter(fault, batch, chunk, unit)
+      var others = batch.faults.only { $0 != .poison }
+      others.sort()
+      if let fault = others.first {
+        let letter = source.letter(fault)
         throw ParseError.badRecord(fault.reason, record: letter.record ?? 0, line: letter.line ?? 0, offset: letter.offset ?? 0)
       }
     }
-    counts.deadLettered = letters.count
-    return (counts, letters)
-  }
-
-  /// A fault as a dead letter; record and line count from the chunk's start until write knows what stands before it.
-  private func letter(_ fault: RecordFault, _ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) -> DeadLetter {
-    let places = batch.places
-    let start = Int(places.starts[fault.record])
-    func record(_ at: Int) -> [UInt8]? {
-      guard places.starts.indices.contains(at) else { return nil }
-      let begin = Int(places.starts[at])
-      return batch.raw.copy(begin..<min(Int(places.ends[at]), begin + DeadLetter.neighbourBytes))
-    }
-    var letter = DeadLetter(
-      run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id, stage: fault.code.stage,
-      record: fault.record + 1, line: places.line(fault.record) + 1, offset: chunk.offset + start, field: fault.field,
-      code: fault.code.rawValue, reason: definition.redactor.redact(fault.reason),
-      raw: batch.raw.copy(start..<Int(places.ends[fault.record])))
-    letter.previous = record(fault.record - 1)
-    letter.next = record(fault.record + 1)
-    return letter
-  }
-}
-
-extension RecordFault.Code {
-  /// The stage that finds it.
-  var stage: String {
-    switch self {
-    case .evaluationFailed, .expectationFailed, .programFailed, .programRefused: "transform"
-    default: "parse"
-    }
+    counts.deadLettered = bad.count
+    return (counts, ChunkLetters(source))
   }
 }
 

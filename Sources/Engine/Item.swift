@@ -69,7 +69,7 @@ struct EncodedChunk: Sendable {
   var end: Int
   var lines: Int
   var counts: RecordCounts
-  var letters: [DeadLetter]
+  var letters: [ChunkLetters]
 }
 
 /// Why an item's attempt ended early.

@@ -304,11 +304,13 @@ private struct ProgramAnswers {
     batch.selection = parsed.selection
     batch.recordOfRow = (0..<parsed.rowCount).map { records[parsed.record(ofRow: $0)] }
     batch.filtered = source.filtered + filtered
-    batch.faults = source.faults + faults
-    batch.faults += parsed.faults.map { fault in
-      RecordFault(
-        code: .programFailed, reason: "of the program's answer \(fault.reason)", field: fault.field,
-        record: Int(records[fault.record]))
+    batch.faults = source.faults
+    for fault in faults { batch.faults.append(fault) }
+    for fault in parsed.faults {
+      batch.faults.append(
+        RecordFault(
+          code: .programFailed, reason: "of the program's answer \(fault.reason)", field: fault.field,
+          record: Int(records[fault.record])))
     }
     return batch
   }

@@ -121,7 +121,7 @@ extension RunEngine {
       var batch: RecordBatch
       if let verdict = suspicion.verdict(unit.task.planned.id, unit.task.versionMark, recordAt: record.offset) {
         batch = RecordBatch(columns: [], rowCount: 0, recordCount: 1, places: .single(record.buffer), raw: record.buffer)
-        batch.faults = [RecordFault(code: .poison, reason: verdict.reason, record: 0)]
+        batch.faults.append(RecordFault(code: .poison, reason: verdict.reason, record: 0))
       } else {
         mark.alone(record.offset..<record.offset + record.buffer.count)
         await assignment.heartbeat.waiting(for: .other) { await solitude.enter(alone: true) }
@@ -145,15 +145,10 @@ extension RunEngine {
     var batch = batch
     encoding.refuse(in: &batch)
     encoding.append(batch, to: made.output)
-    let (counts, found) = try account(batch, record, unit)
-    var letters = found
-    for i in letters.indices {
-      letters[i].record = letters[i].record.map { $0 + made.counts.read }
-      letters[i].line = letters[i].line.map { $0 + made.lines }
-    }
+    let (counts, letters) = try account(batch, record, unit)
+    if !letters.isEmpty { made.letters.append(letters.after(records: made.counts.read, lines: made.lines)) }
     made.counts = made.counts + counts
     made.lines += batch.places.lineCount
-    made.letters += letters
   }
 }
 

@@ -118,7 +118,7 @@ extension RunEngine {
     /// Where reading goes on, at ``point`` or before it.
     var continuation: RecordCutter.Continuation?
     /// Dead letters since the last checkpoint.
-    var letters: [DeadLetter] = []
+    var letters: [any Sequence<DeadLetter> & Sendable] = []
     var letterBytes = 0
     /// The last checkpoint that was begun, and when.
     var saved: Checkpoint
@@ -177,11 +177,9 @@ extension RunEngine {
     if chunk.output.count > 0 {
       try output.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum)
     }
-    for var letter in chunk.letters {
-      letter.record = letter.record.map { $0 + position.point.counts.read }
-      letter.line = letter.line.map { $0 + position.point.lines }
-      position.letterBytes += letter.raw.count + (letter.previous?.count ?? 0) + (letter.next?.count ?? 0) + 200
-      position.letters.append(letter)
+    for letters in chunk.letters {
+      position.letterBytes += letters.bytes
+      position.letters.append(letters.after(records: position.point.counts.read, lines: position.point.lines))
     }
     position.next += 1
     position.point.offset = chunk.end
@@ -194,7 +192,7 @@ extension RunEngine {
       $0.counts = $0.counts + chunk.counts
       $0.bytes.written += chunk.output.count
     }
-    countDeadLetters(chunk.letters.count)
+    countDeadLetters(chunk.counts.deadLettered)
     if isDue(position) { try await beginCheckpoint(task, output, &position) }
   }
 
@@ -247,10 +245,10 @@ extension RunEngine {
     position.point.part = output.written
     let planned = task.planned
     if let damage = task.damage {
-      position.letters.append(
-        DeadLetter(
-          run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: "decompress",
-          offset: position.point.offset, code: "damaged_item", reason: damage))
+      let letter = DeadLetter(
+        run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: "decompress",
+        offset: position.point.offset, code: "damaged_item", reason: damage)
+      position.letters.append([letter])
       // How many records the damaged rest would have been nobody knows: it counts as one that was read, and is a dead letter.
       position.point.counts.read += 1
       position.point.counts.deadLettered += 1

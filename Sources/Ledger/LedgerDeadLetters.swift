@@ -4,8 +4,7 @@ import GRDB
 
 /// The ledger's dead letters.
 extension Ledger {
-  static func insert(_ db: Database, _ letters: [DeadLetter]) throws {
-    guard !letters.isEmpty else { return }
+  static func insert(_ db: Database, _ letters: some Sequence<DeadLetter>) throws {
     let statement = try db.cachedStatement(
       sql: """
         INSERT INTO dead_letters (run, pipeline, item, item_id, stage, record, line, offset, field, code, reason, attempts, at, raw,
@@ -13,11 +12,51 @@ extension Ledger {
         """)
     try FailPoint.ledgerDeadLetters.pass(.before)
     for letter in letters {
-      try statement.execute(arguments: [
-        letter.run.value, letter.pipeline, letter.item, letter.itemID?.value, letter.stage, letter.record, letter.line,
-        letter.offset, letter.field, letter.code, letter.reason, letter.attempts, letter.at.timeIntervalSince1970, Data(letter.raw),
-        letter.previous.map { Data($0) }, letter.next.map { Data($0) },
-      ])
+      var values = Binding(statement)
+      try values.bind(letter.run.value)
+      try values.bind(letter.pipeline)
+      try values.bind(letter.item)
+      try values.bind(letter.itemID?.value)
+      try values.bind(letter.stage)
+      try values.bind(letter.record)
+      try values.bind(letter.line)
+      try values.bind(letter.offset)
+      try values.bind(letter.field)
+      try values.bind(letter.code)
+      try values.bind(letter.reason)
+      try values.bind(letter.attempts)
+      try values.bind(letter.at.timeIntervalSince1970)
+      try values.bind(Data(letter.raw))
+      try values.bind(letter.previous.map { Data($0) })
+      try values.bind(letter.next.map { Data($0) })
+      try statement.execute()
+    }
+    // The statement is kept, and a record may be long.
+    Binding.clear(statement)
+  }
+
+  /// The values of a statement's next execution, bound in their order and copied by SQLite.
+  ///
+  /// GRDB's arguments box each value, which for millions of letters takes as long as what SQLite does.
+  private struct Binding {
+    private let statement: Statement
+    private var place: CInt = 0
+
+    init(_ statement: Statement) {
+      Self.clear(statement)
+      self.statement = statement
+    }
+
+    /// Takes what is bound out. From then on GRDB executes the statement with whatever is bound.
+    ///
+    /// GRDB traps where the statement's last execution failed. None has: what fails leaves by an error, and GRDB takes the
+    /// statement out of its cache.
+    static func clear(_ statement: Statement) { statement.setUncheckedArguments(StatementArguments()) }
+
+    mutating func bind(_ value: some StatementBinding) throws {
+      place += 1
+      let code = value.bind(to: statement.sqliteStatement, at: place)
+      guard code == 0 else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
     }
   }
 

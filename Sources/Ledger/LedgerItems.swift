@@ -159,7 +159,8 @@ extension Ledger {
   /// What is new of an item since its last checkpoint.
   public struct Advance: Sendable {
     public var checkpoint: Checkpoint
-    public var letters: [DeadLetter] = []
+    /// Made as they are put in, where they are many.
+    public var letters: [any Sequence<DeadLetter> & Sendable] = []
     /// What its columns are, where there are dead letters of it that may be replayed: JSON of the caller's making.
     public var header: String?
 
@@ -167,7 +168,7 @@ extension Ledger {
   }
 
   private static func save(_ db: Database, _ id: ItemID, _ advance: Advance) throws {
-    try insert(db, advance.letters)
+    for letters in advance.letters { try insert(db, letters) }
     try FailPoint.ledgerDeadLetters.pass(.after)
     let point = advance.checkpoint
     try db.cachedStatement(

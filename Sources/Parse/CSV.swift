@@ -98,7 +98,7 @@ struct CSVIndexer {
       }
     }
     var refused = rows.blank
-    for (row, found) in rows.ragged.sorted(by: { $0.key < $1.key }) {
+    for (row, found) in rows.ragged {
       refused.insert(row)
       batch.faults.append(
         RecordFault(
@@ -130,7 +130,7 @@ struct CSVIndexer {
     /// Rows that are empty lines: no records.
     var blank: Set<Int> = []
     /// Rows with another number of fields than the header has, with that number.
-    var ragged: [Int: Int] = [:]
+    var ragged: [(row: Int, found: Int)] = []
     var places = RecordPlaces()
   }
 
@@ -201,7 +201,7 @@ struct CSVIndexer {
     if found == 1, length == 0 || (trimsReturn && length == 1 && p[lineStart] == 0x0D) {
       rows.blank.insert(rows.count)
     } else {
-      rows.ragged[rows.count] = found
+      rows.ragged.append((rows.count, found))
     }
     let shift = width - found
     index.reserve(filled + max(shift, 0) + 1, keeping: filled)

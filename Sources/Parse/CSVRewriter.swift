@@ -13,7 +13,7 @@ struct CSVRewriter {
     let out = ByteBuffer(capacity: chunk.buffer.count + chunk.buffer.count / 4 + 64)
     let index = PositionIndex(capacity: chunk.buffer.count / 2 + 64)
     var places = RecordPlaces()
-    var faults: [RecordFault] = []
+    var faults = RecordFaults()
     var rowRecords: [UInt32] = []
     var cells: [CSVScanner.Cell] = []
     var isText = [Bool](repeating: false, count: width)

@@ -17,13 +17,13 @@ enum FaultReason {
   private static func hint(_ excerpt: String, _ type: ValueType) -> String? {
     guard type != .text, type != .json else { return nil }
     var text = Substring(excerpt)
-    if text.count > 1, text.first == "\"", text.last == "\"" { text = text.dropFirst().dropLast() }
-    if nullWords.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
+    if text.utf8.count > 1, text.first == "\"", text.last == "\"" { text = text.dropFirst().dropLast() }
+    if text.utf8.count <= 4, nullWords.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
     guard type == .bigint || type == .double else { return nil }
     var digits = text
     while digits.first == " " { digits = digits.dropFirst() }
     while digits.last == " " { digits = digits.dropLast() }
-    if digits.count != text.count { return number(digits) == nil ? nil : "parse.trim takes the blanks away" }
+    if digits.utf8.count != text.utf8.count { return number(digits) == nil ? nil : "parse.trim takes the blanks away" }
     if let value = number(text) {
       if text.first == "+" { return "its + would be lost: make the field text" }
       if type == .double || !text.allSatisfy({ $0.isNumber || $0 == "-" }) {
@@ -33,9 +33,9 @@ enum FaultReason {
       return isPlain(text) ? "it is beyond 64 bits: make the field double or text" : "its leading zero would be lost: make the field text"
     }
     if digits.first == "-" { digits = digits.dropFirst() }
+    guard digits.first?.isNumber == true, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == "," || $0 == ".") }) else { return nil }
     let commas = digits.count { $0 == "," }
     let points = digits.count { $0 == "." }
-    guard digits.first?.isNumber == true, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == "," || $0 == ".") }) else { return nil }
     if points > 1, commas < 2 {
       return "its points may separate thousands, and then 1.234 is no decimal either: make the field text"
     }

@@ -181,16 +181,16 @@ extension RecordBatch {
         continue
       }
       let view = views(layout.columns[i], field.type == .text)
-      var found: [RecordFault] = []
+      var found: [(row: UInt32, code: RecordFault.Code)] = []
       let (values, isPlain) = view.read(
         as: field, rowCount: rowCount, decoding: layout.decoded[i], plainText: plainText
       ) { row, code in
         guard !refused.contains(row) else { return }
         refused.insert(row)
-        let reason = FaultReason.of(code, view.excerpt(row), field)
-        found.append(RecordFault(code: code, reason: reason, field: field.name, record: record(ofRow: row)))
+        found.append((UInt32(row), code))
       }
-      faults += found
+      let spelling = RecordFaults.Spelling(value: view.excerpt) { FaultReason.of($0, $1, field) }
+      faults.append(found, field: field.name, record: record(ofRow:), spelling: spelling)
       columns.append(Column(field: field, views: view, values: values, isPlain: isPlain))
     }
     if !refused.isEmpty {

@@ -143,42 +143,6 @@ public struct Column: Sendable {
   }
 }
 
-/// Why a record cannot go on, and where it stands in its chunk.
-public struct RecordFault: Sendable {
-  public enum Code: String, Sendable, CaseIterable {
-    case raggedRecord = "ragged_record"
-    case brokenQuote = "broken_quote"
-    case invalidEncoding = "invalid_encoding"
-    case invalidValue = "invalid_value"
-    case missingValue = "missing_value"
-    case invalidJSON = "invalid_json"
-    case recordTooLong = "record_too_long"
-    case evaluationFailed = "evaluation_failed"
-    case expectationFailed = "expectation_failed"
-    /// A program of the user's failed at it, or answered with what can't be used.
-    case programFailed = "program_failed"
-    /// The same of a program that parses.
-    case parserFailed = "parser_failed"
-    /// A program of the user's said that it can't go on.
-    case programRefused = "program_refused"
-    /// The engine's process died of it.
-    case poison
-  }
-
-  public var code: Code
-  public var reason: String
-  public var field: String?
-  /// The record's place among the chunk's records, from 0.
-  public var record: Int
-
-  public init(code: Code, reason: String, field: String? = nil, record: Int) {
-    self.code = code
-    self.reason = reason
-    self.field = field
-    self.record = record
-  }
-}
-
 /// Where each record of a chunk begins and ends, and on which of the chunk's lines.
 public struct RecordPlaces: Sendable {
   /// Byte positions in the raw chunk; `starts` and `ends` are as long as the chunk has records.
@@ -206,7 +170,7 @@ public struct RecordBatch: Sendable {
   /// Of each row, which of the chunk's records it is; nil where row i is record i.
   public var recordOfRow: [UInt32]?
   /// Records refused so far.
-  public var faults: [RecordFault] = []
+  public var faults = RecordFaults()
   /// How many records the chunk held, good and bad.
   public var recordCount: Int
   /// Records left out by filters, and by `on_bad_record: skip`.

@@ -49,7 +49,8 @@ struct Status: AsyncParsableCommand {
       return console.print(json: object)
     }
     let c = totals.counts
-    console.print("run \(record.id) of \(record.pipeline): \(subject.state.settled(record).status.rawValue), begun \(record.startedAt.ISO8601Format())")
+    console.print(
+      "run \(record.id) of \(record.pipeline): \(subject.state.settled(record).status.rawValue), begun \(record.startedAt.ISO8601Format())")
     if let error = record.error { console.print("  \(error)") }
     if record.status == .running, let process = subject.state.lostHolder(pipeline: record.pipeline) {
       let command = subject.state.command("resume", "\(record.id)")

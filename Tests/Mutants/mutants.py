@@ -117,7 +117,7 @@ MUTANTS = [
      "    guard text.unicodeScalars.contains(where: isHarmful), false else { return text }\n    var out"),
     ("longValues", "names in messages are cut", "Sources/Records/Excerpt.swift", "names.prefix(most)", "names.prefix(.max)"),
     ("logFile", "a log file that can't be written is told of", "Sources/sluice/Console.swift", "      if isFirst {", "      if isFirst, false {"),
-    ("cutsAndPaths", "a cut secret is found", "Sources/Definition/Redactor.swift", "text.contains(\"…\") ? withoutBeginnings(text) : text", "text"),
+    ("cutsAndPaths", "a cut secret is found", "Sources/Definition/Redactor.swift", "Self.cut.areIn(text) ? withoutBeginnings(text) : text", "text"),
     ("echoed", "records are shown without secrets", "Sources/sluice/Options.swift",
      "      console.hide(PipelineDefinition.redactor(text: record.definition, path: record.definitionPath, variables: record.variables))\n", "      _ = record\n",
      "Sources/sluice/Console.swift", "environment: ProcessInfo.processInfo.environment)", "environment: [:])"),
@@ -242,6 +242,8 @@ MUTANTS = [
     ("hints", "init quotes names in expressions", INIT + "YAMLText.swift", "return isWord ? name", "return isWord || true ? name"),
     ("refused", "init knows foreign formats", INIT + "SourceLook.swift", "if let format = ForeignFormat.of(text) {", "if let format = ForeignFormat.of(text), false {"),
     ("noEncoding", "init says that no encoding fits", "Sources/Parse/Sniffing/EncodingSearch.swift", "best.score >= 0.5,", "best.score >= -9,"),
+    ("tinyLetters", "many letters are made as they are put in", "Sources/Engine/ChunkLetters.swift",
+     "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]
 
 

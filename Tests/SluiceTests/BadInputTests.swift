@@ -36,6 +36,38 @@ struct BadInputTests {
     #expect(Set(letters[0].keys) == keys)
   }
 
+  @Test("hundreds of thousands of short bad records take little memory, and each is a dead letter with its place")
+  func tinyLetters() throws {
+    let shop = try Workshop()
+    _ = try shop.python("open('x.csv', 'w').write('id,v\\n' + 'x\\n' * 399999 + 'bad,1\\n')")
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: x.csv}\nparse: {fields: {id: bigint, v: text}}\nwrite: {path: out.jsonl}\nlimits: {dead_letters: 1000000}\n"
+    )
+    let outcome = try shop.run(
+      "/usr/bin/env",
+      [
+        "python3", "-c",
+        """
+        import resource, subprocess, sys
+        code = subprocess.call(sys.argv[1:])
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+        sys.exit(code)
+        """, Workshop.binary, "run", "pipeline.yaml", "--progress", "none",
+      ])
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    let kilobytes = Int(outcome.stderr.split(separator: "\n").last ?? "") ?? .max
+    #expect(kilobytes < 160_000)
+    let letters = try shop.python(
+      """
+      import sqlite3
+      db = sqlite3.connect('.sluice/ledger.sqlite')
+      print(*db.execute('SELECT count(*), count(DISTINCT record), sum(line - record), sum(offset - 2 * record) FROM dead_letters').fetchone())
+      print(*db.execute('SELECT record, line, code, field, CAST(raw AS text), next FROM dead_letters ORDER BY record DESC LIMIT 1').fetchone())
+      """)
+    #expect(letters.stdout == "400000 400000 400000 1200000\n400000 400001 invalid_value id bad,1 None\n")
+  }
+
   @Test("a truncated, a damaged and a trailed gzip fail their item, and none is passed off as whole; keep_records keeps what was whole")
   func damaged() throws {
     let shop = try Workshop()
