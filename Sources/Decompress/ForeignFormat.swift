@@ -2,6 +2,7 @@ import Records
 
 /// A format that is known by its first bytes and has no reader here: its bytes are never taken for text.
 public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
+  /// How it is told of, and what can be done with it.
   public enum Kind: Sendable, Hashable {
     /// A compression, and the command that takes it off.
     case compression(command: String)

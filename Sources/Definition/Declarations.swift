@@ -216,18 +216,26 @@ enum Declarations {
 public enum ParseFormat: String, Sendable, CaseIterable, Codable { case csv, tsv, jsonl, exec }
 /// The formats that `write.format` names.
 public enum WriteFormat: String, Sendable, CaseIterable, Codable { case jsonl, csv }
+/// What becomes of a record that can't be read (`parse.on_bad_record`).
 public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
   case deadLetter = "dead_letter"
   case skip, fail
 }
+
+/// What becomes of an item of csv or tsv without a byte (`parse.on_empty`).
 public enum OnEmpty: String, Sendable, CaseIterable, Codable { case fail, accept }
+/// What becomes of an item whose compression is damaged (`decompress.on_error`): it fails, or what was whole of it is kept.
 public enum OnDamage: String, Sendable, CaseIterable, Codable {
   case failItem = "fail_item"
   case keepRecords = "keep_records"
 }
+
+/// What becomes of an item whose columns are other than those before (`parse.on_schema_change`).
 public enum OnSchemaChange: String, Sendable, CaseIterable, Codable {
   case fail
   case deadLetter = "dead_letter"
   case evolve
 }
+
+/// What a run does that has more dead letters than `limits.dead_letters` (`limits.on_exceed`): it goes on to its end, or stops at once.
 public enum OnExceed: String, Sendable, CaseIterable, Codable { case finish, stop }

@@ -5,6 +5,7 @@ import Transform
 public struct DefinitionTest: Sendable {
   public typealias Cells = [(name: String, value: String?)]
 
+  /// The records that a test is about.
   public enum Input: Sendable {
     /// The text of an item, as parse reads it.
     case text(String)
@@ -12,6 +13,7 @@ public struct DefinitionTest: Sendable {
     case records([Cells])
   }
 
+  /// A record that a test wants refused.
   public struct Rejection: Sendable {
     /// From 1.
     public var record: Int

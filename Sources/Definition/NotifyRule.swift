@@ -2,6 +2,7 @@ import Fetch
 
 /// Who is told how a run ended, and when.
 public struct NotifyRule: Sendable {
+  /// An end of a run that is told of.
   public enum Occasion: String, Sendable, CaseIterable {
     /// It was not done to its end.
     case failure

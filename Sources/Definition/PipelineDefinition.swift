@@ -9,6 +9,7 @@ import Write
 
 /// A pipeline, loaded and checked.
 public struct PipelineDefinition: Sendable {
+  /// A stage's workers, and how they are supervised.
   public struct Stage: Sendable {
     public var workers: PoolSize
     public var buffer: Int
@@ -16,6 +17,7 @@ public struct PipelineDefinition: Sendable {
     public var policy: RestartPolicy
   }
 
+  /// A path, pattern or address of `fetch.from`, with what it takes to fetch it.
   public struct Entry: Sendable {
     public var source: SourcePattern
     public var headers: [HTTPHeader]
@@ -26,6 +28,7 @@ public struct PipelineDefinition: Sendable {
     public var isHTTP: Bool { HTTPAddress.isOne(pattern) }
   }
 
+  /// How often an item's progress is made durable (`write.checkpoint`): whichever comes first.
   public struct CheckpointRule: Sendable {
     public var every = Duration.seconds(5)
     public var records = Int.max
@@ -83,11 +86,13 @@ public struct PipelineDefinition: Sendable {
   /// The values of parse, transform and write: where they differ, output differs.
   var fingerprintText = ""
 
+  /// The five stages, in the order that records take.
   public enum StageName: String, Sendable, CaseIterable { case fetch, decompress, parse, transform, write }
 
   /// What an item's output depends on besides the item.
   public var fingerprint: String { Digest.of(fingerprintText) }
 
+  /// A stage's settings; each stage has some.
   public func stage(_ name: StageName) -> Stage {
     stages[name] ?? Stage(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
   }

@@ -70,6 +70,7 @@ public struct Redactor: Sendable {
     return forms
   }
 
+  /// The text with the names of secrets in their places, and no password in an address.
   public func redact(_ text: String) -> String {
     var text = text
     for secret in secrets where secret.bytes?.areIn(text) != false && text.contains(secret.value) {

@@ -48,6 +48,7 @@ public enum DeadLetterLimit: Sendable, Hashable {
   /// Of the records read, from 0 to 1.
   case share(Double)
 
+  /// Whether so many dead letters of so many records are too many.
   public func isExceeded(by deadLetters: Int, of read: Int) -> Bool {
     switch self {
     case .count(let limit): deadLetters > limit

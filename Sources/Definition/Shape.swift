@@ -101,6 +101,7 @@ extension Shape {
 
 /// The JSON Schema of definitions, for editors.
 public enum DefinitionSchema {
+  /// The JSON Schema of definitions (draft 2020-12), as text.
   public static func json() throws -> String {
     var schema = Declarations.pipeline.schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -12,11 +12,16 @@ import Foundation
 /// `@unchecked Sendable`: the words are never moved while the board lives, and each is read and written whole, by atomic
 /// instructions. Nothing follows from the order in which they are seen.
 public final class Board: @unchecked Sendable {
+  /// The words of the file's first row.
   public enum Header: Int {
     case magic, pid, startedAt, beat, crashSignal, crashPlace, hungPlace, run, itemsTotal, itemsDone, itemsFailed, read, written
   }
+
+  /// The words of a stage's row.
   public enum StageWord: Int { case least, most, fill, capacity, units, restarts }
+  /// The words of a worker's row.
   public enum WorkerWord: Int { case state, item, version, start, end, since, attempt, restarts, isInside, isAlone }
+  /// A worker's state, as its row has it.
   public enum WorkerState: Int64, Sendable { case none, idle, working, resting, stuck }
 
   static let magic: Int64 = 0x534C_5549_4345_0001
@@ -99,6 +104,7 @@ public final class Board: @unchecked Sendable {
   public typealias Place = Int
 
   static func place(_ stage: Int, _ worker: Int) -> Place? { worker < workersPerStage ? stage * workersPerStage + worker : nil }
+  /// The stage that a worker belongs to.
   public static func stage(of place: Place) -> PipelineDefinition.StageName {
     PipelineDefinition.StageName.allCases[place / workersPerStage]
   }

@@ -9,6 +9,7 @@ import Write
 
 /// What a run would do, found out without writing a byte.
 public struct DryRunReport: Sendable {
+  /// An item, and what a run would do with it.
   public struct PlannedItem: Sendable {
     public var key: String
     public var action: ItemAction
@@ -18,6 +19,8 @@ public struct DryRunReport: Sendable {
     public var problem: String?
     public var target: String
   }
+
+  /// A field of the output, by a sample of records.
   public struct Column: Sendable {
     public var name: String
     public var type: String
@@ -27,6 +30,8 @@ public struct DryRunReport: Sendable {
     /// How it is other than in the last run: `new`, `was double`; nil where it is as it was, or there was none.
     public var change: String?
   }
+
+  /// A record of the sample that would be a dead letter.
   public struct Rejected: Sendable {
     public var record: Int
     public var line: Int
@@ -59,6 +64,7 @@ public struct DryRunReport: Sendable {
   public var exitCode: Int32 = 0
 }
 
+/// Finds out what a run would do: plans it, and takes a sample of the first item through parse and transform.
 public struct DryRun: Sendable {
   /// Records of the first item that are looked at.
   static let sampleRecords = 1000
@@ -75,6 +81,7 @@ public struct DryRun: Sendable {
     self.options = options
   }
 
+  /// The report; nothing is written, not even a ledger.
   public func report() async throws(RunFailure) -> DryRunReport {
     do {
       return try await planned()

@@ -25,6 +25,7 @@ public final class EngineProcess: Sendable {
   /// How often the parent has started an engine before this one; nil in a process that has no such parent.
   static let restart = role?.restart
 
+  /// What the process above an engine has to tell.
   public enum Message: Sendable {
     case died(how: String, wait: Duration)
     case found(String)

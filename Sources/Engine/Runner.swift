@@ -55,6 +55,7 @@ extension Schema {
 
 /// Runs and resumes pipelines.
 public final class Runner: Sendable {
+  /// What a command line may ask of a run beside the definition.
   public struct Options: Sendable {
     public var isFull = false
     public var limitItems: Int?

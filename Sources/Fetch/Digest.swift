@@ -13,6 +13,7 @@ public final class Digest {
 
   deinit { EVP_MD_CTX_free(context) }
 
+  /// Takes in more bytes.
   public func update(_ start: UnsafePointer<UInt8>, _ count: Int) { EVP_DigestUpdate(context, start, count) }
 
   /// The digest in hexadecimal. Call once.
@@ -23,6 +24,7 @@ public final class Digest {
     return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
+  /// The SHA-256 of a text, in hexadecimal digits.
   public static func of(_ text: String) -> String {
     let digest = Digest()
     var text = text

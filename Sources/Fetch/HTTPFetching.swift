@@ -5,6 +5,7 @@ import Synchronization
 
 /// What an item's content is to be: a server may send something else with a status of success.
 public struct ExpectedContent: Sendable {
+  /// What records look like: a table of text, lines of JSON, or something that a program reads.
   public enum Form: Sendable { case table, lines, other }
   let form: Form
   /// Whether what is compressed can be read.

@@ -11,6 +11,7 @@ public struct HTTPSource: Sendable, Hashable {
   }
 }
 
+/// A header field of a request (RFC 9110, section 5).
 public struct HTTPHeader: Sendable, Hashable {
   public var name: String
   public var value: String
@@ -42,6 +43,7 @@ public struct HTTPConnection: Sendable, Hashable {
 
 /// A request for an http or https address.
 public struct HTTPRequest: Sendable {
+  /// How long what may take (`fetch.timeout`).
   public struct Timeouts: Sendable, Hashable {
     public var connect = Duration.seconds(10)
     /// Without a byte, once there is a connection.
@@ -73,6 +75,7 @@ public struct HTTPRequest: Sendable {
   }
 }
 
+/// What a request's sender is told while it is served.
 public enum HTTPEvent: Sendable {
   case head(HTTPHead)
   /// More of the content went to the receiver.

@@ -23,12 +23,14 @@ public struct SourceState: Sendable {
 
 /// Fetches items: from files as they are, over HTTP through a ``Spool``.
 public struct Fetcher: Sendable {
+  /// How often a fetch is tried, and the waits between.
   public struct Retry: Sendable, Hashable {
     public var attempts = 5
     public var backoff = Backoff(first: .milliseconds(500), longest: .seconds(60))
     public init() {}
   }
 
+  /// How a fetch ended that did not fail.
   public enum Outcome: Sendable, Equatable {
     /// All bytes were delivered; the version may only now be known.
     case delivered(version: String)

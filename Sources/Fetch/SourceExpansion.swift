@@ -91,5 +91,6 @@ public enum SourceExpansion {
     return stride(from: Int(a), through: Int(b), by: a <= b ? 1 : -1).compactMap { Unicode.Scalar($0).map(String.init) }
   }
 
+  /// Whether a path has characters that make it a pattern.
   public static func isGlob(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
 }

@@ -5,6 +5,7 @@ import Foundation
 /// It knows two spellings: what it takes to open it, and what may be shown and kept, where each secret has its name as the definition
 /// has it. Neither depends on anything that the definition does not name.
 public struct SourcePattern: Sendable, Hashable {
+  /// A value that is shown and kept nowhere, and what stands for it.
   public struct Secret: Sendable, Hashable {
     /// As the definition has it: `${NAME}`.
     public var name: String

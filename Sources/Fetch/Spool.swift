@@ -155,6 +155,7 @@ public final class Spool: HTTPReceiver {
     }
   }
 
+  /// Takes a response's head: whether its content goes on with what is here, is all anew, or is refused.
   public func begin(_ head: HTTPHead) -> Bool {
     state.withLock { state in
       state.head = head
@@ -234,6 +235,7 @@ public final class Spool: HTTPReceiver {
     state.memory = []
   }
 
+  /// Takes more of the content.
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     state.withLock { state in
       guard state.accepts, let start = bytes.baseAddress else { return true }

@@ -18,6 +18,7 @@ public struct Checksum: Sendable, Hashable {
     add(start, count)
   }
 
+  /// Takes in more bytes.
   public mutating func add(_ start: UnsafePointer<UInt8>, _ count: Int) {
     #if canImport(CISAL)
       value = crc32_gzip_refl(value, start, UInt64(count))

@@ -45,6 +45,7 @@ public enum FailPoint: String, Sendable, CaseIterable {
   /// A download goes on by Range.
   case spoolRange = "spool.range"
 
+  /// Before a step is done, or after.
   public enum Moment: String, Sendable { case before, after }
 
   /// A step that is no system call of ours passes here.

@@ -3,6 +3,7 @@ import Foundation
 
 /// What stands at a path: stat(2), in the words of messages.
 public struct FileStatus: Sendable {
+  /// What stands at a path.
   public enum Kind: Sendable {
     case regular, folder, pipe, socket, device, link
 

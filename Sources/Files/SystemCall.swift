@@ -72,6 +72,7 @@ public enum SystemCall {
     _ = try perform(point) { _ in Int(ftruncate(descriptor, off_t(length))) }
   }
 
+  /// rename(2).
   public static func rename(_ path: String, to target: String, _ point: FailPoint) throws {
     _ = try perform(point) { _ in Int(Foundation.rename(path, target)) }
   }

@@ -15,6 +15,7 @@ extension Ledger {
     public var variables: [String: String]?
   }
 
+  /// Whether a pipeline has items that are not done, of any run.
   public func hasOpenItems(pipeline: String) async throws -> Bool {
     try await read { db in
       try Bool.fetchOne(

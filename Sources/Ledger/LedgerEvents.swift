@@ -26,6 +26,7 @@ extension Ledger {
   /// Events that are kept of a run; what comes after is only counted by whoever tells them.
   public static let mostEvents = 1000
 
+  /// Adds what happened under a run's supervisors.
   public func note(_ run: RunID, _ events: [SupervisionRecord]) async throws {
     try await write(.ledgerNote) { db in
       let insert = try db.cachedStatement(

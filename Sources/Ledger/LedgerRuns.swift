@@ -112,6 +112,7 @@ extension Ledger {
     }
   }
 
+  /// A run by its number; nil where there is none.
   public func run(_ id: RunID) async throws -> RunRecord? {
     try await read { try Row.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id.value]).map { try RunRecord($0) } }
   }

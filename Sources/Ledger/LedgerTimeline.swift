@@ -67,6 +67,7 @@ extension Ledger {
     }
   }
 
+  /// A run's points in time, the oldest first.
   public func timeline(_ run: RunID) async throws -> [TimelinePoint] {
     try await read { db in
       guard try db.tableExists("timelines"),

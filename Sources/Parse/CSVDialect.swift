@@ -1,5 +1,6 @@
 /// How a CSV's bytes are to be read: RFC 4180 and the ways in which files differ from it.
 public struct CSVDialect: Sendable, Hashable, Codable {
+  /// What ends a record (`parse.record_delimiter`).
   public enum RecordDelimiter: String, Sendable, Hashable, Codable, CaseIterable {
     /// LF or CR LF, or CR where the file's first line ends in a lone one.
     case auto
@@ -7,6 +8,8 @@ public struct CSVDialect: Sendable, Hashable, Codable {
     /// LF, with any number of CR before it: what comes of CR LF where a program made CR LF of each LF.
     case crcrlf
   }
+
+  /// What becomes of records of another width (`parse.ragged`).
   public enum Ragged: String, Sendable, Hashable, Codable, CaseIterable {
     /// A record with another number of fields is a dead letter.
     case reject

@@ -3,6 +3,7 @@ import Records
 /// Finds columns' types from a sample: the narrowest of bigint, double, boolean, date, timestamp that every value that
 /// is not NULL fits, else text; json where a value is an array or object.
 public enum Inference {
+  /// The fields of a sample, each of the narrowest type that all its values fit.
   public static func schema(of sample: SampledColumns) -> Schema {
     Schema(zip(sample.names, sample.cells).map { Field(name: $0, type: type(of: $1)) })
   }

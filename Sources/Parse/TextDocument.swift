@@ -36,6 +36,7 @@ public enum TextDocument: Sendable, Hashable {
     }
   }
 
+  /// The document that a text begins as; nil where it is none.
   public static func of(_ text: ByteBuffer, isWhole: Bool) -> TextDocument? { of(text.bytes, text.count, isWhole: isWhole) }
 
   private static func skipMark(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {

@@ -44,6 +44,7 @@ public enum Ending: Sendable, Hashable, CustomStringConvertible {
 /// A child process. It has a thread of this process to itself, which starts it and takes note of its end: the kernel
 /// kills a child when the thread that started it ends, so that none outlives this process, however that dies.
 public final class ChildProcess: Sendable {
+  /// A program, and how it is started.
   public struct Options: Sendable {
     /// The program, looked for on the PATH where it has no slash, and its arguments.
     public var command: [String]
@@ -76,6 +77,7 @@ public final class ChildProcess: Sendable {
 
   private init(id: Int32) { self.id = id }
 
+  /// Starts a program, and gives it when it runs.
   public static func start(_ options: Options) async throws(StartFailure) -> ChildProcess {
     let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<ChildProcess, StartFailure>, Never>) in
       let thread = Thread {

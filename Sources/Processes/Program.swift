@@ -33,6 +33,7 @@ public final class Program: Sendable {
     }
   }
 
+  /// What came of a batch that a program was sent.
   public enum Exchange: Sendable {
     /// Whole lines, as many as were sent.
     case answered(ByteBuffer)

@@ -5,6 +5,7 @@ public enum Excerpt {
   /// How much is kept, in characters.
   public static let length = 80
 
+  /// A value as messages quote it: cut where it is long.
   public static func of(_ text: String) -> String {
     // A character has a byte at least: what is short enough in bytes needs no counting.
     guard text.utf8.count > length, let end = text.index(text.startIndex, offsetBy: length, limitedBy: text.endIndex), end < text.endIndex

@@ -39,6 +39,7 @@ public struct JSONGrammar {
     return true
   }
 
+  /// Passes over white space (RFC 8259, section 2).
   @inline(__always)
   public mutating func skipSpace() {
     // Most often there is none.

@@ -157,6 +157,7 @@ public struct RecordPlaces: Sendable {
 
   public init() {}
 
+  /// The line of the chunk, from 0, that a record begins on.
   public func line(_ record: Int) -> Int { lines.isEmpty ? record : Int(lines[record]) }
 }
 

@@ -1,5 +1,6 @@
 /// Why a record cannot go on, and where it stands in its chunk.
 public struct RecordFault: Sendable {
+  /// The kind of fault, which a dead letter keeps.
   public enum Code: String, Sendable, CaseIterable {
     case raggedRecord = "ragged_record"
     case brokenQuote = "broken_quote"

@@ -63,6 +63,7 @@ public enum Vector: Sendable {
     }
   }
 
+  /// Whether a row's value is NULL.
   public func isNull(_ i: Int) -> Bool {
     switch self {
     case .integers(let v): v.isNull(i)
@@ -150,6 +151,7 @@ public struct TextArena {
     return block.bytes
   }
 
+  /// Keeps a copy of bytes for as long as the arena lives.
   public mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) -> TextSlice {
     let start = allocate(bytes.count)
     if let base = bytes.baseAddress { start.update(from: base, count: bytes.count) }

@@ -61,6 +61,7 @@ public final class Credits: Sendable {
     state.withLock { _ = $0.cancelled.remove(id) }
   }
 
+  /// Gives credit back: one message, and the bytes of it.
   public func give(bytes: Int = 0) {
     for waiter in state.withLock({ $0.credits.give(bytes: bytes) }) { waiter.resume() }
   }

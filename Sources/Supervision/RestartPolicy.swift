@@ -63,6 +63,7 @@ public struct Backoff: Sendable, Hashable, Codable {
 
 /// What a supervisor knows of its children's failures. Pure: time comes in with each event.
 public struct RestartState: Sendable {
+  /// What is to be done about a failure.
   public enum Action: Sendable, Equatable {
     case restart(after: Duration)
     case giveUp

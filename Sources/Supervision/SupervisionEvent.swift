@@ -1,5 +1,6 @@
 /// What happens under a supervisor, for logs, counters and whoever watches.
 public struct SupervisionEvent: Sendable {
+  /// What happened.
   public enum Kind: Sendable {
     /// A worker was added: at the start, or because its pool's input was full.
     case started

@@ -4,6 +4,7 @@
 /// A child that returns is done, and is not started again. One that throws has failed; those that the strategy restarts
 /// with it are cancelled, the last first, and started again in order (OTP, Supervisor Behaviour).
 public struct Supervisor: Sendable {
+  /// Work that a supervisor starts, and its name in what is told of it.
   public struct Child: Sendable {
     let name: String
     let run: @Sendable () async throws -> Void

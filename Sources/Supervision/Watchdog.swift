@@ -34,6 +34,7 @@ public final class Heartbeat: Sendable {
   /// From here on until ``resume()`` standing still is no fault of the worker's.
   public func pause() { state.withLock { $0.waits += 1 } }
 
+  /// Standing still is the worker's fault again, counted from now where nothing else is paused.
   public func resume() {
     let now = now()
     state.withLock {

@@ -3,6 +3,7 @@ import Records
 
 /// Makes a gzip member (RFC 1952) of a buffer. A file of several members is one gzip file.
 public enum Gzip {
+  /// What the compressor refused.
   public struct Failure: Error, Sendable {
     public let code: Int32
   }

@@ -4,6 +4,7 @@ import Ledger
 
 /// What is told of a run that ended to somebody who was not there: by mail, to a program, to a server.
 public struct RunNotice: Sendable {
+  /// An item that failed, and of what.
   public struct FailedItem: Sendable {
     public var item: String
     public var stage: String
@@ -168,6 +169,7 @@ public struct RunNotice: Sendable {
 
 /// Words as a shell takes them.
 public enum ShellText {
+  /// A word in single quotes where it needs some.
   public static func word(_ text: String) -> String {
     let isPlain =
       !text.isEmpty

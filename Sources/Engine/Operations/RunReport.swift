@@ -13,6 +13,8 @@ public struct RunReport: Sendable {
     /// The first few.
     public var examples: [Example] = []
   }
+
+  /// A dead letter, cut to what a report has room for.
   public struct Example: Sendable {
     public var item: String
     public var record: Int?

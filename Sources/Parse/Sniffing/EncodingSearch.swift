@@ -20,6 +20,7 @@ public struct EncodingSearch {
     bytes = pieces.flatMap { $0.copy(0..<$0.count) }
   }
 
+  /// The encoding that the sample reads best in, and how sure that is.
   public func guess() -> EncodingGuess {
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
       return EncodingGuess(encoding: .utf16, certainty: .sure, evidence: "by its byte order mark")

@@ -2,7 +2,9 @@ import Records
 
 /// A guess at how records are written, from a look at some of their bytes, and what it rests on.
 public struct FormatGuess: Sendable {
+  /// The format.
   public enum Kind: String, Sendable { case csv, tsv, jsonl }
+  /// How far a guess can be relied on.
   public enum Certainty: String, Sendable {
     case sure, likely
     case unsure = "not sure"

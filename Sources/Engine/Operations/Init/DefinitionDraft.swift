@@ -6,6 +6,7 @@ import Records
 
 /// A definition written after a look at real data, and what it guessed.
 public struct DefinitionDraft: Sendable {
+  /// A setting that was guessed, how sure it is, and what speaks for it.
   public struct Guess: Sendable {
     public var what: String
     public var value: String
