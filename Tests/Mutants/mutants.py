@@ -206,7 +206,7 @@ MUTANTS = [
      "        rest = Substring(value) + rest.dropFirst(word.count)"),
     ("linkAndModeAreKept", "a link as output is followed", "Sources/Engine/OutputNaming.swift", "return (try? OutputPlace.of(path)) ?? path", "return path"),
     ("plantedPart", "a part is made anew", "Sources/Write/PartFile.swift", "O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,", "O_RDWR | O_CREAT,"),
-    ("oneBadName", "a bad name fails its item alone", "Sources/Engine/OutputGuard.swift", "guard trouble.concernsOneOutput else {", "guard trouble.concernsOneOutput, false else {"),
+    ("oneBadName", "a bad name fails its item alone", "Sources/Engine/WriteStage.swift", "where shared == nil && error.concernsOneOutput {", "where shared == nil && error.concernsOneOutput && false {"),
     ("othersOutputs", "another's output is refused", "Sources/Engine/Planning.swift", "try await checkOwners(work, Array(replaced.values), refuse)", "_ = checkOwners"),
     ("replayNames", "a replay's name is free", "Sources/Engine/Replay.swift", "taken.contains($0) ||", "taken.isEmpty && false ||"),
     ("spellings", "a path has one normal form", "Sources/Fetch/GlobWalk.swift", 'if part.value == "." || part.value.isEmpty { continue }', "if part.value.isEmpty { continue }"),

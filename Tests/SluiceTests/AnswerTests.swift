@@ -286,9 +286,13 @@ struct AnswerTests {
     try write(shop, server.url + "/x.csv")
     try shop.write("pipeline.yaml", shop.read("pipeline.yaml").replacing("1ms..20ms", with: "600s..900s"))
     #expect(try shop.runPipeline().status == 0)
-    let process = try shop.start(Workshop.binary, ["run", "pipeline.yaml", "--quiet"])
+    let said = try shop.write("said", "")
+    let process = try shop.start(
+      Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"], stderr: try #require(FileHandle(forWritingAtPath: said)))
     for _ in 0..<4000 where server.printed.count < 2 { usleep(5000) }
     #expect(process.stop(SIGTERM) == 75)
+    // What is cut off when the grace is over says nothing.
+    #expect(shop.read("said").contains("SL-906"), "\(shop.read("said"))")
     #expect((shop.read("out.csv") == Self.old) as Bool)
   }
 
@@ -353,6 +357,11 @@ struct AnswerTests {
     }
     #expect(told.contains("http://u:***@\(host)/x.csv") && !told.contains("Qz7"), "\(told)")
     #expect(!shop.read("log").contains("Qz7"))
+    // Where the definition is wrong nobody knows which of its texts are addresses.
+    try shop.write(
+      "wrong.yaml", "pipeline: p\nfetch: {from: 'http://u:Qz7@\(host)/x.csv', retries: 'http://u:Qz7@\(host)'}\nwrite: {path: out.csv}\n")
+    let wrong = try shop.sluice("check", "wrong.yaml")
+    #expect(wrong.status == 78 && !(wrong.stdout + wrong.stderr).contains("Qz7"), "\(wrong.stderr)")
     #expect(server.sent("Authorization").contains("Basic dTpRejc="))
   }
 

@@ -131,9 +131,11 @@ struct EvaluationTests {
     let state = try shop.sluice("runs", "pipeline.yaml")
     #expect(state.stdout.contains("interrupted"), "\(state.stdout)")
     // A few of them run to their end.
-    try shop.write("in.csv", "id,s\n0,aaa\n1,\(text)\n2,\(text.dropLast())\n")
+    // The library's own limit would let the short text do its millions of steps.
+    let short = String(repeating: "a", count: 20) + "!"
+    try shop.write("in.csv", "id,s\n0,aaa\n1,\(text)\n2,\(text.dropLast())\n3,\(short)\n")
     let outcome = try shop.runPipeline("pipeline.yaml", "--full")
-    #expect(outcome.status == 65 && outcome.records["dead_lettered"] == 1 && outcome.records["written"] == 2, "\(outcome.stdout)")
+    #expect(outcome.status == 65 && outcome.records["dead_lettered"] == 2 && outcome.records["written"] == 2, "\(outcome.stdout)")
     #expect(try shop.sluice("dead-letters", "list", "pipeline.yaml").stdout.contains("the regular expression gave up"))
   }
 
