@@ -359,7 +359,7 @@ struct AnswerTests {
     #expect(!shop.read("log").contains("Qz7"))
     // Where the definition is wrong nobody knows which of its texts are addresses.
     try shop.write(
-      "wrong.yaml", "pipeline: p\nfetch: {from: 'http://u:Qz7@\(host)/x.csv', retries: 'http://u:Qz7@\(host)'}\nwrite: {path: out.csv}\n")
+      "wrong.yaml", "pipeline: p\nfetch: {from: 'http://u:Qz7@\(host)/x.csv', workers: 'http://u:Qz7@\(host)'}\nwrite: {path: out.csv}\n")
     let wrong = try shop.sluice("check", "wrong.yaml")
     #expect(wrong.status == 78 && !(wrong.stdout + wrong.stderr).contains("Qz7"), "\(wrong.stderr)")
     #expect(server.sent("Authorization").contains("Basic dTpRejc="))

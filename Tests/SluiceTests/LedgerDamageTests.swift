@@ -99,7 +99,7 @@ struct LedgerDamageTests {
     for name in [".sluice", "o.jsonl"] { try FileManager.default.removeItem(atPath: shop.path(name)) }
     let killed = try shop.run(
       Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
-      environment: ["SLUICE_FAILPOINTS": "ledger.finish_item=kill"])
+      environment: ["SLUICE_FAILPOINTS": "ledger.checkpoint=kill@4"])
     #expect(killed.status != 0)
     _ = try shop.python(
       """
