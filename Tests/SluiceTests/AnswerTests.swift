@@ -273,6 +273,10 @@ struct AnswerTests {
     try shop.write("pipeline.yaml", eager.replacing("parse: {", with: "parse: {on_bad_record: fail, "))
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 69 && outcome.stderr.contains("[SL-404]"), "\(outcome.stderr)")
+    // Where parsing takes longer than the download, that is whole before the item fails.
+    for name in try FileManager.default.contentsOfDirectory(atPath: shop.path(".sluice/spool/p")) where name.hasSuffix(".json") {
+      try shop.write(".sluice/spool/p/\(name)", shop.read(".sluice/spool/p/\(name)").replacing(":false", with: ":true"))
+    }
     let resumed = try shop.sluice("resume", "pipeline.yaml")
     #expect(resumed.status == 0 && (shop.read("out.csv") == Self.new) as Bool, "\(resumed.stderr)")
     #expect(server.printed.count == 2)

@@ -99,14 +99,14 @@ struct LedgerDamageTests {
     for name in [".sluice", "o.jsonl"] { try FileManager.default.removeItem(atPath: shop.path(name)) }
     let killed = try shop.run(
       Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
-      environment: ["SLUICE_FAILPOINTS": "ledger.checkpoint=kill@4"])
+      environment: ["SLUICE_FAILPOINTS": "ledger.finish_item=kill"])
     #expect(killed.status != 0)
     _ = try shop.python(
       """
       import sqlite3
       db = sqlite3.connect('.sluice/ledger.sqlite')
       kept = bytearray(db.execute('SELECT continuation FROM checkpoints').fetchone()[0])
-      for at in range(len(kept) // 2, len(kept) - 8, 97): kept[at] ^= 0x55
+      for at in range(len(kept) // 8, len(kept) // 4, 7): kept[at] ^= 0x55
       db.execute('UPDATE checkpoints SET continuation = ?', (bytes(kept),))
       db.commit()
       """)
