@@ -12,9 +12,9 @@ struct ChunkLetters: Sendable {
     case kept(LetterSource)
   }
   private let form: Form
-  /// What the chunk has more bytes than for each letter, where they are made at once.
+  /// A chunk with more bytes than this for each of its letters has few.
   private static let bytesOfFew = 1024
-  /// What of the item stands before the chunk.
+  /// How many records and lines of the item stand before the chunk.
   private var records = 0
   private var lines = 0
   /// What they hold in memory, about.

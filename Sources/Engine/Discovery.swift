@@ -144,8 +144,8 @@ struct Discovery {
     for entry in definition.entries where !entry.isHTTP {
       for pattern in entry.source.alternatives.prefix(max(0, most - items.count)) {
         let place = NormalPath(pattern, in: definition.folder)
-        let former = FormerKeys(pattern, place, definition)
         guard place.isGlob == ofPatterns else { continue }
+        let former = FormerKeys(pattern, place, definition)
         guard ofPatterns else {
           items.append(file(place.file, entry, former))
           continue

@@ -44,19 +44,8 @@ struct BadInputTests {
       "pipeline.yaml",
       "pipeline: p\nfetch: {from: x.csv}\nparse: {fields: {id: bigint, v: text}}\nwrite: {path: out.jsonl}\nlimits: {dead_letters: 1000000}\n"
     )
-    let outcome = try shop.run(
-      "/usr/bin/env",
-      [
-        "python3", "-c",
-        """
-        import resource, subprocess, sys
-        code = subprocess.call(sys.argv[1:])
-        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-        sys.exit(code)
-        """, Workshop.binary, "run", "pipeline.yaml", "--progress", "none",
-      ])
+    let (outcome, kilobytes) = try shop.runMeasured()
     #expect(outcome.status == 0, "\(outcome.stderr)")
-    let kilobytes = Int(outcome.stderr.split(separator: "\n").last ?? "") ?? .max
     #expect(kilobytes < 160_000)
     let letters = try shop.python(
       """

@@ -115,20 +115,9 @@ struct RunningTests {
     _ = try shop.python(
       "with open('big.csv','w') as f:\n  f.write('n,pad\\n')\n  for i in range(1500000): f.write('%d,%s\\n' % (i, 'x' * (i % 40)))")
     try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: big.csv}\nparse: {fields: {n: bigint not null}}\nwrite: {path: out.csv}\n")
-    let outcome = try shop.run(
-      "/usr/bin/env",
-      [
-        "python3", "-c",
-        """
-        import resource, subprocess, sys
-        code = subprocess.call(sys.argv[1:])
-        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-        sys.exit(code)
-        """, Workshop.binary, "run", "pipeline.yaml", "--progress", "none",
-      ])
+    let (outcome, kilobytes) = try shop.runMeasured()
     #expect(outcome.status == 0, "\(outcome.stderr)")
     #expect((shop.read("out.csv") == "n\n" + (0..<1_500_000).map { "\($0)" }.joined(separator: "\n") + "\n") as Bool)
-    let kilobytes = Int(outcome.stderr.split(separator: "\n").last ?? "") ?? .max
     #expect(kilobytes < 200_000)
   }
 

@@ -177,6 +177,22 @@ final class Workshop {
     try run(Self.binary, ["run", path, "--output", "json", "--progress", "none"] + more, environment: environment)
   }
 
+  /// Runs pipeline.yaml; gives the most memory too that one of its processes took, in kilobytes.
+  func runMeasured() throws -> (outcome: Outcome, kilobytes: Int) {
+    let outcome = try run(
+      "/usr/bin/env",
+      [
+        "python3", "-c",
+        """
+        import resource, subprocess, sys
+        code = subprocess.call(sys.argv[1:])
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+        sys.exit(code)
+        """, Self.binary, "run", "pipeline.yaml", "--progress", "none",
+      ])
+    return (outcome, Int(outcome.stderr.split(separator: "\n").last ?? "") ?? .max)
+  }
+
   func python(_ script: String, _ arguments: String...) throws -> Outcome {
     let outcome = try run("/usr/bin/env", ["python3", "-c", script] + arguments)
     #expect(outcome.status == 0, "python: \(outcome.stderr)")
