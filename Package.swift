@@ -41,27 +41,28 @@ let package = Package(
     module("Processes", ["CProcess", "Records"]),
     module("Files", ["CFiles", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")], exclude: ["README.md"]),
-    module("Fetch", ["CCurl", "CDigest", "Files", "Records", "Supervision"]),
-    module("Decompress", ["Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
-    module("Parse", ["Records", "CByteScan"]),
-    module("Transform", ["Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
-    module("Write", ["Files", "Records", "CByteScan", "CFiles", "CZlib"]),
+    module("Configuration", ["Records", .product(name: "Yams", package: "Yams")]),
+    module("Fetch", ["Configuration", "CCurl", "CDigest", "Files", "Records", "Supervision"]),
+    module("Decompress", ["Configuration", "Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
+    module("Parse", ["Configuration", "Records", "CByteScan"]),
+    module("Transform", ["Configuration", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
+    module("Write", ["Configuration", "Files", "Records", "CByteScan", "CFiles", "CZlib"]),
     module(
       "Definition",
       [
-        "Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Processes",
-        .product(name: "Yams", package: "Yams"),
+        "Configuration", "Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Processes",
       ]),
     module(
       "Engine",
       [
-        "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
+        "Configuration", "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
         "Files", "Processes", "CProcess",
       ]),
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Engine", "Definition", "Files", "Ledger", "Supervision", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Engine", "Configuration", "Definition", "Files", "Ledger", "Supervision",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
@@ -73,7 +74,8 @@ let package = Package(
     .executableTarget(name: "fuzz", dependencies: ["Differential"], path: "Tests/Fuzz", swiftSettings: swiftSettings),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Definition"], swiftSettings: swiftSettings),
+      name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Configuration", "Definition"],
+      swiftSettings: swiftSettings),
     .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
   cxxLanguageStandard: .cxx17

@@ -1,4 +1,5 @@
 import CZlib
+import Configuration
 
 #if canImport(CISAL)
   import CISAL
@@ -190,4 +191,15 @@ final class Inflater {
 
 struct InflateFailure: Error {
   let reason: String
+}
+
+extension DecompressError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .truncated: .truncatedStream
+    case .corrupt: .damagedStream
+    case .ratioExceeded, .bytesExceeded: .inflatesTooFar
+    case .wrongFormat, .foreign: .wrongFormat
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Decompress
 import Parse
 import Supervision

@@ -1,3 +1,5 @@
+import Configuration
+
 /// Every key of definitions as a page of Markdown, made of the same declarations that the loader reads by.
 public enum DefinitionReference {
   public static var markdown: String {

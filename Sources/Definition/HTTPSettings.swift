@@ -1,3 +1,4 @@
+import Configuration
 import Fetch
 import Foundation
 import Parse

@@ -1,3 +1,4 @@
+import Configuration
 import Fetch
 
 /// Who is told how a run ended, and when.

@@ -1,3 +1,4 @@
+import Configuration
 import Decompress
 import Fetch
 import Foundation
@@ -198,7 +199,7 @@ public struct PipelineDefinition: Sendable {
     var definition = PipelineDefinition(
       file: absolute, folder: (absolute as NSString).deletingLastPathComponent, text: text, variables: variables)
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
-    if let value = reader.read(text) { definition.fill(value, &reader) }
+    if let value = reader.read(text, as: Declarations.pipeline) { definition.fill(value, &reader) }
     definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
     for secret in definition.entries.flatMap(\.source.secrets) { definition.secretValues[secret.name] = secret.value }
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)

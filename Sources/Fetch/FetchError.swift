@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 
@@ -96,4 +97,18 @@ public struct DownloadFailure: Error, Sendable {
   public let beginsAnew: Bool
   /// Whether the failure was told of, and waited for, before.
   public let isTold: Bool
+}
+
+extension FetchError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .status, .comeAgain: .refusedByServer
+    case .answer: .unusableAnswer
+    case .connection: .brokenConnection
+    case .address: .wrongAddress
+    case .checksum: .wrongChecksum
+    case .changed: .changedSource
+    case .file, .notAFile: .unreadableFile
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// A path in its normal form: no `.`, no empty part, and no `..` behind a folder that is no symbolic link. Two spellings of a path have

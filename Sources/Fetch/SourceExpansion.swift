@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// Turns an entry of `fetch.from` into addresses: curl's sets and ranges, and a shell's globs for files.
@@ -93,4 +94,11 @@ public enum SourceExpansion {
 
   /// Whether a path has characters that make it a pattern.
   public static func isGlob(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
+}
+
+extension SourcePattern {
+  /// All that its braces stand for.
+  public var alternatives: LazyMapSequence<SourceExpansion.Braces, SourcePattern> {
+    SourceExpansion.braces(text).lazy.map { [self] in with(text: $0) }
+  }
 }

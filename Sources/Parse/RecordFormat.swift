@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Records
 
@@ -195,6 +196,19 @@ extension RecordBatch {
     }
     if !refused.isEmpty {
       selection = (0..<UInt32(rowCount)).filter { !refused.contains(Int($0)) }
+    }
+  }
+}
+
+extension ParseError {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .recordTooLong: .recordTooLong
+    case .missingColumn: .missingColumn
+    case .missingHeader, .emptyItem: .missingHeader
+    case .badRecord: .badRecord
+    case .noFields: .noSample
+    case .notRecords: .wrongFormat
     }
   }
 }

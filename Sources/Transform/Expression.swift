@@ -1,3 +1,4 @@
+import Configuration
 import Records
 
 /// A checked expression: it can be evaluated over whole columns, and fails only for single records.
@@ -377,33 +378,5 @@ struct Checker {
     if let message = function.validate?(converted) { throw fail(message, place) }
     if function.followsType, converted.contains(where: \.isUnknown) { return .unknown }
     return .call(function, converted, function.result(converted.map { $0.type ?? .text }))
-  }
-}
-
-/// Finding what a misspelt name was meant to be.
-public enum Spelling {
-  /// The candidate within a third of the name's length of edits, or nil.
-  public static func nearest(to name: String, among candidates: [String]) -> String? {
-    let limit = max(1, name.count / 3)
-    let ranked = candidates.map { ($0, distance(name.lowercased(), $0.lowercased())) }
-    return ranked.filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
-  }
-
-  /// Edits (insert, delete, replace, swap of neighbours) that make `a` into `b`: optimal string alignment.
-  static func distance(_ a: String, _ b: String) -> Int {
-    let a = Array(a), b = Array(b)
-    var before: [Int] = []
-    var row = Array(0...b.count)
-    for i in 0..<a.count {
-      var next = [i + 1]
-      for j in 0..<b.count {
-        var best = min(row[j + 1] + 1, next[j] + 1, row[j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { best = min(best, before[j - 1] + 1) }
-        next.append(best)
-      }
-      before = row
-      row = next
-    }
-    return row[b.count]
   }
 }

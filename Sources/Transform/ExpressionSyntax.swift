@@ -1,3 +1,5 @@
+import Configuration
+
 /// What is wrong in an expression, and where in its text.
 public struct ExpressionError: Error, Sendable {
   public var message: String

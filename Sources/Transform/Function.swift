@@ -1,3 +1,4 @@
+import Configuration
 import Records
 
 /// A scalar function: what it takes, what it gives, and how it is computed over vectors.

@@ -1,3 +1,5 @@
+import Configuration
+
 /// SQL's LIKE: `%` is any run of characters, `_` any one character, and the escape makes the next one literal.
 struct LikePattern: Sendable {
   private enum Piece: Sendable, Equatable {

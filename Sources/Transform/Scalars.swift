@@ -1,3 +1,4 @@
+import Configuration
 import Records
 
 /// Characters (Unicode scalars) of UTF-8 bytes, and the one notion of case that expressions have.

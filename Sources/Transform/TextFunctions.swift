@@ -1,4 +1,5 @@
 import CByteScan
+import Configuration
 import Records
 
 extension Functions {

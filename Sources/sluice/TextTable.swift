@@ -1,3 +1,4 @@
+import Configuration
 import Definition
 
 /// Cells under each other, as wide as they need to be but not wider than people read.

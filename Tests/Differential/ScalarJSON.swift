@@ -1,3 +1,5 @@
+import Configuration
+
 /// JSON Lines read byte by byte, in the plainest way: RFC 8259, an object a line.
 struct ScalarJSON {
   private let text: [UInt8]

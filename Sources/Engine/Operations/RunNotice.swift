@@ -1,3 +1,4 @@
+import Configuration
 import Definition
 import Foundation
 import Ledger

@@ -1,3 +1,4 @@
+import Configuration
 import Decompress
 import Definition
 import Fetch

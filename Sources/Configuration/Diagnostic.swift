@@ -22,6 +22,12 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   public var text: String
   public var diagnostics: [Diagnostic]
 
+  package init(file: String, text: String, diagnostics: [Diagnostic]) {
+    self.file = file
+    self.text = text
+    self.diagnostics = diagnostics
+  }
+
   private static let columns = 160
   private static let columnsBefore = 120
 

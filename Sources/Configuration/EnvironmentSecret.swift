@@ -1,13 +1,11 @@
-import Fetch
-
 /// Tells which values of the environment that a definition names are secrets.
 ///
 /// Whatever it names may be a password, so all are, but for dates: those stand in names of files and addresses, and
 /// `orders-${DAY}.csv` is to be another item each day.
-enum EnvironmentSecret {
+package enum EnvironmentSecret {
   /// - Parameter name: what stands for it in what is shown.
   /// - Returns: nil for what is none.
-  static func of(_ variable: String, _ value: String, shownAs name: String) -> SourcePattern.Secret? {
+  package static func of(_ variable: String, _ value: String, shownAs name: String) -> SourcePattern.Secret? {
     isDate(value) && !Redactor.isSecretName(variable) ? nil : SourcePattern.Secret(name: name, value: value)
   }
 

@@ -11,7 +11,7 @@ public enum Scalars {
     return nil
   }
 
-  static func durationRange(_ text: String) -> (Duration, Duration)? {
+  package static func durationRange(_ text: String) -> (Duration, Duration)? {
     guard let dots = text.range(of: ".."), let low = duration(String(text[..<dots.lowerBound])),
       let high = duration(String(text[dots.upperBound...])), low <= high
     else { return nil }
@@ -31,7 +31,7 @@ public enum Scalars {
     return nil
   }
 
-  static func share(_ text: String) -> DeadLetterLimit? {
+  package static func share(_ text: String) -> DeadLetterLimit? {
     if text.hasSuffix("%") { return number(text.dropLast()).flatMap { $0 <= 100 ? .share($0 / 100) : nil } }
     return Int(text).flatMap { $0 >= 0 ? .count($0) : nil }
   }

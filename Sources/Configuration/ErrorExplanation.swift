@@ -7,7 +7,7 @@ public struct ErrorExplanation: Sendable {
   /// What to do.
   public let remedy: String
 
-  init(_ title: String, cause: String, remedy: String) {
+  package init(_ title: String, cause: String, remedy: String) {
     self.title = title
     self.cause = cause
     self.remedy = remedy

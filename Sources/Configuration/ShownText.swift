@@ -6,7 +6,7 @@ public enum ShownText {
   /// What a message quotes of one value, in characters.
   public static let quoted = 80
   /// How long a line of a message may be, in characters.
-  static let longest = 2000
+  package static let longest = 2000
 
   /// One line: each control character and line end as `\x1b`, `\n` or `\u2028`.
   public static func line(_ text: String) -> String {

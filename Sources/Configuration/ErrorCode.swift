@@ -1,3 +1,5 @@
+import Records
+
 /// Every kind of error that Sluice tells of, by the code that stands behind its message. `sluice explain CODE` says more.
 ///
 /// A code is for good: it is not given to another error, nor taken away. The hundreds are the parts of a run, in its order.
@@ -107,6 +109,25 @@ public enum ErrorCode: String, Sendable, CaseIterable {
       case "output_refused": self = .cannotWrite
       default: return nil
       }
+    }
+  }
+}
+
+extension RecordFault.Code {
+  public var errorCode: ErrorCode {
+    switch self {
+    case .raggedRecord: .raggedRecord
+    case .brokenQuote: .brokenQuote
+    case .invalidEncoding: .invalidEncoding
+    case .invalidValue: .invalidValue
+    case .missingValue: .missingValue
+    case .invalidJSON: .invalidJSON
+    case .recordTooLong: .recordTooLong
+    case .evaluationFailed: .evaluationFailed
+    case .expectationFailed: .expectationFailed
+    case .programFailed, .parserFailed: .programFailed
+    case .programRefused: .programRefused
+    case .poison: .poison
     }
   }
 }

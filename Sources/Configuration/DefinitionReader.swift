@@ -1,94 +1,29 @@
-import Fetch
 import Foundation
-import Transform
+import Records
 import Yams
 
-/// Where a value stands.
-struct Position: Sendable {
-  var line: Int
-  var column: Int
-  var length: Int
-  /// Whether the text stands in the file as it is, so that a place in it is a place in the file.
-  var isVerbatim = false
-  /// The text with its secrets told apart, where it has any.
-  var source: SourcePattern?
-
-  func diagnostic(_ message: String, _ code: ErrorCode = .invalidSetting) -> Diagnostic {
-    Diagnostic(message, code, line: line, column: column, length: length)
-  }
-}
-
-/// A key of a map with its value.
-struct Entry {
-  var key: String
-  /// Where the key stands.
-  var at: Position
-  var value: Value
-}
-
-/// A value that fits its shape.
-indirect enum Value {
-  case scalar(String, Position)
-  case null(Position)
-  case list([Value], Position)
-  case map([Entry], Position)
-  /// What could not be read, which is told: nothing more is to be told of it.
-  case unread(Position)
-
-  var position: Position {
-    switch self {
-    case .scalar(_, let p), .null(let p), .list(_, let p), .map(_, let p), .unread(let p): p
-    }
-  }
-  var isRead: Bool {
-    if case .unread = self { return false }
-    return true
-  }
-  /// Whether it was read, with all that is in it.
-  var isWhole: Bool {
-    switch self {
-    case .scalar, .null: true
-    case .list(let elements, _): elements.allSatisfy(\.isWhole)
-    case .map(let entries, _): entries.allSatisfy(\.value.isWhole)
-    case .unread: false
-    }
-  }
-  var text: String? {
-    if case .scalar(let text, _) = self { return text }
-    return nil
-  }
-  var entries: [Entry] {
-    if case .map(let entries, _) = self { return entries }
-    return []
-  }
-  var elements: [Value] {
-    if case .list(let elements, _) = self { return elements }
-    return [self]
-  }
-  subscript(_ key: String) -> Value? { entries.first { $0.key == key }?.value }
-}
-
 /// Reads YAML by shapes, collecting everything that is wrong.
-struct DefinitionReader {
-  private(set) var diagnostics: [Diagnostic] = []
+package struct DefinitionReader {
+  package private(set) var diagnostics: [Diagnostic] = []
   /// Secrets that came from the environment or a file, by the name that stands for them in what is shown.
-  private(set) var secrets: [String: String] = [:]
+  package internal(set) var secrets: [String: String] = [:]
   private let lines: [Substring]
-  private let variables: [String: String]
-  private let environment: [String: String]
+  let variables: [String: String]
+  let environment: [String: String]
   /// The definition's.
-  private let folder: String
+  let folder: String
 
-  init(text: String, folder: String, variables: [String: String], environment: [String: String]) {
+  package init(text: String, folder: String, variables: [String: String], environment: [String: String]) {
     self.folder = folder
     lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     self.variables = variables
     self.environment = environment
   }
 
-  mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+  package mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
 
-  mutating func read(_ text: String) -> Value? {
+  /// Reads a whole definition, whose keys are those of `shape`; nil where it is none.
+  package mutating func read(_ text: String, as shape: Shape) -> Value? {
     do {
       guard let node = try Yams.compose(yaml: text) else {
         report(Diagnostic("the file is empty; a definition needs at least pipeline, fetch and write", .notYAML, line: 1, column: 1))
@@ -101,7 +36,7 @@ struct DefinitionReader {
             length: lines.first?.count ?? 1))
         return nil
       }
-      return read(node, .init(line: 1, column: 1, length: 1), Declarations.pipeline)
+      return read(node, .init(line: 1, column: 1, length: 1), shape)
     } catch let error as YamlError {
       report(diagnostic(error))
       return nil
@@ -286,106 +221,5 @@ struct DefinitionReader {
     return .scalar(text, place)
   }
 
-  private func redact(_ text: String) -> String { Redactor(secrets: secrets, environment: environment).redact(text) }
-
-  // MARK: Variables
-
-  /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`; `$${` stands for `${`. What a value
-  /// holds is taken as it is, so that variables can't go round in circles.
-  private mutating func expand(_ text: String, _ place: inout Position) -> String? {
-    guard text.contains("${") else { return text }
-    var out = ""
-    // The same with a placeholder for each secret.
-    var spelling = ""
-    var found: [SourcePattern.Secret] = []
-    var rest = text[...]
-    var failed = false
-    while let open = rest.range(of: "${") {
-      out += rest[..<open.lowerBound]
-      spelling += rest[..<open.lowerBound]
-      if rest[..<open.lowerBound].hasSuffix("$") {
-        out += "{"
-        spelling += "{"
-        rest = rest[open.upperBound...]
-        continue
-      }
-      let offset = text.distance(from: text.startIndex, to: open.lowerBound)
-      guard let close = rest[open.upperBound...].firstIndex(of: "}") else {
-        report(at(place, offset, 2).diagnostic("“${” is not closed by “}”", .wrongVariable))
-        return nil
-      }
-      let inner = rest[open.upperBound..<close]
-      if let (value, secret) = variable(inner, at(place, offset, inner.count + 3)) {
-        out += value
-        if let secret {
-          spelling.append(SourcePattern.placeholder(found.count))
-          found.append(secret)
-          secrets[value] = secret.name
-        } else {
-          spelling += value
-        }
-      } else {
-        failed = true
-      }
-      rest = rest[rest.index(after: close)...]
-    }
-    if !found.isEmpty { place.source = SourcePattern(text: spelling + rest, secrets: found) }
-    return failed ? nil : out + rest
-  }
-
-  private func at(_ place: Position, _ offset: Int, _ length: Int) -> Position {
-    guard place.isVerbatim else { return place }
-    return Position(line: place.line, column: place.column + offset, length: length)
-  }
-
-  /// What stands for `${inner}`, and the same as a secret where it is one.
-  private mutating func variable(_ inner: Substring, _ place: Position) -> (value: String, secret: SourcePattern.Secret?)? {
-    if inner.hasPrefix("file:") {
-      return file(String(inner.dropFirst(5)), place).map { ($0, SourcePattern.Secret(name: "${\(inner)}", value: $0)) }
-    }
-    // In front of a name it says no more than the name alone, but for --var not taking its place.
-    if inner.hasPrefix("env:") {
-      let name = String(inner.dropFirst(4))
-      guard let value = environment[name] else {
-        report(place.diagnostic("the environment variable \(name) is not set", .unsetVariable))
-        return nil
-      }
-      return (value, EnvironmentSecret.of(name, value, shownAs: "${\(inner)}"))
-    }
-    let name = inner.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
-    let tail = inner.dropFirst(name.count)
-    guard !name.isEmpty, tail.isEmpty || tail.hasPrefix(":-") || tail.hasPrefix(":?") else {
-      report(
-        place.diagnostic(
-          "“${\(inner)}” is no variable; write ${NAME}, ${NAME:-default}, ${NAME:?message}, ${env:NAME} or ${file:PATH}", .wrongVariable))
-      return nil
-    }
-    if let value = variables[String(name)] { return (value, nil) }
-    if let value = environment[String(name)], !(value.isEmpty && !tail.isEmpty) {
-      return (value, EnvironmentSecret.of(String(name), value, shownAs: "${\(name)}"))
-    }
-    if tail.hasPrefix(":-") { return (String(tail.dropFirst(2)), nil) }
-    let message =
-      tail.hasPrefix(":?") && tail.count > 2
-      ? String(tail.dropFirst(2)) : "the variable \(name) is not set; set it in the environment or with --var \(name)=VALUE"
-    report(place.diagnostic(message, .unsetVariable))
-    return nil
-  }
-}
-
-extension DefinitionReader {
-  /// What a file holds, without the line end that editors put there.
-  private mutating func file(_ path: String, _ place: Position) -> String? {
-    let absolute = path.hasPrefix("/") ? path : folder + "/" + path
-    guard let data = FileManager.default.contents(atPath: absolute) else {
-      let why = FileManager.default.fileExists(atPath: absolute) ? "may not be read" : "is not there"
-      report(place.diagnostic("the file \(absolute) \(why)", .wrongVariable))
-      return nil
-    }
-    guard data.count <= 1 << 16, let text = String(validating: data, as: UTF8.self) else {
-      report(place.diagnostic("the file \(absolute) is no secret: it is longer than 64 KB, or not text", .wrongVariable))
-      return nil
-    }
-    return text.hasSuffix("\n") ? String(text.dropLast()) : text
-  }
+  func redact(_ text: String) -> String { Redactor(secrets: secrets, environment: environment).redact(text) }
 }

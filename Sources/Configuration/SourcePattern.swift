@@ -20,7 +20,7 @@ public struct SourcePattern: Sendable, Hashable {
   public static let shortest = 4
 
   /// With placeholders where secrets stand.
-  private(set) var text: String
+  package private(set) var text: String
   public private(set) var secrets: [Secret]
   /// Secrets that stand as they are, since they are a part of what makes a pattern.
   private var spelledOut: [Secret] = []
@@ -109,19 +109,15 @@ public struct SourcePattern: Sendable, Hashable {
     text.hasPrefix(prefix) ? with(text: String(text.dropFirst(prefix.count))) : SourcePattern(String(value.dropFirst(prefix.count)))
   }
 
-  /// All that its braces stand for.
-  public var alternatives: LazyMapSequence<SourceExpansion.Braces, SourcePattern> {
-    SourceExpansion.braces(text).lazy.map { [self] in with(text: $0) }
-  }
-
-  func with(text: String) -> SourcePattern {
+  /// The same pattern with another text, in which the placeholders stand for the same secrets.
+  package func with(text: String) -> SourcePattern {
     var pattern = self
     pattern.text = text
     return pattern
   }
 
   /// A name that the pattern has matched, without the secrets that stand in the pattern.
-  func shown(_ name: String) -> String {
+  package func shown(_ name: String) -> String {
     let standing = secrets.enumerated().filter { text.contains(Self.placeholder($0.offset)) }.map(\.element)
     return standing.isEmpty && spelledOut.isEmpty ? name : hidden(name, standing + spelledOut)
   }

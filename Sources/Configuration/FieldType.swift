@@ -1,9 +1,8 @@
 import Records
-import Transform
 
 /// A type as a definition writes it: `double`, `bigint not null`.
-enum FieldType {
-  static func parse(_ text: String) -> (type: ValueType, nullable: Bool)? {
+package enum FieldType {
+  package static func parse(_ text: String) -> (type: ValueType, nullable: Bool)? {
     let words = text.lowercased().split(separator: " ").map(String.init)
     guard let first = words.first, let type = ValueType(rawValue: first) else { return nil }
     if words.count == 1 { return (type, true) }
@@ -11,7 +10,7 @@ enum FieldType {
   }
 
   /// The type that a word which is none was most likely meant to be: another language's name for it, or one that is misspelt.
-  static func meant(by text: String) -> String? {
+  package static func meant(by text: String) -> String? {
     let word = text.lowercased().prefix { $0.isLetter || $0.isNumber }
     let bare = String(word)
     if let type = ValueType(rawValue: bare) { return "\(type.rawValue) not null" }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a place in a definition may hold. The loader reads by it and the JSON Schema is made from it.
-indirect enum Shape: Sendable {
+package indirect enum Shape: Sendable {
   case text
   case name
   case boolean
@@ -27,7 +27,7 @@ indirect enum Shape: Sendable {
   /// The first that fits; the words say what they are together.
   case either([Shape], String)
 
-  var expected: String {
+  package var expected: String {
     switch self {
     case .text: "text"
     case .name: "a name of letters, digits, - and _"
@@ -51,13 +51,13 @@ indirect enum Shape: Sendable {
 }
 
 /// A key of a map in a definition.
-struct Key: Sendable {
-  let name: String
-  let shape: Shape
-  let doc: String
-  let isRequired: Bool
+package struct Key: Sendable {
+  package let name: String
+  package let shape: Shape
+  package let doc: String
+  package let isRequired: Bool
 
-  init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false) {
+  package init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false) {
     self.name = name
     self.shape = shape
     self.doc = doc
@@ -67,7 +67,7 @@ struct Key: Sendable {
 
 extension Shape {
   /// This shape in JSON Schema (draft 2020-12).
-  func schema() -> [String: Any] {
+  package func schema() -> [String: Any] {
     switch self {
     case .text, .expression: ["type": ["string", "number", "boolean"]]
     case .name: ["type": "string", "pattern": "^[A-Za-z0-9_-]+$"]
@@ -96,17 +96,5 @@ extension Shape {
     let required = keys.filter(\.isRequired).map(\.name)
     if !required.isEmpty { out["required"] = required }
     return out
-  }
-}
-
-/// The JSON Schema of definitions, for editors.
-public enum DefinitionSchema {
-  /// The JSON Schema of definitions (draft 2020-12), as text.
-  public static func json() throws -> String {
-    var schema = Declarations.pipeline.schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "Sluice pipeline"
-    let data = try JSONSerialization.data(withJSONObject: schema, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    return String(decoding: data, as: UTF8.self)
   }
 }

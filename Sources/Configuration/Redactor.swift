@@ -1,4 +1,3 @@
-import Fetch
 import Foundation
 
 /// Puts `${NAME}` in the place of secrets, in anything that is shown or kept.
@@ -26,9 +25,9 @@ public struct Redactor: Sendable {
   ]
 
   /// Whether a variable is called a password, token or key.
-  static func isSecretName(_ name: String) -> Bool { secretWords.contains(where: name.uppercased().contains) }
+  package static func isSecretName(_ name: String) -> Bool { secretWords.contains(where: name.uppercased().contains) }
 
-  static func inherited(_ environment: [String: String]) -> [String: String] {
+  package static func inherited(_ environment: [String: String]) -> [String: String] {
     var secrets: [String: String] = [:]
     for (name, value) in environment {
       let upper = name.uppercased()
@@ -47,7 +46,7 @@ public struct Redactor: Sendable {
   }
 
   /// What stands between a user's name and the host: `scheme://user:password@host`.
-  static func password(inAddress text: String) -> String? {
+  package static func password(inAddress text: String) -> String? {
     guard let authority = text.range(of: "://").map({ text[$0.upperBound...].prefix { !"/?#".contains($0) } }),
       let at = authority.lastIndex(of: "@"),
       let colon = authority[..<at].firstIndex(of: ":")
@@ -103,7 +102,7 @@ public struct Redactor: Sendable {
   /// The text with passwords in addresses hidden, however short and whether known or not; what stands for a variable stays.
   ///
   /// - Parameter keepsLength: one * for each character, so that places in the text stay what they are.
-  static func hidingPasswords(_ text: String, keepsLength: Bool = false) -> String {
+  package static func hidingPasswords(_ text: String, keepsLength: Bool = false) -> String {
     guard scheme.areIn(text) else { return text }
     var out = ""
     var rest = text[...]

@@ -1,0 +1,14 @@
+import Configuration
+import Foundation
+
+/// The JSON Schema of definitions, for editors.
+public enum DefinitionSchema {
+  /// The JSON Schema of definitions (draft 2020-12), as text.
+  public static func json() throws -> String {
+    var schema = Declarations.pipeline.schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Sluice pipeline"
+    let data = try JSONSerialization.data(withJSONObject: schema, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: data, as: UTF8.self)
+  }
+}
