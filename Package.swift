@@ -37,14 +37,14 @@ let package = Package(
     .systemLibrary(name: "CDigest", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     module("Records", ["CByteScan", "CFloatText"]),
+    module("Configuration", ["Records", .product(name: "Yams", package: "Yams")]),
     module("Supervision", exclude: ["README.md"]),
-    module("Processes", ["CProcess", "Records"]),
+    module("Processes", ["CProcess", "Configuration", "Records"]),
     module("Files", ["CFiles", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")], exclude: ["README.md"]),
-    module("Configuration", ["Records", .product(name: "Yams", package: "Yams")]),
     module("Fetch", ["Configuration", "CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Configuration", "Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
-    module("Parse", ["Configuration", "Records", "CByteScan"]),
+    module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
     module("Write", ["Configuration", "Files", "Records", "CByteScan", "CFiles", "CZlib"]),
     module(

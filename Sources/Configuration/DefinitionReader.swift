@@ -7,11 +7,13 @@ package struct DefinitionReader {
   package private(set) var diagnostics: [Diagnostic] = []
   /// Secrets that came from the environment or a file, by the name that stands for them in what is shown.
   package internal(set) var secrets: [String: String] = [:]
+  /// Whether what is read is the value of a key that is secret.
+  private var isSecret = false
   private let lines: [Substring]
   let variables: [String: String]
   let environment: [String: String]
-  /// The definition's.
-  let folder: String
+  /// The definition's, which relative paths in it are relative to.
+  package let folder: String
 
   package init(text: String, folder: String, variables: [String: String], environment: [String: String]) {
     self.folder = folder
@@ -181,7 +183,10 @@ package struct DefinitionReader {
         continue
       }
       seen.insert(name)
+      let isInSecret = isSecret
+      isSecret = isInSecret || key.isSecret
       entries.append(Entry(key: name, at: at, value: read(valueNode, at, key.shape) ?? .unread(at)))
+      isSecret = isInSecret
     }
     for key in keys where key.isRequired && !seen.contains(key.name) && !meant.contains(key.name) {
       report(place.diagnostic("the key “\(key.name)” is missing: \(key.doc)", .missingKey))
@@ -194,6 +199,7 @@ package struct DefinitionReader {
     var place = place
     guard let text = expand(text(scalar), &place) else { return nil }
     if text != scalar.string { place.isVerbatim = false }
+    if isSecret, secrets[text] == nil { secrets[text] = "***" }
     let fits: Bool
     switch shape {
     case .name: fits = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }

@@ -54,14 +54,18 @@ package indirect enum Shape: Sendable {
 package struct Key: Sendable {
   package let name: String
   package let shape: Shape
+  /// What it is for, with its default.
   package let doc: String
   package let isRequired: Bool
+  /// Whether what stands there is shown and kept nowhere, even where the definition spells it out.
+  package let isSecret: Bool
 
-  package init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false) {
+  package init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false, secret: Bool = false) {
     self.name = name
     self.shape = shape
     self.doc = doc
     isRequired = required
+    isSecret = secret
   }
 }
 

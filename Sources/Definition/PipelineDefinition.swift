@@ -18,24 +18,6 @@ public struct PipelineDefinition: Sendable {
     public var policy: RestartPolicy
   }
 
-  /// A path, pattern or address of `fetch.from`, with what it takes to fetch it.
-  public struct Entry: Sendable {
-    public var source: SourcePattern
-    public var headers: [HTTPHeader]
-    public var sha256: String?
-    public var connection = HTTPConnection()
-    /// With the values of secrets.
-    public var pattern: String { source.value }
-    public var isHTTP: Bool { HTTPAddress.isOne(pattern) }
-  }
-
-  /// How often an item's progress is made durable (`write.checkpoint`): whichever comes first.
-  public struct CheckpointRule: Sendable {
-    public var every = Duration.seconds(5)
-    public var records = Int.max
-    public var bytes = 32_000_000
-  }
-
   public internal(set) var name = ""
   /// The file, and the folder that its paths are relative to.
   public internal(set) var file: String
@@ -46,29 +28,11 @@ public struct PipelineDefinition: Sendable {
   /// Secrets' values by the names that stand for them.
   private var secretValues: [String: String] = [:]
 
-  public internal(set) var entries: [Entry] = []
-  public internal(set) var timeouts = HTTPRequest.Timeouts()
-  public internal(set) var fetchRetry = Fetcher.Retry()
-  public internal(set) var compression = CompressionFormat.auto
-  public internal(set) var onDamage = OnDamage.failItem
-  public internal(set) var decompressLimits = DecompressLimits()
-  public internal(set) var parseFormat: ParseFormat?
-  public internal(set) var dialect = CSVDialect()
-  public internal(set) var encoding = TextEncoding.utf8
-  public internal(set) var recordLimit = 16_000_000
-  public internal(set) var onBadRecord = OnBadRecord.deadLetter
-  /// Nil where it is not said.
-  public internal(set) var onSchemaChange: OnSchemaChange?
-  /// Nil where fields are to be inferred.
-  public internal(set) var fields: Schema?
-  /// Those of them whose types could not be read, which is told: what hangs on them is not checked.
-  var unreadFields: Set<String> = []
-  public internal(set) var steps: [TransformStep] = []
-  public internal(set) var writeFormat = WriteFormat.jsonl
-  public internal(set) var writePath = ""
-  /// Where it stands in the file.
-  var writePathPosition = Position(line: 1, column: 1, length: 1)
-  public internal(set) var checkpoint = CheckpointRule()
+  public internal(set) var fetch = FetchSection()
+  public internal(set) var decompress = DecompressSection()
+  public internal(set) var parse = ParseSection()
+  public internal(set) var transform = TransformSection()
+  public internal(set) var write = WriteSection()
   public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
   public internal(set) var onExceed = OnExceed.finish
   public internal(set) var memory = 256_000_000
@@ -82,8 +46,6 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var notifyRules: [NotifyRule] = []
   public internal(set) var tests: [DefinitionTest] = []
 
-  /// Where each step's entries stand, for errors that only show once the schema is known.
-  var stepPositions: [[(name: Position, value: Position)]] = []
   /// The values of parse, transform and write: where they differ, output differs.
   var fingerprintText = ""
 
@@ -114,7 +76,7 @@ public struct PipelineDefinition: Sendable {
 
   /// What stands for secrets that may tell items apart, which they can't: all their values are one item.
   public var secretsInKeys: [String] {
-    let names = entries.flatMap(\.source.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
+    let names = fetch.entries.flatMap(\.source.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
     return Set(names).sorted()
   }
 
@@ -125,17 +87,8 @@ public struct PipelineDefinition: Sendable {
 
   /// What is wrong with `write.path`, placed in the file.
   public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
-    DefinitionErrors(file: shownPath, text: text, diagnostics: [writePathPosition.diagnostic(redactor.redact(message), code)])
+    DefinitionErrors(file: shownPath, text: text, diagnostics: [write.pathPosition.diagnostic(redactor.redact(message), code)])
   }
-
-  /// Whether records go to standard output, and to no file.
-  public var writesToStandardOutput: Bool { writePath == "-" }
-
-  /// Whether the records of all items go into one file.
-  public var writesOneFile: Bool { !writesPerItem && !writesToStandardOutput }
-
-  /// Whether each item has a file of its own.
-  public var writesPerItem: Bool { writePath.contains("{item.") }
 
   /// Loads a file.
   ///
@@ -179,7 +132,7 @@ public struct PipelineDefinition: Sendable {
   ) throws(DefinitionErrors) -> PipelineDefinition {
     var (definition, reader) = read(text: text, path: path, variables: variables, environment: environment)
     // What hangs on the fields is checked as far as they are known.
-    let scope = definition.fields.map { Scope($0, untyped: definition.unreadFields) } ?? .open
+    let scope = definition.parse.fields.map { Scope($0, untyped: definition.parse.unreadFields) } ?? .open
     for diagnostic in definition.compile(scope).diagnostics { reader.report(diagnostic) }
     guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
     return definition
@@ -201,7 +154,7 @@ public struct PipelineDefinition: Sendable {
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
     if let value = reader.read(text, as: Declarations.pipeline) { definition.fill(value, &reader) }
     definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
-    for secret in definition.entries.flatMap(\.source.secrets) { definition.secretValues[secret.name] = secret.value }
+    for secret in definition.fetch.entries.flatMap(\.source.secrets) { definition.secretValues[secret.name] = secret.value }
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
     return (definition, reader)
   }
@@ -217,9 +170,9 @@ public struct PipelineDefinition: Sendable {
 
   /// Passwords that stand in the definition's addresses, as nobody should write them.
   private var plainPasswords: [String: String] {
-    let proxies = entries.compactMap(\.connection.proxy)
-    let addresses = entries.map(\.pattern) + proxies + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
-    let passwords = addresses.compactMap(Redactor.password(inAddress:)) + entries.compactMap(\.connection.keyPassword)
+    let proxies = fetch.entries.compactMap(\.connection.proxy)
+    let addresses = fetch.entries.map(\.pattern) + proxies + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
+    let passwords = addresses.compactMap(Redactor.password(inAddress:))
     return Dictionary(passwords.map { ($0, "***") }) { first, _ in first }
   }
 
@@ -233,12 +186,12 @@ public struct PipelineDefinition: Sendable {
   /// The transform checked against the fields of records, and what is wrong in it, placed in the file.
   func compile(_ scope: Scope) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
     let (chain, errors) = TransformChain.compile(
-      steps, scope: scope, bounds: EvaluationBounds(textBytes: recordLimit, batchBytes: memory))
+      transform.steps, scope: scope, bounds: EvaluationBounds(textBytes: parse.recordLimit, batchBytes: memory))
     let diagnostics = errors.map { error -> Diagnostic in
-      guard error.entry < stepPositions[error.step].count else {
+      guard error.entry < transform.positions[error.step].count else {
         return Diagnostic(error.error.message, .wrongExpression, line: 1, column: 1)
       }
-      let places = stepPositions[error.step][error.entry]
+      let places = transform.positions[error.step][error.entry]
       var place = error.isName ? places.name : places.value
       if place.isVerbatim, !error.isName {
         place.column += error.error.offset
@@ -252,9 +205,9 @@ public struct PipelineDefinition: Sendable {
   /// The same for text that stands in the definition itself: not compressed, UTF-8, and JSON Lines where `isJSON`.
   public func readingText(isJSON: Bool) -> PipelineDefinition {
     var definition = self
-    definition.compression = .none
-    definition.encoding = .utf8
-    if isJSON { definition.parseFormat = .jsonl }
+    definition.decompress.format = .none
+    definition.parse.encoding = .utf8
+    if isJSON { definition.parse.format = .jsonl }
     return definition
   }
 
@@ -270,57 +223,24 @@ public struct PipelineDefinition: Sendable {
   /// Which of an item's columns become which fields, for an item that begins so. Where changes of columns are watched, it
   /// is for that watch to say what becomes of one that is missing.
   public func layout(_ chain: TransformChain, _ beginning: Beginning) throws(ParseError) -> Layout {
-    try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded, fillsMissing: onSchemaChange != nil)
+    try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded, fillsMissing: parse.onSchemaChange != nil)
   }
 
   /// The definition as it is, but that changes of the source's columns are taken as they come.
   public func acceptingSchemaChanges() -> PipelineDefinition {
     var definition = self
-    definition.onSchemaChange = .evolve
+    definition.parse.onSchemaChange = .evolve
     return definition
   }
 
-  /// Which format an item's records are in: the definition's, else by the item's name.
-  public func parseFormat(itemName: String) -> ParseFormat {
-    // In lower case and ASCII, so that a bit tells letters of either case.
-    func isNamed(_ part: StaticString) -> Bool {
-      let name = itemName.utf8
-      return part.withUTF8Buffer { part in
-        name.indices.contains { name[$0...].prefix(part.count).elementsEqual(part) { $0 | 0x20 == $1 } }
+  /// What an item's content may be: what a server sends instead is not taken for records.
+  public func expectedContent(itemName: String) -> ExpectedContent {
+    let form: ExpectedContent.Form =
+      switch parse.format(itemName: itemName) {
+      case .csv, .tsv: .table
+      case .jsonl: .lines
+      case .exec: .other
       }
-    }
-    return parseFormat ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv)
+    return ExpectedContent(form, mayBeCompressed: decompress.format != .none)
   }
-
-  /// Whether an item that begins as such a document is not to be read. A web page never is, but by a program of the user's. Values
-  /// of a table may look like the rest: who names the format and the fields is believed.
-  public func refuses(_ document: TextDocument, itemName: String) -> Bool {
-    switch parseFormat(itemName: itemName) {
-    case .exec: false
-    case .jsonl: document == .webPage || (fields == nil && (document == .jsonArray || document == .xml))
-    case .csv, .tsv: document == .webPage || (dialect.skipLines == 0 && (parseFormat == nil || fields == nil))
-    }
-  }
-
-  /// The format of items' records; `name` is an item's, for where none is given.
-  public func recordFormat(itemName: String) -> any RecordFormat {
-    switch parseFormat(itemName: itemName) {
-    case .jsonl: return JSONLines()
-    case .exec: return Lines()
-    case .csv: return CSV(dialect, recordLimit: recordLimit)
-    case .tsv:
-      var tabs = dialect
-      if tabs.delimiter == [0x2C] { tabs.delimiter = [0x09] }
-      return CSV(tabs, recordLimit: recordLimit)
-    }
-  }
-
-  public var encoder: any RecordEncoder {
-    switch writeFormat {
-    case .jsonl: JSONLinesEncoder()
-    case .csv: CSVEncoder()
-    }
-  }
-
-  public var compressesOutput: Bool { writePath.hasSuffix(".gz") }
 }

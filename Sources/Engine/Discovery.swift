@@ -45,7 +45,7 @@ struct Discovery {
       batch.append(Found(pattern: number, item: item))
       if batch.count >= Self.batchSize { try await hand() }
     }
-    for entry in definition.entries {
+    for entry in definition.fetch.entries {
       for pattern in entry.source.alternatives {
         number += 1
         if entry.isHTTP {
@@ -91,7 +91,7 @@ struct Discovery {
 
   /// Patterns may overlap, and so may what two `**` of one match; a plain glob finds a file once, and need not remember.
   private var mayFindTwice: Bool {
-    let patterns = definition.entries.flatMap { $0.source.alternatives.prefix(2).map(\.value) }
+    let patterns = definition.fetch.entries.flatMap { $0.source.alternatives.prefix(2).map(\.value) }
     return patterns.count > 1 || patterns.contains { $0.split(separator: "/").filter { $0 == "**" }.count > 1 }
   }
 
@@ -117,7 +117,7 @@ struct Discovery {
     let wanted = Set(keys.map { Array($0.utf8) })
     var known: [[UInt8]: Item] = [:]
     var seen = Seen()
-    for entry in definition.entries {
+    for entry in definition.fetch.entries {
       for pattern in entry.source.alternatives {
         var item: Item
         if entry.isHTTP {
@@ -142,7 +142,7 @@ struct Discovery {
   /// - Parameter ofPatterns: those that patterns match, and otherwise those that are named one by one.
   func files(most: Int, ofPatterns: Bool) -> [Item] {
     var items: [Item] = []
-    for entry in definition.entries where !entry.isHTTP {
+    for entry in definition.fetch.entries where !entry.isHTTP {
       for pattern in entry.source.alternatives.prefix(max(0, most - items.count)) {
         let place = NormalPath(pattern, in: definition.folder)
         guard place.isGlob == ofPatterns else { continue }
@@ -175,7 +175,7 @@ struct Discovery {
     return definition.absolute(FileName.path(shown: definition.revealing(key)))
   }
 
-  private func file(_ match: GlobWalk.Match, _ entry: PipelineDefinition.Entry, _ former: FormerKeys) -> Item {
+  private func file(_ match: GlobWalk.Match, _ entry: FetchSection.Entry, _ former: FormerKeys) -> Item {
     let key = former.isRelative ? Self.relative(match.shown, to: definition.folder) : definition.relative(match.shown)
     return Item(
       key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key)
@@ -192,7 +192,7 @@ struct Discovery {
     return (Array(repeating: "..", count: base.count - common) + parts.dropFirst(common)).joined(separator: "/")
   }
 
-  private func http(_ pattern: SourcePattern, _ entry: PipelineDefinition.Entry) -> Item {
+  private func http(_ pattern: SourcePattern, _ entry: FetchSection.Entry) -> Item {
     let url = pattern.value
     let key = pattern.shown
     let former = definition.redactor.redact(url)

@@ -120,7 +120,7 @@ public struct DryRun: Sendable {
     let first = decisions.first { $0.action.isWork && $0.problem == nil } ?? decisions.first { $0.problem == nil }
     if let ledger { report.estimatedSeconds = try await estimate(decisions, ledger) }
     guard var item = first?.item else { return report }
-    if definition.fields == nil {
+    if definition.parse.fields == nil {
       // As the run will: by the first that has records.
       let work = decisions.lazy.filter { $0.action.isWork && $0.problem == nil }.map(\.item)
       item = await Sampler(definition: definition, http: http).inferredSchema(work).item ?? item
@@ -146,7 +146,7 @@ public struct DryRun: Sendable {
   /// The output's fields as the last run had them.
   private func lastOutput(_ last: RunRecord?) -> Schema? {
     guard let last, let old = try? PipelineDefinition.load(text: last.definition, path: last.definitionPath, variables: last.variables),
-      let fields = old.fields ?? Schema.recorded(last.schema)
+      let fields = old.parse.fields ?? Schema.recorded(last.schema)
     else { return nil }
     return try? old.transformChain(for: fields).output
   }
@@ -171,9 +171,9 @@ public struct DryRun: Sendable {
   ) async throws {
     let sampler = Sampler(definition: definition, http: http)
     let sample = try await sampler.sample(item)
-    let format = definition.recordFormat(itemName: item.name)
-    let trial = try await Trial(definition, sample, format, schema: definition.fields, most: Self.sampleRecords)
-    if definition.fields == nil { report.inferredFields = trial.chain.input.fields }
+    let format = definition.parse.recordFormat(itemName: item.name)
+    let trial = try await Trial(definition, sample, format, schema: definition.parse.fields, most: Self.sampleRecords)
+    if definition.parse.fields == nil { report.inferredFields = trial.chain.input.fields }
     let batch = trial.batch
     report.sampledItem = item.key
     report.recordsRead = batch.recordCount
@@ -189,7 +189,7 @@ public struct DryRun: Sendable {
       columns.map { Trial.text($0.values, Int(row), $0.type).map(definition.redactor.redact) }
     }
     report.rejected = trial.rejected
-    if report.exitCode == 0, definition.onBadRecord == .deadLetter,
+    if report.exitCode == 0, definition.parse.onBadRecord == .deadLetter,
       definition.deadLetterLimit.isExceeded(by: batch.faults.count, of: batch.recordCount)
     {
       report.exitCode = ExitStatus.deadLetters.rawValue
@@ -220,8 +220,8 @@ public struct DryRun: Sendable {
     var five = batch
     five.selection = Array(batch.selected.prefix(Self.shownRecords))
     let out = ByteBuffer(capacity: 4096)
-    out.append(definition.encoder.header(schema))
-    definition.encoder.encode(five, to: out)
+    out.append(definition.write.encoder.header(schema))
+    definition.write.encoder.encode(five, to: out)
     return String(decoding: out.copy(0..<out.count), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

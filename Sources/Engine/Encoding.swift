@@ -22,19 +22,19 @@ extension RunEngine {
 
   /// What became of a batch's records. `chunk` is what the batch was read from: the unit's, or a part of it.
   func account(_ batch: RecordBatch, _ chunk: RecordChunk, _ unit: Chunk) throws -> (counts: RecordCounts, letters: ChunkLetters) {
-    if definition.fields == nil, chain.input.fields.isEmpty, batch.recordCount > 0 { throw ParseError.noFields }
+    if definition.parse.fields == nil, chain.input.fields.isEmpty, batch.recordCount > 0 { throw ParseError.noFields }
     var counts = RecordCounts()
     counts.read = batch.recordCount
     counts.written = batch.selectedCount
     counts.filtered = batch.filtered
     counts.blankLines = batch.places.blankLineCount
     // What killed an engine is a dead letter whatever becomes of other bad records.
-    var bad = definition.onBadRecord == .deadLetter ? batch.faults : batch.faults.only { $0 == .poison }
+    var bad = definition.parse.onBadRecord == .deadLetter ? batch.faults : batch.faults.only { $0 == .poison }
     bad.sort()
     let source = LetterSource(
       run: run, pipeline: definition.name, item: unit.task.planned.item.key, itemID: unit.task.planned.id,
       redactor: definition.redactor, offset: chunk.offset, places: batch.places, raw: batch.raw, faults: bad)
-    switch definition.onBadRecord {
+    switch definition.parse.onBadRecord {
     case .deadLetter: break
     case .skip: counts.filtered += batch.faults.count - bad.count
     case .fail:
@@ -60,8 +60,8 @@ struct BatchEncoding {
   private final class Ratio: Sendable { let value = Atomic(1500) }
 
   init(_ definition: PipelineDefinition) {
-    encoder = definition.encoder
-    compresses = definition.compressesOutput
+    encoder = definition.write.encoder
+    compresses = definition.write.compressesOutput
   }
 
   func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {

@@ -104,11 +104,11 @@ extension OutputGuard {
   ///
   /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
   public func check() throws(DefinitionErrors) {
-    guard !definition.writesToStandardOutput else { return }
+    guard !definition.write.writesToStandardOutput else { return }
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
     let (named, matched) = itemsToLookAt
-    if !definition.writesPerItem {
-      if !definition.writePath.contains("{") { try check(naming.target(nil), named + matched) }
+    if !definition.write.writesPerItem {
+      if !definition.write.path.contains("{") { try check(naming.target(nil), named + matched) }
       return
     }
     for item in named { try check(naming.target(item), named) }
@@ -148,8 +148,8 @@ extension OutputGuard {
 
   /// Patterns of `fetch.from` that match what the pipeline writes.
   public var patternsOfOwnOutput: [String] {
-    guard !definition.writesToStandardOutput else { return [] }
-    return definition.entries.filter { !$0.isHTTP }.flatMap { $0.source.alternatives.prefix(100) }.filter { pattern in
+    guard !definition.write.writesToStandardOutput else { return [] }
+    return definition.fetch.entries.filter { !$0.isHTTP }.flatMap { $0.source.alternatives.prefix(100) }.filter { pattern in
       let place = NormalPath(pattern, in: definition.folder)
       guard place.isGlob else { return false }
       // A name that the pattern matches.

@@ -10,7 +10,7 @@ struct OutputNaming: Sendable {
 
   /// An output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
   func target(_ item: Item?) -> String {
-    if definition.writesToStandardOutput { return definition.writePath }
+    if definition.write.writesToStandardOutput { return definition.write.path }
     let path = path(item)
     return (try? OutputPlace.of(path)) ?? path
   }
@@ -19,7 +19,7 @@ struct OutputNaming: Sendable {
     let day = date.ISO8601Format(.iso8601.year().month().day())
     let words = [("{item.stem}", item?.stem), ("{item.name}", item?.name), ("{run.id}", run), ("{run.date}", day)]
     var path = ""
-    var rest = Substring(definition.writePath)
+    var rest = Substring(definition.write.path)
     // Once from left to right: an item's own name may hold such a word, which stands for itself.
     while let character = rest.first {
       if character == "{", let (word, value) = words.first(where: { $0.1 != nil && rest.hasPrefix($0.0) }), let value {

@@ -92,7 +92,7 @@ struct Planner {
 
   /// Whether the parts that items would go on with are what was written: those that are not start over.
   func verified(_ decisions: [Decision], target: @escaping @Sendable (Item) -> String) async throws -> [Decision] {
-    guard definition.writesPerItem else { return decisions }
+    guard definition.write.writesPerItem else { return decisions }
     var decisions = decisions
     for i in decisions.indices where decisions[i].action == .resume {
       guard let part = decisions[i].record?.checkpoint?.part else { continue }
@@ -111,7 +111,7 @@ struct Planner {
       switch item.source {
       case .file(let path): state = try Fetcher.state(ofFile: path)
       case .http(let source) where isDone || looksAtAll:
-        let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { attempt, error, wait in
+        let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { attempt, error, wait in
           event(.retry(item: item.key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
         }
         state = try await fetcher.look(source, known: isDone ? record?.version : nil)
@@ -124,7 +124,7 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
-    } else if isDone, item.isHTTP, let problem, problem.mayPass || !definition.writesPerItem {
+    } else if isDone, item.isHTTP, let problem, problem.mayPass || !definition.write.writesPerItem {
       decision.action = .skip
       decision.isUnasked = true
       decision.reason = "could not be asked about; what is known stays"
@@ -147,7 +147,9 @@ struct Planner {
       }
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
-      if definition.writesToStandardOutput { decision.startOver("what was written of it to \(StandardOutput.name) can't be gone on from") }
+      if definition.write.writesToStandardOutput {
+        decision.startOver("what was written of it to \(StandardOutput.name) can't be gone on from")
+      }
       if !isSame {
         decision.startOver(
           problem != nil

@@ -35,9 +35,9 @@ struct Planning {
 
   /// - Parameter items: the items, where none are to be discovered.
   func plan(_ items: [Item]?) async throws -> Plan {
-    let isShared = definition.writesOneFile
+    let isShared = definition.write.writesOneFile
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
-    let keepsAll = isShared && (continuing != nil || items != nil || definition.entries.contains(where: \.isHTTP))
+    let keepsAll = isShared && (continuing != nil || items != nil || definition.fetch.entries.contains(where: \.isHTTP))
     var found = try await decide(items, keepsAll: keepsAll)
     if isShared, !keepsAll, !found.decisions.isEmpty, found.decisions.count < found.total {
       found = try await decide(items, keepsAll: true)
@@ -67,7 +67,7 @@ struct Planning {
   /// What would be done with every item, in order.
   func decisions() async throws -> [Planner.Decision] {
     var decisions = try await decide(nil, keepsAll: true).decisions
-    if definition.writesOneFile {
+    if definition.write.writesOneFile {
       var plan = Plan()
       try await settle(&decisions, &plan)
     } else {
@@ -137,8 +137,8 @@ struct Planning {
   /// No two items may have one output, and none that of something else: one would replace the other. Nor may an output take a source's
   /// place, or that of what is no file. Such an item fails; where the run has one output, the run does.
   private func checkTargets(_ work: inout [Planner.Decision], isDiscovering: Bool) async throws {
-    guard !work.isEmpty, !definition.writesToStandardOutput else { return }
-    let isShared = definition.writesOneFile
+    guard !work.isEmpty, !definition.write.writesToStandardOutput else { return }
+    let isShared = definition.write.writesOneFile
     func refuse(_ position: Int, _ refusal: OutputGuard.Refusal) throws {
       if isShared { throw RunFailure.output(refusal) }
       work[position].refusal = work[position].refusal ?? refusal
@@ -186,7 +186,7 @@ struct Planning {
     _ work: [Planner.Decision], _ positions: [Int], _ refuse: (Int, OutputGuard.Refusal) throws -> Void
   ) async throws {
     guard let ledger, !positions.isEmpty else { return }
-    let isShared = definition.writesOneFile
+    let isShared = definition.write.writesOneFile
     let targets = positions.map { naming.target(isShared ? nil : work[$0].item) }
     let known = try await ledger.outputs(at: targets.map(OutputPlace.canonical))
     let keys = try await ledger.keys(known.compactMap { $0?.item?.value })
@@ -205,7 +205,7 @@ struct Planning {
 
   /// Outputs that somebody took away after they were in place are not made again: whoever took them has their records.
   private func tellOfGoneOutputs(_ run: RunRecord) async throws {
-    if definition.writesToStandardOutput { return }
+    if definition.write.writesToStandardOutput { return }
     var gone = 0
     var first = ""
     try await ledger?.doneKeys(run: run.id) { keys in

@@ -65,11 +65,11 @@ struct RecordCutter {
     // A small item's memory is small; where it inflates to more, the buffer grows.
     let isSmall = itemBytes.map { $0 < Self.chunkBytes / 8 } ?? false
     buffer = ByteBuffer(capacity: isSmall ? (itemBytes ?? 0) * 8 + 8192 : Self.bufferBytes)
-    decompressor = Decompressor(format: definition.compression, name: itemName, limits: definition.decompressLimits)
-    transcoder = Transcoder(definition.encoding)
+    decompressor = Decompressor(format: definition.decompress.format, name: itemName, limits: definition.decompress.limits)
+    transcoder = Transcoder(definition.parse.encoding)
     framer = format.makeFramer()
-    recordLimit = definition.recordLimit
-    continuationBytes = min(4 << 20, definition.checkpoint.bytes)
+    recordLimit = definition.parse.recordLimit
+    continuationBytes = min(4 << 20, definition.write.checkpoint.bytes)
     nextContinuation = continuationBytes
     self.skipTo = skipTo
     self.makeLayout = makeLayout
@@ -181,7 +181,7 @@ struct RecordCutter {
   /// What is known to be something else than text, or another text than records of the format, is not read.
   private func refuseForeign(isFinal: Bool) throws {
     if let format = ForeignFormat.of(head) { throw DecompressError.foreign(format) }
-    if let document = TextDocument.of(buffer, isWhole: isFinal), definition.refuses(document, itemName: itemName) {
+    if let document = TextDocument.of(buffer, isWhole: isFinal), definition.parse.refuses(document, itemName: itemName) {
       throw ParseError.notRecords(document)
     }
   }

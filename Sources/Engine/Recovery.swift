@@ -66,14 +66,14 @@ struct Recovery {
         place: OutputPlace.canonical(target), path: definition.relative(target), pipeline: definition.name, definition: definition.file,
         run: run, item: item, isReplay: false)
     }
-    if definition.writesPerItem {
+    if definition.write.writesPerItem {
       try await ledger.doneItems(pipeline: definition.name) { items in
         let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
           runs[row.run].flatMap { output($0.target(item), row.run, row.id) }
         }
         try await ledger.list(outputs, pipeline: definition.name, isLast: false)
       }
-    } else if definition.writesOneFile {
+    } else if definition.write.writesOneFile {
       try await ledger.list(
         runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.target(nil), $0, nil) }, pipeline: definition.name, isLast: false
       )

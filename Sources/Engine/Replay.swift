@@ -44,7 +44,7 @@ extension Runner {
         filter.isRecord = true
         let run = try await ledger.runs(pipeline: definition.name, limit: 1).first
         let naming = OutputNaming(definition: definition, run: run?.id.description ?? "0", date: Date())
-        guard !definition.writesToStandardOutput else {
+        guard !definition.write.writesToStandardOutput else {
           throw RunFailure.nothingToReplay(
             "a replay writes files beside the outputs, and write.path is “-”, standard output; replay with a definition that writes a file")
         }
@@ -74,10 +74,10 @@ private struct ReplayNumber {
   func free(for items: [String]) async throws -> Int {
     let definition = naming.definition
     let discovery = Discovery(definition: definition)
-    let targets = definition.writesPerItem ? Set(discovery.named(items).map(naming.target)) : [naming.target(nil)]
+    let targets = definition.write.writesPerItem ? Set(discovery.named(items).map(naming.target)) : [naming.target(nil)]
     var taken: Set<String> = []
     try await ledger.keys(pipeline: definition.name) { keys in
-      guard definition.writesPerItem else { return }
+      guard definition.write.writesPerItem else { return }
       for target in discovery.named(keys).map(naming.target) where target.contains(".replay-") { taken.insert(target) }
     }
     var number = try await ledger.nextReplay()
@@ -118,11 +118,12 @@ private struct Replay {
       if let shared {
         output = shared
       } else {
-        output = try await open(naming.target(definition.writesPerItem ? item : nil), definition.writesPerItem ? group.itemID : nil)
+        output = try await open(
+          naming.target(definition.write.writesPerItem ? item : nil), definition.write.writesPerItem ? group.itemID : nil)
       }
       try await replay(group, item, chain, programs, &output, &outcome, &result)
       await programs.finish()
-      if definition.writesPerItem {
+      if definition.write.writesPerItem {
         if let placement = try await close(output) { placements.append(placement) }
       } else {
         shared = output
@@ -144,7 +145,7 @@ private struct Replay {
   }
 
   private func schema(_ group: Ledger.ReplayGroup) throws(RunFailure) -> Schema {
-    if let fields = definition.fields { return fields }
+    if let fields = definition.parse.fields { return fields }
     if let schema = Schema.recorded(group.schema) { return schema }
     throw .sample("\(group.item): there is no schema to read its dead letters by; name the fields in parse.fields")
   }
@@ -154,7 +155,7 @@ private struct Replay {
     _ outcome: inout Ledger.ReplayOutcome,
     _ result: inout ReplayResult
   ) async throws {
-    let format = definition.recordFormat(itemName: item.name)
+    let format = definition.parse.recordFormat(itemName: item.name)
     let beginning = ReplayHeader.beginning(group.header)
     let layout: Layout
     do throws(ParseError) {
@@ -162,7 +163,7 @@ private struct Replay {
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }
-    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.encoder.header(chain.output)) }
+    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.write.encoder.header(chain.output)) }
     var last: DeadLetter?
     while true {
       let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)

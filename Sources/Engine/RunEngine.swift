@@ -103,7 +103,7 @@ final class RunEngine: Sendable {
     self.progress = progress
     self.event = event
     layouts = Layouts(definition, chain)
-    schemaWatch = SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.onSchemaChange != nil)
+    schemaWatch = SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil)
     self.timeline = timeline
     encoding = BatchEncoding(definition)
     chunksPerItem = Self.chunksPerItem(definition)

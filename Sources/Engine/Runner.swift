@@ -112,7 +112,7 @@ public final class Runner: Sendable {
         guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
-        let open = try await ledger.items(run: record.id, onlyOpen: !definition.writesOneFile).map(\.key)
+        let open = try await ledger.items(run: record.id, onlyOpen: !definition.write.writesOneFile).map(\.key)
         return try await work(ledger, continuing: record, resuming: Discovery(definition: definition).items(keys: open))
       }
     } catch {
@@ -208,9 +208,9 @@ public final class Runner: Sendable {
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
     var part: PartFile?
-    if definition.writesOneFile, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
+    if definition.write.writesOneFile, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
     var shared = part.map(RecordOutput.part)
-    if definition.writesToStandardOutput {
+    if definition.write.writesToStandardOutput {
       shared = .standardOutput(try StandardOutput())
       event(.toStandardOutput)
     }
@@ -235,7 +235,7 @@ public final class Runner: Sendable {
   private func schema(
     _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ http: HTTPClient
   ) async throws -> (schema: Schema, isInferred: Bool) {
-    if let fields = definition.fields { return (fields, false) }
+    if let fields = definition.parse.fields { return (fields, false) }
     if let schema = Schema.recorded(continuing?.schema) { return (schema, true) }
     let inferred = await Sampler(definition: definition, http: http).inferredSchema(worked.lazy.map(\.item))
     let known = try await ledger.runs(pipeline: definition.name, limit: 100).lazy.compactMap { Schema.recorded($0.schema) }.first
@@ -259,14 +259,14 @@ public final class Runner: Sendable {
   /// The columns that items are expected to have: those of the last item that is done, else of the first to come.
   private func columns(_ ledger: Ledger, _ first: Item?, _ http: HTTPClient) async throws -> [String]? {
     if let last = try await ledger.lastColumns(pipeline: definition.name) { return last }
-    guard definition.onSchemaChange != nil, let first else { return nil }
+    guard definition.parse.onSchemaChange != nil, let first else { return nil }
     return try? await Sampler(definition: definition, http: http).columns(first)
   }
 
   private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
-    let shared = definition.writesPerItem ? nil : naming.target(nil)
+    let shared = definition.write.writesPerItem ? nil : naming.target(nil)
     for (decision, id) in zip(plan.work, ids) {
       let isResumed = decision.action == .resume
       var start = isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint()
@@ -275,7 +275,7 @@ public final class Runner: Sendable {
         PlannedItem(
           item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
-          knownVersion: !definition.writesOneFile && decision.action == .replace ? decision.record?.version : nil,
+          knownVersion: !definition.write.writesOneFile && decision.action == .replace ? decision.record?.version : nil,
           size: decision.item.isHTTP ? nil : decision.state.size, refusal: decision.refusal))
     }
     return planned
@@ -323,7 +323,7 @@ public final class Runner: Sendable {
     // A run that goes on has done items too that are not found any more.
     let total = max(snapshot.itemsTotal, done + failed + left)
     var result = result(run, status, exit, (total, done, total - done - failed - left, failed), totals.counts, totals.bytes, problem)
-    if definition.onDamage == .keepRecords { result.damagedItems = try await ledger.damagedItems(run) }
+    if definition.decompress.onDamage == .keepRecords { result.damagedItems = try await ledger.damagedItems(run) }
     result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id).filter { $0 != run }
     result.problemCode = code
     if case .readerGone? = engine.fatal { result.isReaderGone = true }

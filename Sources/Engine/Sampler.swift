@@ -62,7 +62,7 @@ struct Sampler {
         let head = try await head(item)
         isHad = true
         let sample = try await sample(item, head)
-        let columns = definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning)
+        let columns = definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning)
         let schema = Inference.schema(of: columns)
         if columns.cells.contains(where: { !$0.isEmpty }) {
           inferred.schema = schema
@@ -83,12 +83,12 @@ struct Sampler {
   /// What the item's columns are called.
   func columns(_ item: Item) async throws(RunFailure) -> [String] {
     let sample = try await sample(item)
-    return sample.beginning.columns ?? definition.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
+    return sample.beginning.columns ?? definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
   }
 
   /// The records of an item that begins so, as it is stored, and goes on where it is cut.
   static func cut(_ head: ByteBuffer, _ definition: PipelineDefinition, name: String, isCut: Bool) async throws -> Sample {
-    let format = definition.recordFormat(itemName: name)
+    let format = definition.parse.recordFormat(itemName: name)
     var chunks: [RecordChunk] = []
     var cutter = RecordCutter(definition, itemName: name, format: format, skipTo: 0) { beginning in
       Layout(schema: Schema([]), columnCount: beginning.header?.count ?? 0, columns: [], decoded: [])
@@ -120,7 +120,7 @@ struct Sampler {
           return buffer
         }
       case .http(let source):
-        let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { _, _, _ in }
+        let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { _, _, _ in }
         let expected = definition.expectedContent(itemName: item.name)
         return try await fetcher.head(source, bytes: Self.headBytes, expected: expected)
       }

@@ -63,8 +63,8 @@ extension RunEngine {
   /// content that it failed of.
   private func spool(_ task: ItemTask) throws(FetchError) -> Spool {
     var rule = Spool.SyncRule()
-    rule.bytes = min(rule.bytes, definition.checkpoint.bytes)
-    rule.every = min(rule.every, definition.checkpoint.every)
+    rule.bytes = min(rule.bytes, definition.write.checkpoint.bytes)
+    rule.every = min(rule.every, definition.write.checkpoint.every)
     let belief: Spool.Belief = task.attempt > 1 ? .none : task.planned.failedBefore ? .partial : .all
     return try Spool(path: spoolPath(task.planned), rule: rule, believing: belief)
   }
@@ -90,7 +90,7 @@ extension RunEngine {
   private func fetchSource(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
     let key = planned.item.key
-    let fetcher = Fetcher(http: http, timeouts: definition.timeouts, retry: definition.fetchRetry) { [self] attempt, error, wait in
+    let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { [self] attempt, error, wait in
       progress.update { $0.retries += 1 }
       journal.add("fetch", nil, "retried", "\(key): \(definition.redactor.redact(error.description))")
       event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
@@ -161,7 +161,7 @@ extension RunEngine {
       journal.add("parse", nil, "schema_changed", "\(task.planned.item.key): \(words)")
       event(.schemaChanged(item: task.planned.item.key, change: words))
     }
-    switch definition.onSchemaChange {
+    switch definition.parse.onSchemaChange {
     case nil, .evolve: return
     case .deadLetter: throw SchemaChanged(words)
     case .fail:
@@ -175,7 +175,7 @@ extension RunEngine {
   private func decompressItem(
     _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: Marks.Unit, _ heartbeat: Heartbeat
   ) async throws {
-    let format = definition.recordFormat(itemName: task.planned.item.name)
+    let format = definition.parse.recordFormat(itemName: task.planned.item.name)
     var cutter = RecordCutter(
       definition, itemName: task.planned.item.name, itemBytes: task.planned.size, format: format, skipTo: task.start.offset
     ) { [self] beginning in
@@ -197,7 +197,7 @@ extension RunEngine {
       if !isWhole || task.isFailed { return }
       try await cutter.finish(emit)
     } catch let error as DecompressError {
-      guard definition.onDamage == .keepRecords, error.isDamage else {
+      guard definition.decompress.onDamage == .keepRecords, error.isDamage else {
         return task.fail(.damaged(error.description, error.errorCode, stage: "decompress"))
       }
       do {
@@ -212,7 +212,7 @@ extension RunEngine {
     } catch let error as SchemaChanged {
       return task.fail(.damaged(error.description, .schemaChanged, stage: "parse"))
     } catch let error as ParseError {
-      if case .missingColumn(let name, _) = error, definition.onSchemaChange == .fail {
+      if case .missingColumn(let name, _) = error, definition.parse.onSchemaChange == .fail {
         abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", resumeCommand))
       }
       return task.fail(.damaged(error.description, error.errorCode, stage: "parse"))

@@ -58,7 +58,7 @@ extension RunEngine {
     while !isWhole, let failure = task.failure, mayTryAgain(failure, task), output.canGoBack(to: planned.base) {
       let attempts = attempts(failure, task)
       if !failure.isTold {
-        let wait = definition.fetchRetry.backoff.wait(after: attempts, random: .random(in: 0..<1))
+        let wait = definition.fetch.retry.backoff.wait(after: attempts, random: .random(in: 0..<1))
         progress.update { $0.retries += 1 }
         journal.add("write", nil, "retried", "\(planned.item.key): \(definition.redactor.redact(failure.reason))")
         event(.retry(item: planned.item.key, attempt: attempts, reason: definition.redactor.redact(failure.reason), wait: wait))
@@ -94,7 +94,7 @@ extension RunEngine {
   }
 
   private func mayTryAgain(_ failure: ItemFailure, _ task: ItemTask) -> Bool {
-    guard attempts(failure, task) < definition.fetchRetry.attempts, !isStopping else { return false }
+    guard attempts(failure, task) < definition.fetch.retry.attempts, !isStopping else { return false }
     switch failure {
     case .download(let failure): return failure.beginsAnew
     case .fetch(.changed), .fetch(.checksum), .worker, .notResumable: return true
@@ -201,7 +201,7 @@ extension RunEngine {
     let letterBytes = 4 << 20
     // One at a time: a slow disk makes them rarer, and only dead letters that pile up are waited for.
     if position.underWay?.isOver == false, position.letterBytes < 2 * letterBytes { return false }
-    let rule = definition.checkpoint
+    let rule = definition.write.checkpoint
     return ContinuousClock.now - position.savedAt >= rule.every || position.letterBytes >= letterBytes
       || position.point.counts.read - position.saved.counts.read >= rule.records
       || position.point.bytes.written - position.saved.bytes.written >= rule.bytes

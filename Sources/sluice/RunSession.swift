@@ -33,7 +33,7 @@ final class RunSession: Sendable {
     _ monitoring: MonitoringOptions
   ) {
     console.hide(definition.redactor)
-    if definition.writesToStandardOutput { StandardStreams.divertResults() }
+    if definition.write.writesToStandardOutput { StandardStreams.divertResults() }
     self.console = console
     messages = RunMessages(console: console)
     self.monitoring = monitoring

@@ -47,16 +47,17 @@ public struct DefinitionTester: Sendable {
     switch test.input {
     case .text(let input): (text, isJSON) = (input, false)
     case .records(let records):
-      text = records.map { Self.json($0, definition.fields) + "\n" }.joined()
+      text = records.map { Self.json($0, definition.parse.fields) + "\n" }.joined()
       isJSON = true
     }
     let reading = definition.readingText(isJSON: isJSON)
     // The format goes by items' names where the definition does not say.
-    let name = Discovery.name(definition.entries.first?.pattern ?? "").replacingOccurrences(of: ".gz", with: "")
+    let name = Discovery.name(definition.fetch.entries.first?.pattern ?? "").replacingOccurrences(of: ".gz", with: "")
     let bytes = ByteBuffer(capacity: text.utf8.count + 1)
     bytes.append(Array(text.utf8))
     let sample = try await Sampler.cut(bytes, reading, name: name, isCut: false)
-    return try await Trial(reading, sample, reading.recordFormat(itemName: name), schema: definition.fields, most: Self.mostRecords)
+    return try await Trial(
+      reading, sample, reading.parse.recordFormat(itemName: name), schema: definition.parse.fields, most: Self.mostRecords)
   }
 
   /// A record as JSON: a value is bare where its field's type, or its look, says so.

@@ -35,7 +35,7 @@ struct DraftTrial {
 
   /// Reads the item's beginning as a run would, and the slices of its text.
   init(_ definition: PipelineDefinition, _ look: SourceLook, slices: [ByteBuffer]) async {
-    let format = definition.recordFormat(itemName: look.item.name)
+    let format = definition.parse.recordFormat(itemName: look.item.name)
     var layout: Layout?
     var lines = 0
     var beginning: Beginning?
@@ -76,7 +76,7 @@ struct DraftTrial {
   }
 
   private static func layout(_ definition: PipelineDefinition, _ beginning: Beginning) throws -> Layout {
-    let fields = definition.fields ?? Schema((beginning.header ?? []).map { Field(name: $0, type: .text) })
+    let fields = definition.parse.fields ?? Schema((beginning.header ?? []).map { Field(name: $0, type: .text) })
     return try definition.layout(definition.transformChain(for: fields), beginning)
   }
 

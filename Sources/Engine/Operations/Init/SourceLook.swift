@@ -85,7 +85,7 @@ struct SourceLook {
   private static func inflate(
     _ stored: ByteBuffer, _ item: Item, _ definition: PipelineDefinition
   ) throws -> (text: ByteBuffer, slices: [ByteBuffer], isEnd: Bool, compression: String) {
-    var decompressor = Decompressor(format: .auto, name: item.name, limits: definition.decompressLimits)
+    var decompressor = Decompressor(format: .auto, name: item.name, limits: definition.decompress.limits)
     let text = ByteBuffer(capacity: min(textBytes, max(stored.count * 4, 64 << 10)))
     let piece = ByteBuffer(capacity: sliceBytes)
     var slices: [ByteBuffer] = []

@@ -1,15 +1,13 @@
 import Configuration
-import Fetch
 import Foundation
-import Parse
 
 /// How a definition says what an HTTP source's server is, and how it is reached.
-extension Declarations {
+extension FetchSection {
   static let tls: [Key] = [
     Key("ca", .text, "The certificates of the authorities that are trusted, in place of the system's."),
     Key("certificate", .text, "This client's certificate, for servers that ask for one."),
     Key("key", .text, "Its key, where the certificate's file does not hold it."),
-    Key("password", .text, "The key's password, where it has one."),
+    Key("password", .text, "The key's password, where it has one.", secret: true),
   ]
 
   /// Of a source, and of fetch for all sources.
@@ -23,11 +21,9 @@ extension Declarations {
       "The proxy's address, http, https, socks5 or socks5h; none for none (default: what http_proxy, https_proxy, all_proxy and no_proxy of the environment say)."
     ),
   ]
-}
 
-extension PipelineDefinition {
   /// What `tls` and `proxy` of a map say; `base` is what holds where they say nothing.
-  func connection(_ value: Value, _ base: HTTPConnection, _ reader: inout DefinitionReader) -> HTTPConnection {
+  static func connection(_ value: Value, _ base: HTTPConnection, _ reader: inout DefinitionReader) -> HTTPConnection {
     var connection = base
     if let tls = value["tls"] {
       if let ca = tls["ca"] { connection.authorities = pem(ca, holding: "CERTIFICATE", &reader) }
@@ -58,14 +54,14 @@ extension PipelineDefinition {
     return connection
   }
 
-  private func pem(_ value: Value, holding what: String, _ reader: inout DefinitionReader) -> HTTPConnection.PEM? {
+  private static func pem(_ value: Value, holding what: String, _ reader: inout DefinitionReader) -> HTTPConnection.PEM? {
     guard let text = value.text else { return nil }
     func holds(_ pem: String) -> Bool { pem.contains("-----BEGIN ") && pem.contains("\(what)-----") }
     if text.contains("-----BEGIN ") {
       if !holds(text) { reader.report(value.position.diagnostic("there is no \(what) in this PEM")) }
       return .text(text)
     }
-    let path = absolute(text)
+    let path = text.hasPrefix("/") ? text : reader.folder + "/" + text
     guard let data = FileManager.default.contents(atPath: path) else {
       let why = FileManager.default.fileExists(atPath: path) ? "may not be read" : "is not there"
       reader.report(value.position.diagnostic("the file \(path) \(why)"))
@@ -78,7 +74,7 @@ extension PipelineDefinition {
   }
 
   /// Reports what is wrong with an entry's addresses.
-  func checkAddresses(_ entry: Entry, at place: Position, _ reader: inout DefinitionReader) {
+  static func checkAddresses(_ entry: Entry, at place: Position, _ reader: inout DefinitionReader) {
     for address in SourceExpansion.braces(entry.pattern).prefix(100) {
       if let open = address.firstIndex(where: { "{}".contains($0) }) {
         let close = address[open...].firstIndex(of: "}") ?? open
@@ -97,20 +93,9 @@ extension PipelineDefinition {
       }
     }
   }
-
-  /// What an item's content may be: what a server sends instead is not taken for records.
-  public func expectedContent(itemName: String) -> ExpectedContent {
-    let form: ExpectedContent.Form =
-      switch parseFormat(itemName: itemName) {
-      case .csv, .tsv: .table
-      case .jsonl: .lines
-      case .exec: .other
-      }
-    return ExpectedContent(form, mayBeCompressed: compression != .none)
-  }
 }
 
-extension PipelineDefinition.Entry {
+extension FetchSection.Entry {
   /// The source at one of the entry's addresses.
   public func source(_ url: String) -> HTTPSource { HTTPSource(url: url, headers: headers, connection: connection) }
 }
