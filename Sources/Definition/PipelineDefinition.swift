@@ -32,7 +32,7 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var decompress = DecompressSection()
   public internal(set) var parse = ParseSection()
   public internal(set) var transform = TransformSection()
-  public internal(set) var write = WriteSection()
+  package internal(set) var write = WriteSection()
   public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
   public internal(set) var onExceed = OnExceed.finish
   public internal(set) var memory = 256_000_000
@@ -85,9 +85,12 @@ public struct PipelineDefinition: Sendable {
     secretValues.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
   }
 
-  /// What is wrong with `write.path`, placed in the file.
+  /// Where records go.
+  package var sink: any Sink { write.sink }
+
+  /// What is wrong with where records go, placed in the file.
   public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
-    DefinitionErrors(file: shownPath, text: text, diagnostics: [write.pathPosition.diagnostic(redactor.redact(message), code)])
+    DefinitionErrors(file: shownPath, text: text, diagnostics: [write.position.diagnostic(redactor.redact(message), code)])
   }
 
   /// Loads a file.

@@ -44,8 +44,9 @@ struct Closing {
     try await BlockingThreads.files.run { [definition, state] in
       for (record, item) in zip(items, Discovery(definition: definition).named(items.map(\.key))) {
         Spool.remove(state.spoolPath(pipeline: definition.name, key: record.key))
-        guard definition.write.writesPerItem, record.status != .failed else { continue }
-        unlink(OutputNaming.part(of: OutputNaming(definition: definition, run: record.run.description, date: Date()).target(item)))
+        guard definition.sink.grouping == .item, record.status != .failed else { continue }
+        let naming = OutputNaming(definition: definition, run: record.run.description, date: Date())
+        try definition.sink.start(in: definition.folder).abandon(naming.slot(item))
       }
     }
   }

@@ -1,3 +1,4 @@
+import Definition
 import Fetch
 import Files
 import Ledger
@@ -5,8 +6,8 @@ import Supervision
 import Synchronization
 import Write
 
-/// Commits items whose output is whole. Those that wait go together: their parts are synced, one transaction says that they
-/// are done, and their outputs are put in place, with one sync of each folder. So a thousand small items cost a few syncs,
+/// Commits items whose output is written to its end. Those that wait go together: their outputs are prepared, one transaction says that
+/// they are done, and their sink commits them, with one sync of each folder. So a thousand small items cost a few syncs,
 /// and a large one no more than before.
 ///
 /// Items are committed in the order they come.
@@ -14,7 +15,7 @@ final class Commits: Sendable {
   /// An item that is written to its end.
   struct Whole: Sendable {
     let planned: PlannedItem
-    let output: RecordOutput
+    let output: any SinkWriter
     let finished: Ledger.Finished
   }
 
@@ -101,13 +102,17 @@ extension RunEngine {
   func commit(_ group: [Commits.Whole]) async {
     // After a failure nothing more is said to be done: what was written stands in its part, for whoever resumes.
     if fatal != nil { return }
+    var refused: [Committable: String] = [:]
     do {
-      let parts = Dictionary(grouping: group.compactMap(\.output.part), by: ObjectIdentifier.init).values.compactMap(\.first)
-      try await BlockingThreads.files.run { try PartFile.sync(parts) }
-      try await ledger.finish(group.map(\.finished), placed: takePlaced())
-      let placed = group.filter { $0.finished.placement != nil }.compactMap(\.output.part)
-      try await BlockingThreads.files.run { try PartFile.place(placed.map { ($0.path, $0.target) }) }
-      for whole in group { if let placement = whole.finished.placement { notePlaced(placement.part) } }
+      let writers = Dictionary(grouping: group.map(\.output), by: ObjectIdentifier.init).values.compactMap(\.first)
+      try await BlockingThreads.files.run { [session] in try session.prepare(writers) }
+      try await ledger.finish(group.map(\.finished), committed: takeCommitted())
+      let committables = group.compactMap(\.finished.commit?.committable)
+      let refusals = try await BlockingThreads.files.run { [session] in
+        try committables.isEmpty ? [] : session.commit(committables)
+      }
+      refused = Dictionary(refusals.map { ($0.committable, $0.reason) }) { first, _ in first }
+      noteCommitted(committables.filter { refused[$0] == nil })
     } catch let error as WriteError {
       return abort(.write(error))
     } catch let error as LedgerError {
@@ -116,11 +121,33 @@ extension RunEngine {
       return abort(.from(error))
     }
     for whole in group {
+      if let committable = whole.finished.commit?.committable, let reason = refused[committable] {
+        await refuse(whole, committable, reason)
+        continue
+      }
       removeSpool(whole.planned)
       progress.update { $0.itemsDone += 1 }
       event(
         .itemDone(
           item: whole.planned.item.key, counts: whole.finished.advance.checkpoint.counts, seconds: whole.finished.seconds))
     }
+  }
+
+  /// The target does not take what an item was made into: the item fails, though the ledger had called it done.
+  private func refuse(_ whole: Commits.Whole, _ committable: Committable, _ reason: String) async {
+    let key = whole.planned.item.key
+    let reason = definition.redactor.redact(reason)
+    do {
+      try await ledger.fail(
+        whole.planned.id, error: reason,
+        DeadLetter(
+          run: run, pipeline: definition.name, item: key, itemID: whole.planned.id, stage: "write", code: "output_refused", reason: reason),
+        refused: committable)
+    } catch {
+      return abort(.from(error))
+    }
+    progress.update { $0.itemsFailed += 1 }
+    event(.itemFailed(item: key, stage: "write", reason: reason, code: .cannotWrite))
+    countFailedItem()
   }
 }

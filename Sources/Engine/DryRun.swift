@@ -112,7 +112,7 @@ public struct DryRun: Sendable {
         key: decision.item.key, action: decision.action, reason: decision.reason, size: decision.state.size,
         version: decision.state.version,
         problem: (decision.refusal?.reason ?? decision.problem?.description).map(definition.redactor.redact),
-        target: naming.target(decision.item))
+        target: naming.slot(decision.item).shown)
     }
     if decisions.contains(where: { $0.problem?.isTransient == false || $0.refusal != nil }) {
       report.exitCode = ExitStatus.failedItems.rawValue
@@ -220,8 +220,8 @@ public struct DryRun: Sendable {
     var five = batch
     five.selection = Array(batch.selected.prefix(Self.shownRecords))
     let out = ByteBuffer(capacity: 4096)
-    out.append(definition.write.encoder.header(schema))
-    definition.write.encoder.encode(five, to: out)
+    out.append(definition.sink.encoder.header(schema))
+    definition.sink.encoder.encode(five, to: out)
     return String(decoding: out.copy(0..<out.count), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

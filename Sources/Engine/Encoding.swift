@@ -53,15 +53,15 @@ extension RunEngine {
 /// Batches as the bytes that a definition's sink takes, compressed where it says so.
 struct BatchEncoding {
   private let encoder: any RecordEncoder
-  private let compresses: Bool
+  private let compression: OutputCompression?
   /// Output bytes for a thousand of the source, by what batches came to so far: then a batch's buffer need not grow.
   private let ratio = Ratio()
 
   private final class Ratio: Sendable { let value = Atomic(1500) }
 
   init(_ definition: PipelineDefinition) {
-    encoder = definition.write.encoder
-    compresses = definition.write.compressesOutput
+    encoder = definition.sink.encoder
+    compression = definition.sink.compression
   }
 
   func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
@@ -92,9 +92,9 @@ struct BatchEncoding {
 
   /// What was appended, as it goes into the part: compressed where it says so.
   func finished(_ output: ByteBuffer) throws -> ByteBuffer {
-    guard compresses, output.count > 0 else { return output }
+    guard let compression, output.count > 0 else { return output }
     let member = ByteBuffer(capacity: output.count / 2 + 1024)
-    try Gzip.member(of: output, to: member)
+    try compression.compress(output, member)
     return member
   }
 }

@@ -7,6 +7,7 @@ import Foundation
 import Ledger
 import Parse
 import Records
+import Write
 
 /// One source object that a run works on.
 struct Item: Sendable {
@@ -39,10 +40,10 @@ struct Item: Sendable {
 struct PlannedItem: Sendable {
   var item: Item
   var id: ItemID
-  /// The output file; the same for all where the run has one.
-  var target: String
-  /// Where the item's share of the part begins.
-  var base = FilePrefix()
+  /// The output; the same for all where the run has one.
+  var slot: OutputSlot
+  /// Where the item's share of the output begins.
+  var base = SinkPosition.start
   /// Where to go on, or the start.
   var start: Checkpoint
   /// The version that `start` is of.

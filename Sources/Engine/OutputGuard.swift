@@ -40,7 +40,7 @@ public struct OutputGuard: Sendable {
     do {
       there = try FileStatus.of(target)
       // A part's name is longer.
-      if target.utf8.count > 200 { _ = try FileStatus.of(OutputNaming.part(of: target), followsLinks: false) }
+      if target.utf8.count > 200 { _ = try FileStatus.of(FileSink.part(of: target), followsLinks: false) }
     } catch {
       let trouble = WriteError(action: "write", path: shown, code: error.code)
       // What concerns all outputs, such as a folder that may not be entered, is told when the first is written.
@@ -104,16 +104,17 @@ extension OutputGuard {
   ///
   /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
   public func check() throws(DefinitionErrors) {
-    guard !definition.write.writesToStandardOutput else { return }
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
     let (named, matched) = itemsToLookAt
-    if !definition.write.writesPerItem {
-      if !definition.write.path.contains("{") { try check(naming.target(nil), named + matched) }
+    if definition.sink.grouping != .item {
+      // An output that has the run's number or day in its name is another one each time.
+      let later = OutputNaming(definition: definition, run: "newer", date: .distantFuture)
+      if let file = naming.slot(nil).file, later.slot(nil).file == file { try check(file, named + matched) }
       return
     }
-    for item in named { try check(naming.target(item), named) }
+    for item in named { if let file = naming.slot(item).file { try check(file, named) } }
     // Where an item would replace another one, it fails alone.
-    for item in matched { try check(naming.target(item), [item]) }
+    for item in matched { if let file = naming.slot(item).file { try check(file, [item]) } }
   }
 
   private func check(_ target: String, _ items: [Item]) throws(DefinitionErrors) {
@@ -148,14 +149,13 @@ extension OutputGuard {
 
   /// Patterns of `fetch.from` that match what the pipeline writes.
   public var patternsOfOwnOutput: [String] {
-    guard !definition.write.writesToStandardOutput else { return [] }
     return definition.fetch.entries.filter { !$0.isHTTP }.flatMap { $0.source.alternatives.prefix(100) }.filter { pattern in
       let place = NormalPath(pattern, in: definition.folder)
       guard place.isGlob else { return false }
       // A name that the pattern matches.
       let name = (place.path as NSString).lastPathComponent.replacing("*", with: "x").replacing("?", with: "x")
       let item = Item(key: name, name: name, source: .file(path: name))
-      let target = OutputNaming(definition: definition, run: "1", date: Date()).target(item)
+      guard let target = OutputNaming(definition: definition, run: "1", date: Date()).slot(item).file else { return false }
       return place.matches(NormalPath(SourcePattern(target), in: definition.folder).path)
     }.map(\.shown)
   }

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Ledger
 import Synchronization
+import Write
 
 /// Files that are never items, whatever pattern matches them: outputs and parts of the pipeline, its definition, its state folder.
 ///
@@ -55,7 +56,7 @@ struct OwnFiles: Sendable {
 
   private func isOwn(_ item: Item, _ definition: PipelineDefinition) -> Bool {
     guard case .file(let path) = item.source else { return false }
-    return path == definition.file || OutputNaming.isPart(path) || stateFolders.contains { path.hasPrefix($0) }
+    return path == definition.file || FileSink.isPart(path) || stateFolders.contains { path.hasPrefix($0) }
   }
 
   /// Marks outputs that the ledger knows, symbolic links to them too.

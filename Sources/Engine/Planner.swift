@@ -90,14 +90,15 @@ struct Planner {
     return decisions.compactMap { $0 }
   }
 
-  /// Whether the parts that items would go on with are what was written: those that are not start over.
-  func verified(_ decisions: [Decision], target: @escaping @Sendable (Item) -> String) async throws -> [Decision] {
-    guard definition.write.writesPerItem else { return decisions }
+  /// Whether the outputs that items would go on with are what was written: those that are not start over.
+  func verified(_ decisions: [Decision], _ naming: OutputNaming) async throws -> [Decision] {
+    guard definition.sink.grouping == .item, decisions.contains(where: { $0.action == .resume }) else { return decisions }
     var decisions = decisions
+    let session = try definition.sink.start(in: definition.folder)
     for i in decisions.indices where decisions[i].action == .resume {
-      guard let part = decisions[i].record?.checkpoint?.part else { continue }
-      let path = OutputNaming.part(of: target(decisions[i].item))
-      let finding = try await BlockingThreads.files.run { part.find(at: path) }
+      guard let position = decisions[i].record?.checkpoint?.position else { continue }
+      let slot = naming.slot(decisions[i].item)
+      let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: position) }
       if finding != .whole { decisions[i].startOver(finding.loss("its part")) }
     }
     return decisions
@@ -124,7 +125,7 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
-    } else if isDone, item.isHTTP, let problem, problem.mayPass || !definition.write.writesPerItem {
+    } else if isDone, item.isHTTP, let problem, problem.mayPass || definition.sink.grouping != .item {
       decision.action = .skip
       decision.isUnasked = true
       decision.reason = "could not be asked about; what is known stays"
@@ -147,8 +148,8 @@ struct Planner {
       }
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
-      if definition.write.writesToStandardOutput {
-        decision.startOver("what was written of it to \(StandardOutput.name) can't be gone on from")
+      if definition.sink.grouping == .stream {
+        decision.startOver("what was written of it can't be gone on from")
       }
       if !isSame {
         decision.startOver(
@@ -163,12 +164,12 @@ struct Planner {
   }
 }
 
-extension FilePrefix.Finding {
+extension OutputFinding {
   /// Why what is not whole can't be gone on with.
   func loss(_ what: String) -> String {
     switch self {
     case .whole: ""
-    case .missing: "\(what) is gone"
+    case .missing, .committed: "\(what) is gone"
     case .short, .altered: "\(what) was changed from outside"
     }
   }

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Ledger
 import Supervision
+import Write
 
 /// Finds out what a run has to do: which items, from where, and how much of a part is kept.
 struct Planning {
@@ -13,8 +14,8 @@ struct Planning {
     /// Items in all, those that are done included.
     var total = 0
     /// Of the one output of a run: what stands of it already, and where items that start over begin.
-    var kept = FilePrefix()
-    var base = FilePrefix()
+    var kept = SinkPosition.start
+    var base = SinkPosition.start
     /// Items that are done, and could not be asked about.
     var unasked = 0
     /// Items that are done, but by the definition as it was before, and stay so.
@@ -35,7 +36,7 @@ struct Planning {
 
   /// - Parameter items: the items, where none are to be discovered.
   func plan(_ items: [Item]?) async throws -> Plan {
-    let isShared = definition.write.writesOneFile
+    let isShared = definition.sink.grouping == .run
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll = isShared && (continuing != nil || items != nil || definition.fetch.entries.contains(where: \.isHTTP))
     var found = try await decide(items, keepsAll: keepsAll)
@@ -48,7 +49,7 @@ struct Planning {
     if isShared {
       try await settle(&decisions, &plan)
     } else {
-      decisions = try await planner.verified(decisions) { [naming] in naming.target($0) }
+      decisions = try await planner.verified(decisions, naming)
       if let continuing { try await tellOfGoneOutputs(continuing) }
       if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
     }
@@ -67,11 +68,11 @@ struct Planning {
   /// What would be done with every item, in order.
   func decisions() async throws -> [Planner.Decision] {
     var decisions = try await decide(nil, keepsAll: true).decisions
-    if definition.write.writesOneFile {
+    if definition.sink.grouping == .run {
       var plan = Plan()
       try await settle(&decisions, &plan)
     } else {
-      decisions = try await planner.verified(decisions) { [naming] in naming.target($0) }
+      decisions = try await planner.verified(decisions, naming)
     }
     let (rest, work) = (decisions.filter { !$0.action.isWork }, decisions.filter { $0.action.isWork })
     var checked = work
@@ -134,11 +135,13 @@ struct Planning {
 
   // MARK: Targets
 
+  private func target(_ item: Item?) -> String { naming.slot(item).name }
+
   /// No two items may have one output, and none that of something else: one would replace the other. Nor may an output take a source's
   /// place, or that of what is no file. Such an item fails; where the run has one output, the run does.
   private func checkTargets(_ work: inout [Planner.Decision], isDiscovering: Bool) async throws {
-    guard !work.isEmpty, !definition.write.writesToStandardOutput else { return }
-    let isShared = definition.write.writesOneFile
+    let isShared = definition.sink.grouping == .run
+    guard !work.isEmpty, naming.slot(isShared ? nil : work[0].item).file != nil else { return }
     func refuse(_ position: Int, _ refusal: OutputGuard.Refusal) throws {
       if isShared { throw RunFailure.output(refusal) }
       work[position].refusal = work[position].refusal ?? refusal
@@ -152,7 +155,7 @@ struct Planning {
     // Files that would be replaced, and by which item.
     var replaced: [FileStatus.Identity: Int] = [:]
     for i in work.indices where !isShared || i == 0 {
-      let target = naming.target(isShared ? nil : work[i].item)
+      let target = self.target(isShared ? nil : work[i].item)
       if !isShared { try claim(work[i].item, target, isNew: true) }
       do throws(OutputGuard.Refusal) {
         if let file = try outputs.replaced(at: target) { replaced[file] = i }
@@ -163,11 +166,11 @@ struct Planning {
     try await checkOwners(work, Array(replaced.values), refuse)
     func check(_ found: [Discovery.Found]) throws {
       for item in found.map(\.item) {
-        if !isShared, isDiscovering { try claim(item, naming.target(item), isNew: false) }
+        if !isShared, isDiscovering { try claim(item, target(item), isNew: false) }
         guard !replaced.isEmpty, case .file(let path) = item.source, let status = SourceFile.status(path),
           let position = replaced[FileStatus(status).identity]
         else { continue }
-        let target = naming.target(isShared ? nil : work[position].item)
+        let target = self.target(isShared ? nil : work[position].item)
         try refuse(position, OutputGuard.isSource(definition.relative(target), item.key))
       }
     }
@@ -186,8 +189,8 @@ struct Planning {
     _ work: [Planner.Decision], _ positions: [Int], _ refuse: (Int, OutputGuard.Refusal) throws -> Void
   ) async throws {
     guard let ledger, !positions.isEmpty else { return }
-    let isShared = definition.write.writesOneFile
-    let targets = positions.map { naming.target(isShared ? nil : work[$0].item) }
+    let isShared = definition.sink.grouping == .run
+    let targets = positions.map { target(isShared ? nil : work[$0].item) }
     let known = try await ledger.outputs(at: targets.map(OutputPlace.canonical))
     let keys = try await ledger.keys(known.compactMap { $0?.item?.value })
     for (at, position) in positions.enumerated() {
@@ -205,14 +208,13 @@ struct Planning {
 
   /// Outputs that somebody took away after they were in place are not made again: whoever took them has their records.
   private func tellOfGoneOutputs(_ run: RunRecord) async throws {
-    if definition.write.writesToStandardOutput { return }
     var gone = 0
     var first = ""
     try await ledger?.doneKeys(run: run.id) { keys in
       for item in Discovery(definition: definition).named(keys) {
-        let target = naming.target(item)
-        guard !FileManager.default.fileExists(atPath: target) else { continue }
-        if gone == 0 { first = target }
+        guard let file = naming.slot(item).file else { return }
+        guard !FileManager.default.fileExists(atPath: file) else { continue }
+        if gone == 0 { first = file }
         gone += 1
       }
     }
@@ -229,22 +231,20 @@ struct Planning {
     if let continuing {
       let kept = Self.kept(decisions, continuing)
       if let kept {
-        let target = naming.target(nil)
-        let isWhole = !decisions.contains { $0.action.isWork }
-        let (part, place) = try await BlockingThreads.files.run {
-          (kept.prefix.find(at: OutputNaming.part(of: target)), isWhole ? kept.prefix.find(at: target) : .missing)
-        }
-        if part == .whole || kept.prefix.length == 0 {
-          plan.kept = kept.prefix
+        let slot = naming.slot(nil)
+        let session = try definition.sink.start(in: definition.folder)
+        let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: kept.position) }
+        if finding == .whole {
+          plan.kept = kept.position
           plan.base = kept.base
           return
         }
-        if part == .missing, place == .whole {
+        if finding == .committed, !decisions.contains(where: { $0.action.isWork }) {
           plan.isInPlace = true
           return
         }
-        loss = part.loss("the part of its one output")
-        event(.startsOver(item: target, reason: loss))
+        loss = finding.loss("the part of its one output")
+        event(.startsOver(item: slot.shown, reason: loss))
       }
     }
     for i in decisions.indices where decisions[i].action != .fetch {
@@ -255,25 +255,25 @@ struct Planning {
 
   /// What the part holds: items done in this run, in order, then at most one that is resumed, then new ones; and where the
   /// one that is resumed begins.
-  static func kept(_ decisions: [Planner.Decision], _ continuing: RunRecord) -> (prefix: FilePrefix, base: FilePrefix)? {
-    var prefix = FilePrefix()
-    var base = FilePrefix()
+  static func kept(_ decisions: [Planner.Decision], _ continuing: RunRecord) -> (position: SinkPosition, base: SinkPosition)? {
+    var position = SinkPosition.start
+    var base = SinkPosition.start
     var isPast = false
     for decision in decisions {
       switch decision.action {
       case .skip:
         guard !isPast, let record = decision.record, record.run == continuing.id, let point = record.checkpoint else { return nil }
-        prefix = point.part
-        base = prefix
+        position = point.position
+        base = position
       case .resume:
         guard !isPast, let point = decision.record?.checkpoint else { return nil }
-        prefix = point.part
+        position = point.position
         isPast = true
       case .fetch: isPast = true
       case .replace: return nil
       }
       if decision.record?.status == .failed { return nil }
     }
-    return (prefix, base)
+    return (position, base)
   }
 }

@@ -6,7 +6,7 @@ import Ledger
 import Supervision
 import Write
 
-/// Ends what a run that was killed had begun to commit: parts that the ledger calls whole go to their places.
+/// Ends what a run that was killed had begun to commit: what the ledger calls done is committed by its sink.
 struct Recovery {
   let ledger: Ledger
   let state: StateFolder
@@ -17,30 +17,46 @@ struct Recovery {
   ///
   /// - Throws: ``WriteError``, ``LedgerError``.
   func settle() async throws {
-    var placed: [String] = []
-    for placement in try await ledger.placements(pipeline: definition.name) {
-      let finding = try await BlockingThreads.files.run { [definition] in
-        let (part, target) = (definition.absolute(placement.part), definition.absolute(placement.target))
-        let finding = placement.prefix.find(at: part)
-        switch finding {
-        case .whole: try PartFile.place([(part, target)])
-        // Only a rename takes a part away. Whether its name is on the disk is not known.
-        case .missing: try PartFile.syncPlace(of: target)
-        case .short, .altered: break
-        }
-        return finding
-      }
-      if finding == .short || finding == .altered {
-        try await ledger.revoke(placement)
-        event(.startsOver(item: placement.target, reason: "its part \(placement.part) was changed from outside"))
+    var committed: [Committable] = []
+    for pending in try await ledger.pendingCommits(pipeline: definition.name) {
+      if let lost = try await settle(pending.committable) {
+        try await ledger.revoke(pending)
+        event(.startsOver(item: pending.committable.target, reason: lost))
       } else {
-        placed.append(placement.part)
+        committed.append(pending.committable)
       }
     }
-    try await ledger.placed(placed)
+    try await ledger.committed(committed)
+    try await forget(committed)
     try await removeStale()
     try await removeSpools()
     try await listOutputs()
+  }
+
+  /// Commits what an earlier process had prepared.
+  ///
+  /// - Returns: why it can't be committed, where it can't.
+  private func settle(_ committable: Committable) async throws -> String? {
+    guard let sink = Sinks.named(committable.sink) else {
+      throw LedgerError(path: ledger.path, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
+    }
+    return try await BlockingThreads.files.run { [definition] in
+      let committer = sink.committer(in: definition.folder)
+      switch try committer.inspect(committable) {
+      case .committed: return nil
+      case .missing: return "what was prepared for it, \(committable.name), is gone"
+      case .short, .altered: return "its part \(committable.name) was changed from outside"
+      case .whole: return try committer.commit([committable]).first?.reason
+      }
+    }
+  }
+
+  private func forget(_ committables: [Committable]) async throws {
+    try await BlockingThreads.files.run { [definition] in
+      for (name, committables) in Dictionary(grouping: committables, by: \.sink) {
+        try Sinks.named(name)?.committer(in: definition.folder).forget(committables)
+      }
+    }
   }
 
   /// Removes downloads that no item goes on with: those of items that are done, where a process ended before it had removed them.
@@ -60,22 +76,20 @@ struct Recovery {
     for run in try await ledger.runs(pipeline: definition.name, limit: .max) {
       runs[run.id] = OutputNaming(definition: definition, run: run.id.description, date: run.startedAt)
     }
-    func output(_ target: String, _ run: RunID, _ item: ItemID?) -> Output? {
-      guard FileManager.default.fileExists(atPath: target) else { return nil }
-      return Output(
-        place: OutputPlace.canonical(target), path: definition.relative(target), pipeline: definition.name, definition: definition.file,
-        run: run, item: item, isReplay: false)
+    func output(_ slot: OutputSlot, _ run: RunID, _ item: ItemID?) -> Output? {
+      guard let file = slot.file, FileManager.default.fileExists(atPath: file) else { return nil }
+      return Output(file, definition, run: run, item: item, isReplay: false)
     }
-    if definition.write.writesPerItem {
+    if definition.sink.grouping == .item {
       try await ledger.doneItems(pipeline: definition.name) { items in
         let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
-          runs[row.run].flatMap { output($0.target(item), row.run, row.id) }
+          runs[row.run].flatMap { output($0.slot(item), row.run, row.id) }
         }
         try await ledger.list(outputs, pipeline: definition.name, isLast: false)
       }
-    } else if definition.write.writesOneFile {
+    } else if definition.sink.grouping == .run {
       try await ledger.list(
-        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.target(nil), $0, nil) }, pipeline: definition.name, isLast: false
+        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.slot(nil), $0, nil) }, pipeline: definition.name, isLast: false
       )
     }
     try await ledger.list([], pipeline: definition.name, isLast: true)
@@ -89,27 +103,22 @@ struct Recovery {
   }
 }
 
-extension PartFile {
-  /// The part of `target`, cut to what is kept of it. Blocks.
-  convenience init(_ target: String, keeping prefix: FilePrefix) throws {
-    try self.init(target: target, path: OutputNaming.part(of: target), keeping: prefix)
-  }
-
-  /// The same on a thread that may block.
-  static func open(_ target: String, keeping prefix: FilePrefix) async throws -> PartFile {
-    try await BlockingThreads.files.run { try PartFile(target, keeping: prefix) }
+extension PendingCommit {
+  /// What a writer has prepared, with the file that it becomes, where it becomes one.
+  init(
+    _ committable: Committable, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, replay: Int? = nil, file: String? = nil
+  ) {
+    self.init(
+      committable, pipeline: definition.name, run: run, item: item, replay: replay,
+      output: file.map { Output($0, definition, run: run, item: item, isReplay: replay != nil) })
   }
 }
 
-extension Placement {
-  /// A part that is whole and on the disk. Paths are kept as the definition has them, so that folders may move.
-  init(_ part: PartFile, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, isReplay: Bool = false) {
-    let target = definition.relative(part.target)
+extension Output {
+  /// A file that is an output. Its path is kept as the definition has it, so that folders may move.
+  init(_ file: String, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, isReplay: Bool) {
     self.init(
-      part: definition.relative(part.path), target: target, pipeline: definition.name, run: run, item: item, prefix: part.written,
-      output: Output(
-        place: OutputPlace.canonical(part.target), path: target, pipeline: definition.name, definition: definition.file, run: run,
-        item: item,
-        isReplay: isReplay))
+      place: OutputPlace.canonical(file), path: definition.relative(file), pipeline: definition.name, definition: definition.file, run: run,
+      item: item, isReplay: isReplay)
   }
 }

@@ -44,14 +44,14 @@ extension Runner {
         filter.isRecord = true
         let run = try await ledger.runs(pipeline: definition.name, limit: 1).first
         let naming = OutputNaming(definition: definition, run: run?.id.description ?? "0", date: Date())
-        guard !definition.write.writesToStandardOutput else {
+        guard definition.sink.grouping != .stream else {
           throw RunFailure.nothingToReplay(
             "a replay writes files beside the outputs, and write.path is “-”, standard output; replay with a definition that writes a file")
         }
         let replay = Replay(
           definition: definition, ledger: ledger, filter: filter, naming: naming,
           number: try await ReplayNumber(naming, ledger).free(for: try await ledger.replayGroups(filter).map(\.item)),
-          encoding: BatchEncoding(definition))
+          encoding: BatchEncoding(definition), session: try definition.sink.start(in: definition.folder))
         return try await replay.perform()
       }
     } catch {
@@ -74,15 +74,15 @@ private struct ReplayNumber {
   func free(for items: [String]) async throws -> Int {
     let definition = naming.definition
     let discovery = Discovery(definition: definition)
-    let targets = definition.write.writesPerItem ? Set(discovery.named(items).map(naming.target)) : [naming.target(nil)]
+    let targets = definition.sink.grouping == .item ? Set(discovery.named(items).map(naming.slot)) : [naming.slot(nil)]
     var taken: Set<String> = []
     try await ledger.keys(pipeline: definition.name) { keys in
-      guard definition.write.writesPerItem else { return }
-      for target in discovery.named(keys).map(naming.target) where target.contains(".replay-") { taken.insert(target) }
+      guard definition.sink.grouping == .item else { return }
+      for target in discovery.named(keys).compactMap({ naming.slot($0).file }) where target.contains(".replay-") { taken.insert(target) }
     }
     var number = try await ledger.nextReplay()
     while true {
-      let names = targets.map { OutputNaming.replay(number, of: $0) }
+      let names = targets.compactMap { definition.sink.replaySlot(number, of: $0).file }
       if !names.contains(where: { taken.contains($0) || (try? FileStatus.of($0, followsLinks: false)) != nil }) { return number }
       number += 1
     }
@@ -96,10 +96,12 @@ private struct Replay {
   let naming: OutputNaming
   let number: Int
   let encoding: BatchEncoding
+  let session: any SinkSession
 
   /// An output under way.
   private struct Output {
-    var part: PartFile
+    var slot: OutputSlot
+    var writer: any SinkWriter
     var item: ItemID?
     var pending = ByteBuffer(capacity: 64 << 10)
     var hasRecords = false
@@ -108,7 +110,7 @@ private struct Replay {
   func perform() async throws -> ReplayResult {
     var result = ReplayResult()
     var outcome = Ledger.ReplayOutcome()
-    var placements: [Placement] = []
+    var commits: [PendingCommit] = []
     var shared: Output?
     for group in try await ledger.replayGroups(filter) {
       let item = Discovery(definition: definition).named([group.item])[0]
@@ -119,28 +121,29 @@ private struct Replay {
         output = shared
       } else {
         output = try await open(
-          naming.target(definition.write.writesPerItem ? item : nil), definition.write.writesPerItem ? group.itemID : nil)
+          naming.slot(definition.sink.grouping == .item ? item : nil), definition.sink.grouping == .item ? group.itemID : nil, chain.output)
       }
       try await replay(group, item, chain, programs, &output, &outcome, &result)
       await programs.finish()
-      if definition.write.writesPerItem {
-        if let placement = try await close(output) { placements.append(placement) }
+      if definition.sink.grouping == .item {
+        if let commit = try await close(output) { commits.append(commit) }
       } else {
         shared = output
       }
     }
-    if let shared, let placement = try await close(shared) { placements.append(placement) }
+    if let shared, let commit = try await close(shared) { commits.append(commit) }
     guard !outcome.passed.isEmpty || !outcome.failed.isEmpty else { return result }
-    try await ledger.replayed(number, pipeline: definition.name, outcome, placements)
-    let placed = placements
-    try await BlockingThreads.files.run { [definition] in
-      try PartFile.place(placed.map { (definition.absolute($0.part), definition.absolute($0.target)) })
-    }
-    try await ledger.placed(placed.map(\.part))
+    try await ledger.replayed(number, pipeline: definition.name, outcome, commits)
+    let committables = commits.map(\.committable)
+    let refusals = try await BlockingThreads.files.run { [session] in try session.commit(committables) }
+    for commit in commits where refusals.contains(where: { $0.committable == commit.committable }) { try await ledger.revoke(commit) }
+    if let refusal = refusals.first { throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason) }
+    try await ledger.committed(committables)
+    try await BlockingThreads.files.run { [session] in try session.forget(committables) }
     result.number = number
     result.passed = outcome.passed.count
     result.failed = outcome.failed.count
-    result.outputs = placed.map { definition.absolute($0.target) }
+    result.outputs = commits.compactMap { $0.output.map { definition.absolute($0.path) } }
     return result
   }
 
@@ -163,7 +166,7 @@ private struct Replay {
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }
-    if output.part.length == 0, output.pending.count == 0 { output.pending.append(definition.write.encoder.header(chain.output)) }
+    if output.writer.isEmpty, output.pending.count == 0 { output.pending.append(definition.sink.encoder.header(chain.output)) }
     var last: DeadLetter?
     while true {
       let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)
@@ -192,28 +195,32 @@ private struct Replay {
     return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), layout)
   }
 
-  private func open(_ target: String, _ item: ItemID?) async throws -> Output {
-    Output(part: try await PartFile.open(OutputNaming.replay(number, of: target), keeping: FilePrefix()), item: item)
+  private func open(_ slot: OutputSlot, _ item: ItemID?, _ schema: Schema) async throws -> Output {
+    let slot = definition.sink.replaySlot(number, of: slot)
+    return Output(
+      slot: slot, writer: try await BlockingThreads.files.run { [session] in try session.open(slot, schema, at: .start) }, item: item)
   }
 
   private func flush(_ output: inout Output) async throws {
     guard output.pending.count > 0 else { return }
     let bytes = try encoding.finished(output.pending)
     output.pending = ByteBuffer(capacity: 64 << 10)
-    let part = output.part
-    try await BlockingThreads.files.run { try part.append(bytes) }
+    let writer = output.writer
+    try await BlockingThreads.files.run { try writer.append(bytes) }
   }
 
-  /// Puts an output on the disk; nil where nothing went into it.
-  private func close(_ output: Output) async throws -> Placement? {
+  /// Prepares an output; nil where nothing went into it.
+  private func close(_ output: Output) async throws -> PendingCommit? {
     var output = output
-    let part = output.part
+    let writer = output.writer
     guard output.hasRecords else {
-      try await BlockingThreads.files.run { try part.remove() }
+      try await BlockingThreads.files.run { try writer.discard() }
       return nil
     }
     try await flush(&output)
-    try await BlockingThreads.files.run { try part.sync(isFinal: true) }
-    return Placement(part, definition, run: nil, item: output.item, isReplay: true)
+    try await BlockingThreads.files.run { [session] in try session.prepare([writer]) }
+    return writer.committable.map {
+      PendingCommit($0, definition, run: nil, item: output.item, replay: number, file: output.slot.file)
+    }
   }
 }

@@ -43,7 +43,7 @@ final class RunEngine: Sendable {
     var deadLetters = 0
     var failedItems = 0
     var exceeded = false
-    var placed: [String] = []
+    var committed: [Committable] = []
   }
 
   let definition: PipelineDefinition
@@ -58,8 +58,9 @@ final class RunEngine: Sendable {
   let sourceSchemas = SourceSchemas()
   private let timeline: Timeline
   let encoding: BatchEncoding
-  /// What the records of all items go into; nil where each item has a file of its own.
-  let shared: RecordOutput?
+  let session: any SinkSession
+  /// What the records of all items go into; nil where each item has an output of its own.
+  let shared: (any SinkWriter)?
   private let chunksPerItem: Int
   private let control = Mutex(Control())
   let tell: @Sendable (SupervisionEvent) -> Void
@@ -90,7 +91,7 @@ final class RunEngine: Sendable {
 
   init(
     _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
-    http: HTTPClient, shared: RecordOutput?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    http: HTTPClient, session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
@@ -99,6 +100,7 @@ final class RunEngine: Sendable {
     self.run = run
     self.state = state
     self.http = http
+    self.session = session
     self.shared = shared
     self.progress = progress
     self.event = event
@@ -150,8 +152,8 @@ final class RunEngine: Sendable {
     decompressPool = pool(.decompress, decompressGroups) { [chunks] in !chunks.isFull }
     parsePool = pool(.parse, chunks) { [batches] in !batches.isFull }
     transformPool = pool(.transform, batches)
-    // One file is written by one worker, item after item.
-    writePool = pool(.write, writeGroups, size: shared == nil ? nil : PoolSize(min: 1, max: 1), conditions: .blocking)
+    // One output is written by one worker, item after item.
+    writePool = pool(.write, writeGroups, size: definition.sink.isSerial ? PoolSize(min: 1, max: 1) : nil, conditions: .blocking)
   }
 
   /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
@@ -188,7 +190,7 @@ final class RunEngine: Sendable {
     }
     for group in groups { group.fail(.stopped) }
     programs.interrupt()
-    if case .standardOutput(let output) = shared { output.interrupt() }
+    session.interrupt()
     fetchGroups.close()
     decompressGroups.close()
     writeGroups.close()
@@ -200,15 +202,15 @@ final class RunEngine: Sendable {
     stop()
   }
 
-  /// Parts that are in their places: the next transaction of the ledger tells it.
-  func takePlaced() -> [String] {
+  /// What the sink has committed: the next transaction of the ledger tells it.
+  func takeCommitted() -> [Committable] {
     control.withLock { control in
-      defer { control.placed = [] }
-      return control.placed
+      defer { control.committed = [] }
+      return control.committed
     }
   }
 
-  func notePlaced(_ part: String) { control.withLock { $0.placed.append(part) } }
+  func noteCommitted(_ committables: [Committable]) { control.withLock { $0.committed += committables } }
 
   /// More dead letters: with `on_exceed: stop` too many stop the run.
   func countDeadLetters(_ count: Int) {

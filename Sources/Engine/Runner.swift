@@ -112,7 +112,7 @@ public final class Runner: Sendable {
         guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
-        let open = try await ledger.items(run: record.id, onlyOpen: !definition.write.writesOneFile).map(\.key)
+        let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run).map(\.key)
         return try await work(ledger, continuing: record, resuming: Discovery(definition: definition).items(keys: open))
       }
     } catch {
@@ -207,16 +207,15 @@ public final class Runner: Sendable {
     let targets = naming(run.description)
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
-    var part: PartFile?
-    if definition.write.writesOneFile, !plan.isInPlace { part = try await PartFile.open(targets.target(nil), keeping: plan.kept) }
-    var shared = part.map(RecordOutput.part)
-    if definition.write.writesToStandardOutput {
-      shared = .standardOutput(try StandardOutput())
-      event(.toStandardOutput)
+    let session = try await BlockingThreads.files.run { [definition] in try definition.sink.start(in: definition.folder) }
+    var shared: (any SinkWriter)?
+    if definition.sink.grouping != .item, !plan.isInPlace {
+      shared = try await BlockingThreads.files.run { try session.open(targets.slot(nil), chain.output, at: plan.kept) }
     }
+    if definition.sink.grouping == .stream { event(.toStandardOutput) }
     let timeline = Timeline(try await ledger.timeline(run))
     let engine = RunEngine(
-      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, shared: shared,
+      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, session: session, shared: shared,
       columns: try await columns(ledger, plan.work.first?.item, http), timeline: timeline, progress: progress, event: event)
     if EngineProcess.isStartedAgain { engine.noteDeadLetters(before: try await ledger.totals(run).counts.deadLettered) }
     self.engine.withLock { $0 = engine }
@@ -226,7 +225,7 @@ public final class Runner: Sendable {
     await engine.journal.write(to: ledger, run)
     await timeline.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
-    var result = try await end(engine, run, ledger, part, skipped: plan.total - plan.work.count)
+    var result = try await end(engine, run, ledger, targets.slot(nil), skipped: plan.total - plan.work.count)
     result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
     return result
   }
@@ -266,16 +265,16 @@ public final class Runner: Sendable {
   private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
-    let shared = definition.write.writesPerItem ? nil : naming.target(nil)
+    let shared = definition.sink.grouping == .item ? nil : naming.slot(nil)
     for (decision, id) in zip(plan.work, ids) {
       let isResumed = decision.action == .resume
       var start = isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint()
       if isResumed { start.continuation = try await ledger.continuation(id) }
       planned.append(
         PlannedItem(
-          item: decision.item, id: id, target: shared ?? naming.target(decision.item), base: plan.base, start: start,
+          item: decision.item, id: id, slot: shared ?? naming.slot(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
-          knownVersion: !definition.write.writesOneFile && decision.action == .replace ? decision.record?.version : nil,
+          knownVersion: definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil,
           size: decision.item.isHTTP ? nil : decision.state.size, refusal: decision.refusal))
     }
     return planned
@@ -283,17 +282,17 @@ public final class Runner: Sendable {
 
   // MARK: The end
 
-  private func end(_ engine: RunEngine, _ run: RunID, _ ledger: Ledger, _ part: PartFile?, skipped: Int) async throws -> RunResult {
+  private func end(_ engine: RunEngine, _ run: RunID, _ ledger: Ledger, _ slot: OutputSlot, skipped: Int) async throws -> RunResult {
     let totals = try await ledger.totals(run)
     let left = (totals.items[.pending] ?? 0) + (totals.items[.working] ?? 0)
     let failed = totals.items[.failed] ?? 0
     let isWhole = left == 0 && engine.fatal == nil
-    var placement: Placement?
+    var commit: PendingCommit?
     // An output that would hold nothing, since all failed, does not take the place of one that holds something.
-    if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0, let part {
+    if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0, let shared = engine.shared {
       do {
-        try await BlockingThreads.files.run { try part.sync(isFinal: true) }
-        placement = Placement(part, definition, run: run, item: nil)
+        try await BlockingThreads.files.run { try engine.session.prepare([shared]) }
+        commit = shared.committable.map { PendingCommit($0, definition, run: run, item: nil, file: slot.file) }
       } catch let error as WriteError {
         engine.abort(.write(error))
       }
@@ -306,15 +305,20 @@ public final class Runner: Sendable {
         status: engine.fatal == nil ? status : .interrupted, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries,
         restarts: snapshot.restarts, error: problem)
     }
-    try await ledger.endRun(run, ended(), placement: placement, placed: engine.takePlaced())
-    if let placement, let part {
+    try await ledger.endRun(run, ended(), commit: commit, committed: engine.takeCommitted())
+    if let commit {
       do {
-        try await BlockingThreads.files.run { try PartFile.place([(part.path, part.target)]) }
-        try await ledger.placed([placement.part])
+        let committable = commit.committable
+        if let refusal = try await BlockingThreads.files.run({ try engine.session.commit([committable]).first }) {
+          try await ledger.revoke(commit)
+          throw WriteError(action: "write", path: committable.target, reason: refusal.reason)
+        }
+        try await ledger.committed([committable])
+        try await BlockingThreads.files.run { try engine.session.forget([committable]) }
       } catch let error as WriteError {
         engine.abort(.write(error))
         (status, exit, problem, code) = verdict(engine, run, totals.counts, left: left, failed: failed)
-        try await ledger.endRun(run, ended(), placement: nil, placed: [])
+        try await ledger.endRun(run, ended(), commit: nil, committed: [])
       }
     }
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()

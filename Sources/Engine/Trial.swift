@@ -25,7 +25,7 @@ struct Trial {
     let programs = Programs(chain, Programs.Setting(definition))
     var batch = try await programs.apply(chain, to: format.parse(chunk, layout))
     await programs.finish()
-    definition.write.encoder.refuse(in: &batch)
+    definition.sink.encoder.refuse(in: &batch)
     self.batch = batch
   }
 

@@ -42,7 +42,7 @@ extension RunEngine {
     if case .stopped? = first.failure, first.start.offset == 0 { return }
     var planned = first.planned
     if let refusal = planned.refusal { return try await end(first, nil, planned, .refused(refusal)) }
-    let output: RecordOutput
+    let output: any SinkWriter
     do {
       output = try open(first)
     } catch let error as WriteError where shared == nil && error.concernsOneOutput {
@@ -51,11 +51,11 @@ extension RunEngine {
       return try await end(first, nil, planned, .refused(refusal))
     }
     // In a shared part an item that begins now begins where the one before it ended.
-    if shared != nil, first.start.offset == 0 { planned.base = output.written }
+    if shared != nil, first.start.offset == 0 { planned.base = output.position }
     var isWhole = try await attempt(first, output, &chunks)
     var task = first
     // What is whole has been handed on: nothing that comes later of its workers matters.
-    while !isWhole, let failure = task.failure, mayTryAgain(failure, task), output.canGoBack(to: planned.base) {
+    while !isWhole, let failure = task.failure, mayTryAgain(failure, task), canGoBack(output, to: planned.base) {
       let attempts = attempts(failure, task)
       if !failure.isTold {
         let wait = definition.fetch.retry.backoff.wait(after: attempts, random: .random(in: 0..<1))
@@ -66,7 +66,7 @@ extension RunEngine {
       }
       if isStopping { return }
       try await ledger.startOver(planned.id)
-      try output.part?.cut(to: planned.base)
+      if output.canTruncate { try output.truncate(to: planned.base) }
       let again = group([planned], attempt: attempts + 1)
       task = again.tasks[0]
       let attempted = task
@@ -107,9 +107,13 @@ extension RunEngine {
     }
   }
 
-  private func open(_ task: ItemTask) throws -> RecordOutput {
-    if let shared { return shared }
-    return .part(try PartFile(task.planned.target, keeping: task.start.part))
+  private func open(_ task: ItemTask) throws -> any SinkWriter {
+    try shared ?? session.open(task.planned.slot, chain.output, at: task.start.position)
+  }
+
+  /// Whether what was written since can be taken back, or nothing was.
+  private func canGoBack(_ output: any SinkWriter, to position: SinkPosition) -> Bool {
+    output.canTruncate || output.position == position
   }
 
   /// Where an attempt is.
@@ -134,7 +138,7 @@ extension RunEngine {
   }
 
   /// Writes an attempt's chunks; true where it came to the item's end and handed it on.
-  private func attempt(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks) async throws -> Bool {
+  private func attempt(_ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks) async throws -> Bool {
     var position = Position(task)
     do {
       return try await take(task, output, &chunks, &position)
@@ -148,7 +152,7 @@ extension RunEngine {
     }
   }
 
-  private func take(_ task: ItemTask, _ output: RecordOutput, _ chunks: inout EncodedChunks, _ position: inout Position) async throws
+  private func take(_ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks, _ position: inout Position) async throws
     -> Bool
   {
     try writeHeader(output)
@@ -166,17 +170,17 @@ extension RunEngine {
     return false
   }
 
-  private func writeHeader(_ output: RecordOutput) throws {
+  private func writeHeader(_ output: any SinkWriter) throws {
     guard output.isEmpty else { return }
     let header = try encoding.header(chain.output)
     guard header.count > 0 else { return }
     try output.append(header)
   }
 
-  private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
+  private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: any SinkWriter, _ position: inout Position) async throws {
     if position.next == 0, task.start.offset == 0 { position.point.lines = task.beginning?.lines ?? 0 }
     if chunk.output.count > 0 {
-      try output.append(chunk.output.bytes, chunk.output.count, checksum: chunk.checksum)
+      try output.append(chunk.output, checksum: chunk.checksum)
     }
     for letters in chunk.letters {
       position.letterBytes += letters.bytes
@@ -187,7 +191,6 @@ extension RunEngine {
     position.point.lines += chunk.lines
     position.point.counts = position.point.counts + chunk.counts
     position.point.bytes.written += chunk.output.count
-    position.point.part = output.written
     if let continuation = chunk.continuation { position.continuation = continuation }
     progress.update {
       $0.counts = $0.counts + chunk.counts
@@ -209,15 +212,16 @@ extension RunEngine {
 
   /// Output first (fsync), then the ledger: what the ledger says is always on the disk. Chunks go on being written
   /// meanwhile, past what the checkpoint speaks of.
-  private func beginCheckpoint(_ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
+  private func beginCheckpoint(_ task: ItemTask, _ output: any SinkWriter, _ position: inout Position) async throws {
     try await position.underWay?.end()
     // In one output the items before this one come first.
     if shared != nil { await commits.drain() }
+    position.point.position = output.position
     let advance = advance(task, &position)
     let id = task.planned.id
     let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
-      if let part = output.part { try await BlockingThreads.files.run { try part.sync(isFinal: false) } }
+      try await BlockingThreads.files.run { try output.flush() }
       var advance = advance
       advance.checkpoint.continuation = continuation?.bytes()
       try await ledger.checkpoint(id, version: version, advance)
@@ -238,12 +242,12 @@ extension RunEngine {
     return advance
   }
 
-  private func finish(_ task: ItemTask, _ output: RecordOutput, _ position: inout Position) async throws {
+  private func finish(_ task: ItemTask, _ output: any SinkWriter, _ position: inout Position) async throws {
     try await position.underWay?.end()
-    // Many parts may wait for their commit.
-    let own = shared == nil ? output.part : nil
+    // Many outputs may wait for their commit.
+    let own = shared == nil ? output : nil
     try own?.release()
-    position.point.part = output.written
+    position.point.position = output.position
     let planned = task.planned
     if let damage = task.damage {
       let letter = DeadLetter(
@@ -261,9 +265,9 @@ extension RunEngine {
     }
     var advance = advance(task, &position)
     advance.checkpoint.bytes.decompressed = task.decompressedBytes
-    let placement = own.map { Placement($0, definition, run: run, item: planned.id) }
+    let pending = own?.committable.map { PendingCommit($0, definition, run: run, item: planned.id, file: planned.slot.file) }
     let finished = Ledger.Finished(
-      id: planned.id, version: task.version, advance: advance, placement: placement, seconds: task.age, sourceSchema: try await number(task)
+      id: planned.id, version: task.version, advance: advance, commit: pending, seconds: task.age, sourceSchema: try await number(task)
     )
     try await commits.add(Commits.Whole(planned: planned, output: output, finished: finished)) { [self] in await commit($0) }
   }
@@ -276,7 +280,7 @@ extension RunEngine {
 
   /// An attempt that was the last ended without the item being done. The ledger hears of it first: a part that it does
   /// not speak of does no harm.
-  private func end(_ task: ItemTask, _ output: RecordOutput?, _ planned: PlannedItem, _ failure: ItemFailure) async throws {
+  private func end(_ task: ItemTask, _ output: (any SinkWriter)?, _ planned: PlannedItem, _ failure: ItemFailure) async throws {
     switch failure {
     case .stopped: return
     case .unchanged:
@@ -291,7 +295,7 @@ extension RunEngine {
       abort(.limits("\(planned.item.key): \(definition.redactor.redact(error.description))\(SystemFailure(code: EMFILE).remedy)"))
     default:
       var reason = definition.redactor.redact(failure.reason)
-      if let output, !output.canGoBack(to: planned.base) { reason += "; records of it are in \(StandardOutput.name) already" }
+      if let output, !canGoBack(output, to: planned.base) { reason += "; records of it are in \(planned.slot.shown) already" }
       try await ledger.fail(
         planned.id, error: reason,
         DeadLetter(
@@ -305,9 +309,9 @@ extension RunEngine {
   }
 
   /// Takes away what an item that is not done has written.
-  private func discard(_ output: RecordOutput?, _ planned: PlannedItem) throws {
-    guard let part = output?.part else { return }
-    if shared != nil { try part.cut(to: planned.base) } else { try part.remove() }
+  private func discard(_ output: (any SinkWriter)?, _ planned: PlannedItem) throws {
+    guard let output, output.canTruncate else { return }
+    if shared != nil { try output.truncate(to: planned.base) } else { try output.discard() }
   }
 }
 

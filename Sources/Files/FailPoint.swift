@@ -27,7 +27,7 @@ public enum FailPoint: String, Sendable, CaseIterable {
   case ledgerFinishItem = "ledger.finish_item"
   case ledgerFailItem = "ledger.fail_item"
   case ledgerStartOver = "ledger.start_over"
-  case ledgerPlaced = "ledger.placed"
+  case ledgerCommitted = "ledger.committed"
   case ledgerEndRun = "ledger.end_run"
   /// What happened under supervisors; a run goes on without.
   case ledgerNote = "ledger.note"

@@ -14,19 +14,37 @@ public struct FilePrefix: Sendable, Hashable {
     self.checksum = checksum
   }
 
+  /// The prefix as a sink's position: `LENGTH:CHECKSUM`, and nothing for nothing.
+  public var position: SinkPosition {
+    length == 0 ? .start : SinkPosition(checksum.map { "\(length):\($0.value)" } ?? "\(length)")
+  }
+
+  /// Nil where the position is none of a file's.
+  public init?(_ position: SinkPosition) {
+    if position == .start {
+      self.init()
+      return
+    }
+    let parts = position.token.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let length = Int(parts[0]), length >= 0 else { return nil }
+    if parts.count == 1 {
+      self.init(length: length, checksum: nil)
+    } else {
+      guard let value = UInt32(parts[1]) else { return nil }
+      self.init(length: length, checksum: Checksum(value: value))
+    }
+  }
+
   /// With `count` bytes more, whose checksum is `next`.
   public func followed(by next: Checksum, count: Int) -> FilePrefix {
     FilePrefix(length: length + count, checksum: checksum?.followed(by: next, count: count))
   }
 
-  /// What the file at a path is to it.
-  public enum Finding: Sendable { case whole, missing, short, altered }
-
   /// Whether the file at `path` begins with these bytes. Reads them, and blocks.
   ///
   /// - Parameter isPart: whether it must be a file that only we have written to: a link that somebody has put in its place, and a file
   ///   with a second name, count as altered.
-  public func find(at path: String, isPart: Bool = true) -> Finding {
+  public func find(at path: String, isPart: Bool = true) -> OutputFinding {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPart ? O_NOFOLLOW : 0))
     guard descriptor >= 0 else { return errno == ENOENT || errno == ENOTDIR ? .missing : .altered }
     defer { close(descriptor) }

@@ -88,7 +88,8 @@ public struct Ledger: Sendable {
     Foundation.close(empty)
     let database = try DatabaseQueue(path: new, configuration: configuration())
     try Migrations.all.migrate(database)
-    // Brings its log into it.
+    // Its log is brought into it here: where there is no room for that, closing it says nothing.
+    _ = try database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     try database.close()
     // Another pipeline of the folder may be making one too: the first counts. (Where a folder can't be locked, nobody waits.)
     let lock = Foundation.open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -234,9 +234,9 @@ extension Ledger {
     public init() {}
   }
 
-  /// Writes a replay down: what passed is resolved and its part whole, what failed again has one attempt more.
+  /// Writes a replay down: what passed is resolved and its output prepared, what failed again has one attempt more.
   public func replayed(
-    _ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ placements: [Placement]
+    _ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ commits: [PendingCommit]
   ) async throws {
     try await write(.ledgerReplay) { db in
       try db.execute(
@@ -247,22 +247,22 @@ extension Ledger {
           INSERT INTO dead_letter_attempts (letter, attempt, at, code, reason)
           SELECT id, attempts, at, code, reason FROM dead_letters WHERE id = ?
           """)
-      let resolve = try db.cachedStatement(sql: "UPDATE dead_letters SET resolved = 1 WHERE id = ?")
-      for id in outcome.passed { try resolve.execute(arguments: [id]) }
+      let resolve = try db.cachedStatement(sql: "UPDATE dead_letters SET resolved = 1, replay = ? WHERE id = ?")
+      for id in outcome.passed { try resolve.execute(arguments: [number, id]) }
       let again = try db.cachedStatement(
         sql: "UPDATE dead_letters SET attempts = attempts + 1, at = ?, field = ?, code = ?, reason = ? WHERE id = ?")
       for letter in outcome.failed {
         try keep.execute(arguments: [letter.id])
         try again.execute(arguments: [Date().timeIntervalSince1970, letter.field, letter.code, letter.reason, letter.id])
       }
-      for placement in placements {
-        try db.execute(
-          sql: "INSERT INTO replay_outputs (path, pipeline, item) VALUES (?, ?, ?)",
-          arguments: [placement.target, pipeline, placement.item?.value])
-        // Its own output makes no replay stale.
-        var own = placement
-        own.item = nil
-        try Self.insert(db, own)
+      for commit in commits {
+        // Only a file can be taken away again where a newer output holds the same records.
+        if let output = commit.output {
+          try db.execute(
+            sql: "INSERT INTO replay_outputs (path, pipeline, item) VALUES (?, ?, ?)",
+            arguments: [output.path, pipeline, commit.item?.value])
+        }
+        try Self.insert(db, commit)
       }
     }
   }

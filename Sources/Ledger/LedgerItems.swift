@@ -96,7 +96,7 @@ extension Ledger {
     SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
     items.read, items.written, items.filtered, items.dead_lettered, items.error, items.attempts,
     c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
-    c.part_length, c.part_checksum, \(try blankLines(db)) FROM items LEFT JOIN checkpoints c ON c.item = items.id
+    \(try position(db)), \(try blankLines(db)) FROM items LEFT JOIN checkpoints c ON c.item = items.id
     """
   }
 
@@ -174,12 +174,12 @@ extension Ledger {
     try db.cachedStatement(
       sql: """
         INSERT OR REPLACE INTO checkpoints (item, offset, lines, read, written, filtered, dead_lettered, fetched, decompressed,
-        bytes_written, part_length, part_checksum, continuation, blank_lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        bytes_written, position, continuation, blank_lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id.value, point.offset, point.lines, point.counts.read, point.counts.written, point.counts.filtered,
-      point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.part.length,
-      point.part.checksum.map { Int($0.value) }, point.continuation.map { Data($0 + checksum(of: $0)) },
+      point.counts.deadLettered, point.bytes.fetched, point.bytes.decompressed, point.bytes.written, point.position.token,
+      point.continuation.map { Data($0 + checksum(of: $0)) },
       point.counts.blankLines,
     ])
     if let header = advance.header {
@@ -217,30 +217,30 @@ extension Ledger {
     public var id: ItemID
     public var version: String
     public var advance: Advance
-    /// Where its output is to be put; nil where the run has one for all.
-    public var placement: Placement?
+    /// What its sink is to commit; nil where the run has one output for all.
+    public var commit: PendingCommit?
     /// How long its last attempt took.
     public var seconds: Double
     /// What its columns are called: ``Ledger/sourceSchema(pipeline:_:)``.
     public var sourceSchema: Int64?
 
-    public init(id: ItemID, version: String, advance: Advance, placement: Placement?, seconds: Double, sourceSchema: Int64?) {
+    public init(id: ItemID, version: String, advance: Advance, commit: PendingCommit?, seconds: Double, sourceSchema: Int64?) {
       self.seconds = seconds
       self.sourceSchema = sourceSchema
       self.id = id
       self.version = version
       self.advance = advance
-      self.placement = placement
+      self.commit = commit
       // The last checkpoint stays: it says how long the item's share of the output is.
       self.advance.checkpoint.continuation = nil
     }
   }
 
-  /// The items are done: this is what their outputs' commit is. What is left, to put the parts in their places, is in the
-  /// placements and done again by whoever finds it there.
+  /// The items are done: this is what their outputs' commit is. What is left for the sinks to do is in the committables, and recovery
+  /// does it again.
   ///
-  /// - Parameter placed: parts that are in their places by now.
-  public func finish(_ items: [Finished], placed: [String]) async throws {
+  /// - Parameter committed: what the sinks have committed by now.
+  public func finish(_ items: [Finished], committed: [Committable]) async throws {
     try await write(.ledgerFinishItem) { db in
       let update = try db.cachedStatement(
         sql: """
@@ -253,9 +253,9 @@ extension Ledger {
         try update.execute(arguments: [
           item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.seconds, item.sourceSchema, item.id.value,
         ])
-        if let placement = item.placement { try Self.insert(db, placement) }
+        if let commit = item.commit { try Self.insert(db, commit) }
       }
-      try Self.forget(db, placed)
+      try Self.forget(db, committed)
     }
   }
 
@@ -267,8 +267,11 @@ extension Ledger {
   }
 
   /// The item failed all its attempts; it is a dead letter, and its records count no more.
-  public func fail(_ id: ItemID, error: String, _ letter: DeadLetter) async throws {
+  ///
+  /// - Parameter refused: what its sink will never commit.
+  public func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable? = nil) async throws {
     try await write(.ledgerFailItem) { db in
+      if let refused { try Self.forget(db, [refused]) }
       try Self.startOver(db, id)
       try db.execute(
         sql: "UPDATE items SET status = 'failed', error = ?, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?",

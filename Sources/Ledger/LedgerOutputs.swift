@@ -5,7 +5,7 @@ import GRDB
 public struct Output: Sendable {
   /// Where it is in the file system: absolute, with the links of its folder followed.
   public var place: String
-  /// As placements have it: relative to its definition where it lies below it.
+  /// As its definition has it: relative to its definition where it lies below it.
   public var path: String
   public var pipeline: String
   /// The definition's file.
@@ -84,7 +84,7 @@ extension Ledger {
   ///
   /// - Parameter isLast: whether these are all.
   public func list(_ outputs: [Output], pipeline: String, isLast: Bool) async throws {
-    try await write(.ledgerPlaced) { db in
+    try await write(.ledgerCommitted) { db in
       let known = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM outputs WHERE place = ?)")
       for output in outputs where try Bool.fetchOne(known, arguments: [output.place]) != true { try Self.insert(db, output) }
       if isLast { try db.execute(sql: "DELETE FROM unlisted_outputs WHERE pipeline = ?", arguments: [pipeline]) }
@@ -93,7 +93,7 @@ extension Ledger {
 
   /// Gives items the keys that they have now; what is told of them goes with them.
   public func rename(_ items: [(id: ItemID, key: String)]) async throws {
-    try await write(.ledgerPlaced) { db in
+    try await write(.ledgerCommitted) { db in
       for item in items {
         try db.execute(sql: "UPDATE items SET key = ? WHERE id = ?", arguments: [item.key, item.id.value])
         try db.execute(sql: "UPDATE dead_letters SET item = ? WHERE item_id = ?", arguments: [item.key, item.id.value])

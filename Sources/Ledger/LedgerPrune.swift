@@ -18,7 +18,7 @@ extension Ledger {
   /// something left to do, and items: without them what is done would be done again.
   public func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned {
     let before = fileBytes
-    var pruned = try await write(.ledgerPlaced) { db in
+    var pruned = try await write(.ledgerCommitted) { db in
       var pruned = Pruned()
       try db.execute(
         sql: """
@@ -30,7 +30,7 @@ extension Ledger {
           DELETE FROM runs WHERE ended_at < ?1 AND (?2 IS NULL OR pipeline = ?2) AND status IN ('done', 'failed', 'closed')
           AND id NOT IN (SELECT max(id) FROM runs GROUP BY pipeline)
           AND id NOT IN (SELECT run FROM items WHERE \(Self.isOpen))
-          AND id NOT IN (SELECT run FROM placements WHERE run IS NOT NULL)
+          AND id NOT IN (SELECT run FROM committables WHERE run IS NOT NULL)
           AND id NOT IN (SELECT run FROM dead_letters)
           """, arguments: [date.timeIntervalSince1970, pipeline])
       pruned.runs = db.changesCount

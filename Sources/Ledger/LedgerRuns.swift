@@ -74,9 +74,9 @@ extension Ledger {
   /// The run ends.
   ///
   /// - Parameters:
-  ///   - placement: of the run's one output, where it has one that is whole.
-  ///   - placed: the parts that are in their places since.
-  public func endRun(_ id: RunID, _ end: RunEnd, placement: Placement?, placed: [String]) async throws {
+  ///   - commit: of the run's one output, where it has one that is whole.
+  ///   - committed: what the sinks have committed since.
+  public func endRun(_ id: RunID, _ end: RunEnd, commit: PendingCommit?, committed: [Committable]) async throws {
     try await write(.ledgerEndRun) { db in
       try db.execute(
         sql: """
@@ -88,8 +88,8 @@ extension Ledger {
           end.counts.deadLettered, end.bytes.fetched, end.bytes.decompressed, end.bytes.written, end.retries, end.restarts, end.error,
           id.value,
         ])
-      if let placement { try Self.insert(db, placement) }
-      try Self.forget(db, placed)
+      if let commit { try Self.insert(db, commit) }
+      try Self.forget(db, committed)
     }
   }
 
@@ -125,12 +125,12 @@ extension Ledger {
   }
 
   private static func isUnfinished(_ db: Database) throws -> String {
-    // An older ledger that is only read has no placements.
-    let isPlaced =
-      try db.tableExists("placements") ? "NOT EXISTS (SELECT 1 FROM placements WHERE placements.run = runs.id)" : "TRUE"
+    // An older ledger that is only read has placements, or nothing of the kind.
+    let table = try ["committables", "placements"].first { try db.tableExists($0) }
+    let isCommitted = table.map { "NOT EXISTS (SELECT 1 FROM \($0) pending WHERE pending.run = runs.id)" } ?? "TRUE"
     return """
       runs.status IN ('running', 'interrupted') OR EXISTS (SELECT 1 FROM items WHERE items.run = runs.id AND \(isOpen))
-      OR (runs.status = 'failed' AND NOT \(isPlaced))
+      OR (runs.status = 'failed' AND NOT \(isCommitted))
       """
   }
 

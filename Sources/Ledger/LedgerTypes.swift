@@ -66,8 +66,8 @@ public struct Checkpoint: Sendable {
   public var lines = 0
   public var counts = RecordCounts()
   public var bytes = ByteCounts()
-  /// What the part holds with all of that.
-  public var part = FilePrefix()
+  /// Where the output is with all of that.
+  public var position = SinkPosition.start
   /// How reading goes on from here, or from a little before, without going through what comes before; opaque, and
   /// loaded by ``Ledger/continuation(_:)`` alone. About 90 KB for gzip.
   public var continuation: [UInt8]?

@@ -94,6 +94,26 @@ enum Migrations {
     migrator.registerMigration("blank lines") { db in
       try db.execute(sql: "ALTER TABLE checkpoints ADD COLUMN blank_lines INTEGER NOT NULL DEFAULT 0")
     }
+    migrator.registerMigration("committables") { db in
+      try db.execute(
+        sql: """
+          -- What sinks are to commit, in their own words. A placement was a file's: its token is the part's length and checksum.
+          CREATE TABLE committables (
+            sink TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL, token TEXT NOT NULL, pipeline TEXT NOT NULL, run INTEGER,
+            item INTEGER, replay INTEGER, PRIMARY KEY (sink, name)) STRICT, WITHOUT ROWID;
+          INSERT INTO committables SELECT 'file', part, target,
+            CASE length WHEN 0 THEN '' ELSE length || coalesce(':' || checksum, '') END, pipeline, run, item, NULL FROM placements;
+          DROP TABLE placements;
+          -- The replay that resolved it.
+          ALTER TABLE dead_letters ADD COLUMN replay INTEGER;
+          -- Where a checkpoint's output is, in its sink's words.
+          ALTER TABLE checkpoints ADD COLUMN position TEXT NOT NULL DEFAULT '';
+          UPDATE checkpoints SET position =
+            CASE part_length WHEN 0 THEN '' ELSE part_length || coalesce(':' || part_checksum, '') END;
+          ALTER TABLE checkpoints DROP COLUMN part_length;
+          ALTER TABLE checkpoints DROP COLUMN part_checksum;
+          """)
+    }
     return migrator
   }
 }

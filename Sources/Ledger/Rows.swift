@@ -101,13 +101,6 @@ extension ByteCounts {
   }
 }
 
-extension FilePrefix {
-  init(_ row: Row) throws {
-    let checksum: Int? = try row.value(orNil: "checksum")
-    self.init(length: try row.count("length"), checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
-  }
-}
-
 /// A row's columns, one after another. Many rows are read so: by their names columns would have to be looked for.
 private struct Columns {
   let row: Row
@@ -143,12 +136,6 @@ private struct Columns {
     bytes.written = try count()
     return bytes
   }
-
-  mutating func prefix() throws -> FilePrefix {
-    let length = try count()
-    let checksum = try next(orNil: Int.self)
-    return FilePrefix(length: length, checksum: checksum.map { Checksum(value: UInt32(truncatingIfNeeded: $0)) })
-  }
 }
 
 extension ItemRecord {
@@ -172,7 +159,7 @@ extension ItemRecord {
       point.lines = try columns.count()
       point.counts = try columns.counts()
       point.bytes = try columns.bytes()
-      point.part = try columns.prefix()
+      point.position = SinkPosition(try columns.next())
       point.counts.blankLines = try columns.count()
       checkpoint = point
     }

@@ -3,49 +3,6 @@ import Foundation
 import Records
 import Synchronization
 
-/// What the system refused while output was written.
-public struct WriteError: Error, Sendable, CustomStringConvertible {
-  public let action: String
-  public let path: String
-  public let code: Int32
-  /// What stands where a file was to be put, where that is the trouble.
-  public let found: FileStatus.Kind?
-
-  public init(action: String, path: String, code: Int32 = errno, found: FileStatus.Kind? = nil) {
-    self.action = action
-    self.path = path
-    self.code = code
-    self.found = found
-  }
-
-  /// Whether what reads standard output went away.
-  public var isReaderGone: Bool { code == EPIPE }
-
-  /// Whether the trouble is one output's name or place, so that others can be written.
-  public var concernsOneOutput: Bool {
-    found != nil || [ENAMETOOLONG, EISDIR, ENOTDIR, ENOTEMPTY, ELOOP, EEXIST].contains(code)
-  }
-
-  public var description: String {
-    if let found { return "can't \(action) \(path): it is \(found.words), and only a file is replaced" }
-    let remedy =
-      switch code {
-      case ENOTDIR: "; a part of the path is a file"
-      default: SystemFailure(code: code).remedy
-      }
-    return "can't \(action) \(path): \(String(cString: strerror(code)))\(remedy)"
-  }
-
-  /// Does `body`, and says of a system call that fails what it was for.
-  static func wrap<T>(_ action: String, _ path: String, _ body: () throws -> T) throws -> T {
-    do {
-      return try body()
-    } catch let failure as SystemFailure {
-      throw WriteError(action: action, path: path, code: failure.code)
-    }
-  }
-}
-
 /// A file being written under a temporary name in its target's folder.
 ///
 /// Calls block: they are made on threads for that.
@@ -55,6 +12,8 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
 public final class PartFile: @unchecked Sendable {
   public let target: String
   public let path: String
+  /// What paths are relative to where the ledger keeps them: the definition's.
+  let folder: String
   private let descriptor: Int32
   /// What is written so far; the end of it may not be in the file before a sync.
   public private(set) var written: FilePrefix
@@ -76,9 +35,10 @@ public final class PartFile: @unchecked Sendable {
   /// there is not written to.
   ///
   /// - Throws: ``WriteError``.
-  public init(target: String, path: String, keeping prefix: FilePrefix) throws {
+  public init(target: String, path: String, folder definitionFolder: String, keeping prefix: FilePrefix) throws {
     self.target = target
     self.path = path
+    folder = definitionFolder
     written = prefix
     let folder = (target as NSString).deletingLastPathComponent
     if prefix.length == 0 { try WriteError.wrap("create folder", folder) { try SystemCall.createFolders(folder) } }

@@ -30,7 +30,7 @@ struct Check: ParsableCommand {
             "\(pipeline): \(secret) in fetch.from is a secret, since it comes from the environment: all its values make one item; give it with --var where they are several"
           )
         }
-        if definition.write.writesToStandardOutput {
+        if definition.sink.grouping == .stream {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
         }
         if !common.quiet { console.print(pipelines.count == 1 ? "ok" : "\(pipeline): ok") }

@@ -33,7 +33,7 @@ final class RunSession: Sendable {
     _ monitoring: MonitoringOptions
   ) {
     console.hide(definition.redactor)
-    if definition.write.writesToStandardOutput { StandardStreams.divertResults() }
+    if definition.sink.grouping == .stream { StandardStreams.divertResults() }
     self.console = console
     messages = RunMessages(console: console)
     self.monitoring = monitoring

@@ -138,11 +138,14 @@ struct ChangedWorldTests {
     let run = try Interrupted()
     try run.sql(
       """
-      DROP TABLE events; DROP INDEX items_open; DROP TABLE placements; DROP TABLE dead_letter_attempts;
+      DROP TABLE events; DROP INDEX items_open; DROP TABLE committables; DROP TABLE dead_letter_attempts;
       DROP TABLE replays; DROP TABLE replay_outputs; DROP TABLE source_schemas; DROP TABLE timelines;
       DROP TABLE outputs; DROP TABLE unlisted_outputs;
       ALTER TABLE items DROP COLUMN source_schema; ALTER TABLE items DROP COLUMN seconds;
-      ALTER TABLE checkpoints DROP COLUMN part_checksum; ALTER TABLE checkpoints DROP COLUMN continuation;
+      ALTER TABLE checkpoints ADD COLUMN part_length INTEGER NOT NULL DEFAULT 0;
+      UPDATE checkpoints SET part_length = CAST(substr(position, 1, instr(position || ':', ':') - 1) AS INTEGER);
+      ALTER TABLE checkpoints DROP COLUMN position; ALTER TABLE checkpoints DROP COLUMN continuation;
+      ALTER TABLE dead_letters DROP COLUMN replay;
       ALTER TABLE checkpoints DROP COLUMN blank_lines;
       ALTER TABLE items DROP COLUMN header; ALTER TABLE dead_letters DROP COLUMN previous; ALTER TABLE dead_letters DROP COLUMN next;
       DELETE FROM grdb_migrations WHERE identifier <> '1';
@@ -154,6 +157,24 @@ struct ChangedWorldTests {
     let resumed = try run.resume()
     #expect(resumed.status == 0 && !resumed.stderr.contains("starts over"), "\(resumed.stderr)")
     #expect((run.shop.read(run.output) == run.want) as Bool)
+  }
+
+  @Test(
+    "a disk that fills up while the ledger is made leaves no half of one, and with room again the run begins",
+    .enabled(if: getuid() == 0, "mounting needs root"), arguments: [150, 200, 250, 300, 350, 400])
+  func filling(_ kilobytes: Int) throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "n,x\n1,1\n")
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: a.csv}\nwrite: {path: out/a.jsonl}\n")
+    try FileManager.default.createDirectory(atPath: shop.path("small"), withIntermediateDirectories: true)
+    let mounted = try shop.run("/bin/mount", ["-t", "tmpfs", "-o", "size=\(kilobytes)k", "tmpfs", shop.path("small")])
+    try #require(mounted.status == 0, "\(mounted.stderr)")
+    defer { _ = try? shop.run("/bin/umount", [shop.path("small")]) }
+    let full = try shop.runPipeline("pipeline.yaml", "--state", "small/state")
+    #expect(full.status == 74 && full.stderr.contains("full; make room, then resume"), "\(full.stderr)")
+    _ = try shop.run("/bin/mount", ["-o", "remount,size=64m", shop.path("small")])
+    let again = try shop.runPipeline("pipeline.yaml", "--state", "small/state")
+    #expect(again.status == 0 && shop.read("out/a.jsonl") == "{\"n\":1,\"x\":1}\n", "\(again.stderr)")
   }
 
   @Test(

@@ -23,7 +23,7 @@ struct MessageTests {
       """
       import pathlib, re, sys
       root = pathlib.Path(sys.argv[1])
-      names = re.findall(r'case (\\w+) = "SL-', (root / "Definition/ErrorCode.swift").read_text())
+      names = re.findall(r'case (\\w+) = "SL-', (root / "Configuration/ErrorCode.swift").read_text())
       rest = "".join(p.read_text() for p in root.rglob("*.swift") if p.name not in ("ErrorCode.swift", "ErrorExplanation.swift"))
       print(*[name for name in names if not re.search(r"\\." + name + r"\\b", rest)])
       """, Workshop.root + "/Sources")

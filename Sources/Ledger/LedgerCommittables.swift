@@ -1,0 +1,123 @@
+import Files
+import Foundation
+import GRDB
+
+/// A committable that the ledger's commit made good, and whose sink may not have committed it yet: the redo log of the last step.
+public struct PendingCommit: Sendable {
+  public var committable: Committable
+  public var pipeline: String
+  public var run: RunID?
+  /// The item whose output it is; nil for the one output of a run.
+  public var item: ItemID?
+  /// The replay of dead letters that wrote it.
+  public var replay: Int?
+  /// The output, where it is a file; nil for a pending commit that was found, whose output is known.
+  public var output: Output?
+
+  public init(_ committable: Committable, pipeline: String, run: RunID?, item: ItemID?, replay: Int? = nil, output: Output? = nil) {
+    self.committable = committable
+    self.pipeline = pipeline
+    self.run = run
+    self.item = item
+    self.replay = replay
+    self.output = output
+  }
+}
+
+extension Ledger {
+  /// An output that an output now takes the place of makes the replays of what it was made from stale: they are in it.
+  static func insert(_ db: Database, _ commit: PendingCommit) throws {
+    try db.cachedStatement(
+      sql: "INSERT OR REPLACE INTO committables (sink, name, target, token, pipeline, run, item, replay) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      commit.committable.sink, commit.committable.name, commit.committable.target, commit.committable.token, commit.pipeline,
+      commit.run?.value, commit.item?.value, commit.replay,
+    ])
+    if let output = commit.output { try insert(db, output) }
+    // The output of a replay makes none stale.
+    if commit.replay != nil { return }
+    if let item = commit.item {
+      try db.cachedStatement(sql: "UPDATE replay_outputs SET is_stale = 1 WHERE item = ?").execute(arguments: [item.value])
+    } else if commit.run != nil {
+      try db.cachedStatement(sql: "UPDATE replay_outputs SET is_stale = 1 WHERE pipeline = ?").execute(arguments: [commit.pipeline])
+    }
+  }
+
+  static func forget(_ db: Database, _ committables: [Committable]) throws {
+    for committable in committables {
+      try db.cachedStatement(sql: "DELETE FROM committables WHERE sink = ? AND name = ?")
+        .execute(arguments: [committable.sink, committable.name])
+    }
+  }
+
+  /// The pipeline's committables of which nobody knows whether their sinks have committed them.
+  public func pendingCommits(pipeline: String) async throws -> [PendingCommit] {
+    try await read { db in
+      try Row.fetchAll(db, sql: "SELECT * FROM committables WHERE pipeline = ? ORDER BY sink, name", arguments: [pipeline]).map { row in
+        PendingCommit(
+          Committable(
+            sink: try row.value("sink"), name: try row.value("name"), target: try row.value("target"), token: try row.value("token")),
+          pipeline: try row.value("pipeline"), run: try row.value(orNil: "run", as: Int64.self).map(RunID.init),
+          item: try row.value(orNil: "item", as: Int64.self).map(ItemID.init), replay: try row.count(orNil: "replay"))
+      }
+    }
+  }
+
+  /// The sinks have committed these, and that is durable.
+  public func committed(_ committables: [Committable]) async throws {
+    guard !committables.isEmpty else { return }
+    try await write(.ledgerCommitted) { try Self.forget($0, committables) }
+  }
+
+  /// What was prepared is not what the ledger took it for, or its target does not take it: what it was made from is to be done again, or
+  /// replayed again.
+  public func revoke(_ commit: PendingCommit) async throws {
+    try await write(.ledgerStartOver) { db in
+      try Self.forget(db, [commit.committable])
+      if let replay = commit.replay {
+        try db.execute(
+          sql: "UPDATE dead_letters SET resolved = 0 WHERE replay = ?1 AND (?2 IS NULL OR item_id = ?2)",
+          arguments: [replay, commit.item?.value])
+        return
+      }
+      let items: [Int64]
+      if let item = commit.item {
+        items = [item.value]
+      } else {
+        items = try Int64.fetchAll(db, sql: "SELECT id FROM items WHERE run = ?", arguments: [commit.run?.value])
+      }
+      for item in items {
+        try Self.startOver(db, ItemID(item))
+        try db.execute(sql: "UPDATE items SET status = 'pending' WHERE id = ?", arguments: [item])
+      }
+    }
+  }
+
+  /// Outputs of replays that newer outputs hold too.
+  public func staleOutputs(pipeline: String) async throws -> [String] {
+    try await read {
+      try String.fetchAll($0, sql: "SELECT path FROM replay_outputs WHERE pipeline = ? AND is_stale", arguments: [pipeline])
+    }
+  }
+
+  /// These outputs of replays are gone.
+  public func forgetOutputs(_ paths: [String]) async throws {
+    guard !paths.isEmpty else { return }
+    try await write(.ledgerCommitted) { db in
+      for path in paths {
+        try db.execute(sql: "DELETE FROM outputs WHERE path = ? AND is_replay", arguments: [path])
+        try db.execute(sql: "DELETE FROM replay_outputs WHERE path = ?", arguments: [path])
+      }
+    }
+  }
+
+  // MARK: Positions
+
+  /// The column of a checkpoint's position in its sink; an older ledger that is only read has what a file's was made of.
+  static func position(_ db: Database) throws -> String {
+    let columns = try db.columns(in: "checkpoints").map(\.name)
+    if columns.contains("position") { return "c.position" }
+    let checksum = columns.contains("part_checksum") ? "coalesce(':' || c.part_checksum, '')" : "''"
+    return "CASE c.part_length WHEN 0 THEN '' ELSE c.part_length || \(checksum) END"
+  }
+}

@@ -1,0 +1,187 @@
+import Configuration
+import Files
+import Foundation
+import Records
+
+/// Records in files: one for each item, or one for the run.
+///
+/// The part is `.NAME.sluice-part` in the target's folder; a rename commits it.
+package struct FileSink: Sink {
+  package static let page = ComponentPage(
+    .sink, "file", "Writes files, each whole at once: one for each item, or one for the run.", abilities: ["resumes", "exactly once"],
+    endings: ["jsonl", "csv"],
+    keys: [
+      Key(
+        "path", .text,
+        "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed. - is standard output."
+      )
+    ] + FileFormat.keys, place: "write",
+    example: """
+      pipeline: orders
+      fetch: {from: orders-*.csv.gz}
+      write: {path: "out/{item.stem}.jsonl"}
+      """,
+    errors: [.cannotWrite, .sameOutput],
+    guarantees: [
+      "A reader sees a file that is whole, or the one before it.",
+      "Killed at any instant, a run goes on inside its files, and they come out byte for byte as of a run that nobody disturbed.",
+      "A source, the definition and another pipeline's output are never replaced.",
+    ],
+    limits: [
+      "A file's folder must be on a file system with rename(2) and fsync(2).",
+      "One output of a run is made again from all items when any is new or changed.",
+    ])
+
+  package static func takes(_ write: Value) -> Bool { write["path"].map { $0.text != "-" } ?? false }
+
+  /// As the definition has it, with its words in braces.
+  private let path: String
+  private let format: FileFormat
+
+  /// A sink without a file.
+  init() {
+    path = ""
+    format = FileFormat()
+  }
+
+  package init(_ write: Value, _ reader: inout DefinitionReader) {
+    path = write["path"]?.text ?? ""
+    format = FileFormat(write, path: path, &reader)
+    if let place = write["path"]?.position { Self.check(path, place, &reader) }
+  }
+
+  private static let words = ["item.stem", "item.name", "run.id", "run.date"]
+
+  private static func check(_ path: String, _ place: Position, _ reader: inout DefinitionReader) {
+    if path.isEmpty || path.hasSuffix("/") { reader.report(place.diagnostic("write.path is a file, and this is none")) }
+    var rest = path[...]
+    while let open = rest.firstIndex(of: "{") {
+      guard let close = rest[open...].firstIndex(of: "}") else { return }
+      let word = String(rest[rest.index(after: open)..<close])
+      if !words.contains(word) {
+        let near =
+          Spelling.nearest(to: word, among: words).map { "; did you mean {\($0)}?" } ?? "; there are {\(words.joined(separator: "}, {"))}"
+        reader.report(place.diagnostic("“{\(word)}” stands for nothing\(near)"))
+      }
+      rest = rest[rest.index(after: close)...]
+    }
+  }
+
+  package var grouping: OutputGrouping { path.contains("{item.") ? .item : .run }
+  package var encoder: any RecordEncoder { format.encoder }
+  package var compression: OutputCompression? { format.compression }
+
+  /// The output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
+  package func slot(_ words: OutputWords, in folder: String) -> OutputSlot {
+    let path = filled(words)
+    let absolute = path.hasPrefix("/") ? path : folder + "/" + path
+    let target = (try? OutputPlace.of(absolute)) ?? absolute
+    return OutputSlot(name: target, shown: target, file: target)
+  }
+
+  private func filled(_ words: OutputWords) -> String {
+    let day = words.date.ISO8601Format(.iso8601.year().month().day())
+    let values = [
+      ("{item.stem}", words.item?.stem), ("{item.name}", words.item?.name), ("{run.id}", words.run), ("{run.date}", day),
+    ]
+    var filled = ""
+    var rest = Substring(path)
+    // Once from left to right: an item's own name may hold such a word, which stands for itself.
+    while let character = rest.first {
+      if character == "{", let (word, value) = values.first(where: { $0.1 != nil && rest.hasPrefix($0.0) }), let value {
+        filled += value
+        rest = rest.dropFirst(word.count)
+      } else {
+        filled.append(character)
+        rest = rest.dropFirst()
+      }
+    }
+    return filled
+  }
+
+  /// Beside the output that the records belong to: `NAME.replay-N.ENDING`.
+  package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
+    let gz = slot.name.hasSuffix(".gz") ? ".gz" : ""
+    let bare = String(slot.name.dropLast(gz.count)) as NSString
+    let suffix = bare.pathExtension
+    let target = "\(bare.deletingPathExtension).replay-\(number)" + (suffix.isEmpty ? "" : "." + suffix) + gz
+    return OutputSlot(name: target, shown: target, file: target)
+  }
+
+  package static func committer(in folder: String) -> any Committer { FileOutputs(folder: folder) }
+
+  package func start(in folder: String) -> any SinkSession { FileOutputs(folder: folder) }
+
+  /// The name that a part has before it is committed: in the target's own folder, so that a rename suffices.
+  package static func part(of target: String) -> String {
+    let url = target as NSString
+    return url.deletingLastPathComponent + "/." + url.lastPathComponent + ".sluice-part"
+  }
+
+  /// Whether a file is called as parts are.
+  package static func isPart(_ path: String) -> Bool {
+    path.hasSuffix(".sluice-part") && (path as NSString).lastPathComponent.hasPrefix(".")
+  }
+}
+
+/// Parts in a file system, and their renames.
+private struct FileOutputs: SinkSession {
+  /// The definition's.
+  let folder: String
+
+  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+
+  func open(_ slot: OutputSlot, _ schema: Schema, at position: SinkPosition) throws -> any SinkWriter {
+    guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: slot.name, code: EINVAL) }
+    return try PartFile(target: slot.name, path: FileSink.part(of: slot.name), folder: folder, keeping: prefix)
+  }
+
+  func prepare(_ writers: [any SinkWriter]) throws { try PartFile.sync(writers.compactMap { $0 as? PartFile }) }
+
+  func inspect(_ slot: OutputSlot, at position: SinkPosition) -> OutputFinding {
+    guard let prefix = FilePrefix(position) else { return .altered }
+    let part = prefix.find(at: FileSink.part(of: slot.name))
+    if part == .whole || prefix.length == 0 { return .whole }
+    return part == .missing && prefix.find(at: slot.name) == .whole ? .committed : part
+  }
+
+  func abandon(_ slot: OutputSlot) { unlink(FileSink.part(of: slot.name)) }
+
+  func inspect(_ committable: Committable) throws -> OutputFinding {
+    guard let prefix = FilePrefix(SinkPosition(committable.token)) else { return .altered }
+    let finding = prefix.find(at: absolute(committable.name))
+    guard finding == .missing else { return finding }
+    // Only a rename takes a part away. Whether its name is on the disk is not known.
+    try PartFile.syncPlace(of: absolute(committable.target))
+    return .committed
+  }
+
+  func commit(_ committables: [Committable]) throws -> [CommitRefusal] {
+    let parts = committables.map { (path: absolute($0.name), target: absolute($0.target)) }
+    try PartFile.place(parts)
+    return []
+  }
+
+  func forget(_ committables: [Committable]) {}
+}
+
+extension PartFile: SinkWriter {
+  package var position: SinkPosition { written.position }
+  package var isEmpty: Bool { length == 0 }
+  package var canTruncate: Bool { true }
+  package func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try append(bytes.bytes, bytes.count, checksum: checksum) }
+  package func flush() throws { try sync(isFinal: false) }
+
+  package func truncate(to position: SinkPosition) throws {
+    guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: target, code: EINVAL) }
+    try cut(to: prefix)
+  }
+
+  /// Paths are kept as the definition has them, so that folders may move.
+  package var committable: Committable? {
+    func relative(_ path: String) -> String { path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path }
+    return Committable(sink: FileSink.name, name: relative(path), target: relative(target), token: written.position.token)
+  }
+
+  package func discard() throws { try remove() }
+}
