@@ -34,6 +34,7 @@ let package = Package(
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CRegex", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CDigest", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     module("Records", ["CByteScan", "CFloatText"]),
@@ -46,7 +47,7 @@ let package = Package(
     module("Decompress", ["Configuration", "Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
-    module("Write", ["Configuration", "Files", "Records", "CByteScan", "CFiles", "CZlib"]),
+    module("Write", ["Configuration", "Files", "Records", "CByteScan", "CFiles", "CSQLite", "CZlib"]),
     module(
       "Definition",
       [

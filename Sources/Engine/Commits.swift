@@ -106,10 +106,11 @@ extension RunEngine {
     do {
       let writers = Dictionary(grouping: group.map(\.output), by: ObjectIdentifier.init).values.compactMap(\.first)
       try await BlockingThreads.files.run { [session] in try session.prepare(writers) }
-      try await ledger.finish(group.map(\.finished), committed: takeCommitted())
+      let committed = takeCommitted()
+      try await ledger.finish(group.map(\.finished), committed: committed)
       let committables = group.compactMap(\.finished.commit?.committable)
       let refusals = try await BlockingThreads.files.run { [session] in
-        try committables.isEmpty ? [] : session.commit(committables)
+        try committables.isEmpty ? [] : session.commit(committables, forgetting: committed)
       }
       refused = Dictionary(refusals.map { ($0.committable, $0.reason) }) { first, _ in first }
       noteCommitted(committables.filter { refused[$0] == nil })

@@ -220,8 +220,8 @@ public struct DryRun: Sendable {
     var five = batch
     five.selection = Array(batch.selected.prefix(Self.shownRecords))
     let out = ByteBuffer(capacity: 4096)
-    out.append(definition.sink.encoder.header(schema))
-    definition.sink.encoder.encode(five, to: out)
+    out.append(definition.sink.sampleEncoder.header(schema))
+    definition.sink.sampleEncoder.encode(five, to: out)
     return String(decoding: out.copy(0..<out.count), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

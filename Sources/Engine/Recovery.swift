@@ -46,7 +46,7 @@ struct Recovery {
       case .committed: return nil
       case .missing: return "what was prepared for it, \(committable.name), is gone"
       case .short, .altered: return "its part \(committable.name) was changed from outside"
-      case .whole: return try committer.commit([committable]).first?.reason
+      case .whole: return try committer.commit([committable], forgetting: []).first?.reason
       }
     }
   }
@@ -54,7 +54,7 @@ struct Recovery {
   private func forget(_ committables: [Committable]) async throws {
     try await BlockingThreads.files.run { [definition] in
       for (name, committables) in Dictionary(grouping: committables, by: \.sink) {
-        try Sinks.named(name)?.committer(in: definition.folder).forget(committables)
+        _ = try Sinks.named(name)?.committer(in: definition.folder).commit([], forgetting: committables)
       }
     }
   }

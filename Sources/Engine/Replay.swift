@@ -135,11 +135,11 @@ private struct Replay {
     guard !outcome.passed.isEmpty || !outcome.failed.isEmpty else { return result }
     try await ledger.replayed(number, pipeline: definition.name, outcome, commits)
     let committables = commits.map(\.committable)
-    let refusals = try await BlockingThreads.files.run { [session] in try session.commit(committables) }
+    let refusals = try await BlockingThreads.files.run { [session] in try session.commit(committables, forgetting: []) }
     for commit in commits where refusals.contains(where: { $0.committable == commit.committable }) { try await ledger.revoke(commit) }
     if let refusal = refusals.first { throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason) }
     try await ledger.committed(committables)
-    try await BlockingThreads.files.run { [session] in try session.forget(committables) }
+    _ = try await BlockingThreads.files.run { [session] in try session.commit([], forgetting: committables) }
     result.number = number
     result.passed = outcome.passed.count
     result.failed = outcome.failed.count

@@ -305,16 +305,18 @@ public final class Runner: Sendable {
         status: engine.fatal == nil ? status : .interrupted, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries,
         restarts: snapshot.restarts, error: problem)
     }
-    try await ledger.endRun(run, ended(), commit: commit, committed: engine.takeCommitted())
+    let committed = engine.takeCommitted()
+    try await ledger.endRun(run, ended(), commit: commit, committed: committed)
+    _ = try await BlockingThreads.files.run { try engine.session.commit([], forgetting: committed) }
     if let commit {
       do {
         let committable = commit.committable
-        if let refusal = try await BlockingThreads.files.run({ try engine.session.commit([committable]).first }) {
+        if let refusal = try await BlockingThreads.files.run({ try engine.session.commit([committable], forgetting: []).first }) {
           try await ledger.revoke(commit)
           throw WriteError(action: "write", path: committable.target, reason: refusal.reason)
         }
         try await ledger.committed([committable])
-        try await BlockingThreads.files.run { try engine.session.forget([committable]) }
+        _ = try await BlockingThreads.files.run { try engine.session.commit([], forgetting: [committable]) }
       } catch let error as WriteError {
         engine.abort(.write(error))
         (status, exit, problem, code) = verdict(engine, run, totals.counts, left: left, failed: failed)

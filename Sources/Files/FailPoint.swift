@@ -35,6 +35,15 @@ public enum FailPoint: String, Sendable, CaseIterable {
   /// SQLite's own syncs; only `skip` means something here.
   case ledgerSync = "ledger.sync"
 
+  /// Rows go into a staging table, in a transaction that is open.
+  case tableInsert = "table.insert"
+  /// Staged rows are put on the disk: before the ledger hears of a checkpoint, or that an item is done.
+  case tableStage = "table.stage"
+  /// The target takes the staged rows: one transaction.
+  case tableCommit = "table.commit"
+  /// A target database's own syncs; only `skip` means something here.
+  case tableSync = "table.sync"
+
   case spoolOpen = "spool.open"
   case spoolWrite = "spool.write"
   case spoolSync = "spool.sync"

@@ -156,13 +156,11 @@ private struct FileOutputs: SinkSession {
     return .committed
   }
 
-  func commit(_ committables: [Committable]) throws -> [CommitRefusal] {
+  func commit(_ committables: [Committable], forgetting forgotten: [Committable]) throws -> [CommitRefusal] {
     let parts = committables.map { (path: absolute($0.name), target: absolute($0.target)) }
     try PartFile.place(parts)
     return []
   }
-
-  func forget(_ committables: [Committable]) {}
 }
 
 extension PartFile: SinkWriter {

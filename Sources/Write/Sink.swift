@@ -26,6 +26,8 @@ package protocol Sink: Component, Sendable {
   func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot
   /// Spells records for this sink.
   var encoder: any RecordEncoder { get }
+  /// Spells records for people, where a dry run shows what would be written.
+  var sampleEncoder: any RecordEncoder { get }
   /// Compresses what the encoder made of a chunk; nil where the sink's outputs are not compressed.
   var compression: OutputCompression? { get }
   /// Begins to work.
@@ -35,6 +37,7 @@ package protocol Sink: Component, Sendable {
 }
 
 extension Sink {
+  package var sampleEncoder: any RecordEncoder { encoder }
   package var compression: OutputCompression? { nil }
   package var isSerial: Bool { grouping != .item }
 }
@@ -58,14 +61,16 @@ package struct OutputCompression: Sendable {
 
 /// What an output's name may be made of.
 package struct OutputWords: Sendable {
-  /// The item's name, and the same without its endings; nil for an output of the run.
-  package var item: (stem: String, name: String)?
+  /// The item's key, its name, and the same without its endings; nil for an output of the run.
+  package var item: (key: String, stem: String, name: String)?
+  package var pipeline: String
   package var run: String
   /// When the run began.
   package var date: Date
 
-  package init(item: (stem: String, name: String)?, run: String, date: Date) {
+  package init(item: (key: String, stem: String, name: String)?, pipeline: String, run: String, date: Date) {
     self.item = item
+    self.pipeline = pipeline
     self.run = run
     self.date = date
   }
@@ -96,11 +101,10 @@ package protocol Committer: Sendable {
   func inspect(_ committable: Committable) throws -> OutputFinding
   /// Makes outputs visible, and puts that on durable storage. What is visible already stays as it is.
   ///
+  /// - Parameter forgotten: those that the ledger speaks of no more. Nobody will commit them again.
   /// - Returns: those that can never be committed, with why.
   /// - Throws: ``WriteError`` where another try may do it.
-  func commit(_ committables: [Committable]) throws -> [CommitRefusal]
-  /// The ledger has forgotten these: nobody will commit them again.
-  func forget(_ committables: [Committable]) throws
+  func commit(_ committables: [Committable], forgetting forgotten: [Committable]) throws -> [CommitRefusal]
 }
 
 /// A committable that its target does not take: what it was made from counts as not done.
@@ -165,7 +169,7 @@ extension SinkWriter {
 
 /// The sinks that there are: a line each.
 package enum Sinks {
-  package static let all: [any Sink.Type] = [FileSink.self, StandardOutputSink.self]
+  package static let all: [any Sink.Type] = [FileSink.self, StandardOutputSink.self, SQLiteSink.self]
 
   package static func named(_ name: String) -> (any Sink.Type)? { all.first { $0.name == name } }
 }

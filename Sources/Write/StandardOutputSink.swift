@@ -54,8 +54,7 @@ private final class StandardOutput: SinkSession {
   func inspect(_ slot: OutputSlot, at position: SinkPosition) -> OutputFinding { .missing }
   func abandon(_ slot: OutputSlot) {}
   func inspect(_ committable: Committable) -> OutputFinding { .committed }
-  func commit(_ committables: [Committable]) -> [CommitRefusal] { [] }
-  func forget(_ committables: [Committable]) {}
+  func commit(_ committables: [Committable], forgetting forgotten: [Committable]) -> [CommitRefusal] { [] }
 }
 
 private final class StandardOutputStream: SinkWriter {

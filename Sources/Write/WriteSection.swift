@@ -45,5 +45,5 @@ package struct WriteSection: Sendable {
     sink = type.init(value, &reader)
   }
 
-  private static let missing = "write does not say where records go: give it path, a file"
+  private static let missing = "write does not say where records go: give it path, a file, or table and database"
 }

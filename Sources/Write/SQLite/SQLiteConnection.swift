@@ -1,0 +1,168 @@
+import CSQLite
+import Files
+import Foundation
+
+/// A connection to an SQLite database, and its statements; one thread uses it at a time.
+///
+/// `@unchecked Sendable`: it is only touched under its session's lock.
+final class SQLiteConnection: @unchecked Sendable {
+  /// What SQLite refused.
+  struct Failure: Error {
+    let code: Int32
+    let message: String
+
+    /// Whether the rows themselves are what the table does not take.
+    var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT || code & 0xFF == SQLITE_MISMATCH }
+    var isMissingFile: Bool { code & 0xFF == SQLITE_CANTOPEN }
+  }
+
+  let path: String
+  private let handle: OpaquePointer
+
+  /// Opens the database, made where there is none unless `mustExist`.
+  init(_ path: String, mustExist: Bool = false) throws {
+    self.path = path
+    var handle: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (mustExist ? 0 : SQLITE_OPEN_CREATE)
+    let code = sqlite3_open_v2(path, &handle, flags, nil)
+    guard code == SQLITE_OK, let handle else {
+      let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      sqlite3_close_v2(handle)
+      throw Failure(code: code, message: message)
+    }
+    self.handle = handle
+    // Another process's transaction is waited for.
+    sqlite3_busy_timeout(handle, 30_000)
+    do {
+      // What the ledger is told of must survive a loss of power, and appending wants few pages in memory: 32 MB.
+      try run("PRAGMA synchronous = \(FailPoint.tableSync.isSkipped ? "OFF" : "FULL"); PRAGMA cache_size = -32000")
+    } catch {
+      sqlite3_close_v2(handle)
+      throw error
+    }
+  }
+
+  deinit { sqlite3_close_v2(handle) }
+
+  func failure(_ code: Int32) -> Failure { Failure(code: code, message: String(cString: sqlite3_errmsg(handle))) }
+
+  /// Runs statements that give no rows.
+  func run(_ sql: String) throws {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw failure(code) }
+  }
+
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Does `body` as one transaction, all or nothing of which is on the disk when it returns.
+  func transaction(_ body: () throws -> Void) throws {
+    try run("BEGIN IMMEDIATE")
+    do {
+      try body()
+      try run("COMMIT")
+    } catch {
+      if isInTransaction { try? run("ROLLBACK") }
+      throw error
+    }
+  }
+
+  /// The rows of a query, as text; NULL is nil.
+  func rows(_ sql: String, _ arguments: String...) throws -> [[String?]] {
+    let statement = try Statement(self, sql)
+    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    var rows: [[String?]] = []
+    while try statement.step() { rows.append(statement.texts) }
+    return rows
+  }
+
+  func count(_ sql: String, _ arguments: String...) throws -> Int {
+    let statement = try Statement(self, sql)
+    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    guard try statement.step() else { return 0 }
+    return statement.texts.first?.flatMap { Int($0) } ?? 0
+  }
+
+  func execute(_ sql: String, _ arguments: String...) throws {
+    let statement = try Statement(self, sql)
+    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    while try statement.step() {}
+  }
+
+  func hasTable(_ name: String) throws -> Bool {
+    try count("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name) > 0
+  }
+
+  /// A name as SQL has it in quotes.
+  static func quoted(_ name: String) -> String {
+    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
+
+  /// A prepared statement; it ends with its owner.
+  final class Statement {
+    private let connection: SQLiteConnection
+    private let handle: OpaquePointer
+
+    init(_ connection: SQLiteConnection, _ sql: String) throws {
+      self.connection = connection
+      var handle: OpaquePointer?
+      let code = sqlite3_prepare_v3(connection.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
+      guard code == SQLITE_OK, let handle else { throw connection.failure(code) }
+      self.handle = handle
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    /// Whether there is a row.
+    func step() throws -> Bool {
+      switch sqlite3_step(handle) {
+      case SQLITE_ROW: return true
+      case SQLITE_DONE:
+        sqlite3_reset(handle)
+        return false
+      case let code:
+        let failure = connection.failure(code)
+        sqlite3_reset(handle)
+        throw failure
+      }
+    }
+
+    func bind(_ text: String, at place: Int) throws {
+      // -1 asks for the text up to its zero; the last argument, SQLITE_TRANSIENT, that SQLite copies it.
+      let code = sqlite3_bind_text(handle, Int32(place), text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+      guard code == SQLITE_OK else { throw connection.failure(code) }
+    }
+
+    var texts: [String?] {
+      (0..<sqlite3_column_count(handle)).map { column in sqlite3_column_text(handle, column).map { String(cString: $0) } }
+    }
+
+    /// Executes the statement, an INSERT with a place for each column, for each row of a block.
+    func insert(_ block: SQLiteBlock) throws {
+      for row in 0..<block.rowCount {
+        for (i, column) in block.columns.enumerated() {
+          let place = Int32(i + 1)
+          if column.nulls[row] != 0 {
+            sqlite3_bind_null(handle, place)
+            continue
+          }
+          switch column.kind {
+          case .integer: sqlite3_bind_int64(handle, place, column.values.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
+          case .double: sqlite3_bind_double(handle, place, column.values.loadUnaligned(fromByteOffset: row * 8, as: Double.self))
+          case .text:
+            let end = Int(column.values.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
+            let start = row == 0 ? 0 : Int(column.values.loadUnaligned(fromByteOffset: row * 4 - 4, as: UInt32.self))
+            // The block's memory outlives the row's step.
+            sluice_sqlite_bind_text(handle, place, column.texts + start, UInt64(end - start))
+          }
+        }
+        let code = sqlite3_step(handle)
+        if code != SQLITE_DONE {
+          let failure = connection.failure(code)
+          sqlite3_reset(handle)
+          throw failure
+        }
+        sqlite3_reset(handle)
+      }
+    }
+  }
+}
