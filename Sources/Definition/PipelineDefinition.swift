@@ -88,6 +88,9 @@ public struct PipelineDefinition: Sendable {
   /// Where records go.
   package var sink: any Sink { write.sink }
 
+  /// Whose outputs they are.
+  package var sinkContext: SinkContext { SinkContext(folder: folder, pipeline: name) }
+
   /// What is wrong with where records go, placed in the file.
   public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
     DefinitionErrors(file: shownPath, text: text, diagnostics: [write.position.diagnostic(redactor.redact(message), code)])

@@ -46,7 +46,7 @@ struct Closing {
         Spool.remove(state.spoolPath(pipeline: definition.name, key: record.key))
         guard definition.sink.grouping == .item, record.status != .failed else { continue }
         let naming = OutputNaming(definition: definition, run: record.run.description, date: Date())
-        try definition.sink.start(in: definition.folder).abandon(naming.slot(item))
+        try definition.sink.start(definition.sinkContext).abandon(naming.slot(item))
       }
     }
   }

@@ -10,6 +10,6 @@ struct OutputNaming: Sendable {
 
   /// - Parameter item: nil for the one output of the run.
   func slot(_ item: Item?) -> OutputSlot {
-    definition.sink.slot(OutputWords(item: item.map { ($0.key, $0.stem, $0.name) }, pipeline: definition.name, run: run, date: date), in: definition.folder)
+    definition.sink.slot(OutputWords(item: item.map { ($0.key, $0.stem, $0.name) }, run: run, date: date), definition.sinkContext)
   }
 }

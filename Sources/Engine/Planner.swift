@@ -94,7 +94,7 @@ struct Planner {
   func verified(_ decisions: [Decision], _ naming: OutputNaming) async throws -> [Decision] {
     guard definition.sink.grouping == .item, decisions.contains(where: { $0.action == .resume }) else { return decisions }
     var decisions = decisions
-    let session = try definition.sink.start(in: definition.folder)
+    let session = try definition.sink.start(definition.sinkContext)
     for i in decisions.indices where decisions[i].action == .resume {
       guard let position = decisions[i].record?.checkpoint?.position else { continue }
       let slot = naming.slot(decisions[i].item)

@@ -232,7 +232,7 @@ struct Planning {
       let kept = Self.kept(decisions, continuing)
       if let kept {
         let slot = naming.slot(nil)
-        let session = try definition.sink.start(in: definition.folder)
+        let session = try definition.sink.start(definition.sinkContext)
         let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: kept.position) }
         if finding == .whole {
           plan.kept = kept.position

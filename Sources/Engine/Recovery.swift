@@ -28,6 +28,7 @@ struct Recovery {
     }
     try await ledger.committed(committed)
     try await forget(committed)
+    try await BlockingThreads.files.run { [definition] in try definition.sink.start(definition.sinkContext).settle() }
     try await removeStale()
     try await removeSpools()
     try await listOutputs()

@@ -51,7 +51,7 @@ extension Runner {
         let replay = Replay(
           definition: definition, ledger: ledger, filter: filter, naming: naming,
           number: try await ReplayNumber(naming, ledger).free(for: try await ledger.replayGroups(filter).map(\.item)),
-          encoding: BatchEncoding(definition), session: try definition.sink.start(in: definition.folder))
+          encoding: BatchEncoding(definition), session: try definition.sink.start(definition.sinkContext))
         return try await replay.perform()
       }
     } catch {

@@ -207,7 +207,7 @@ public final class Runner: Sendable {
     let targets = naming(run.description)
     let planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
-    let session = try await BlockingThreads.files.run { [definition] in try definition.sink.start(in: definition.folder) }
+    let session = try await BlockingThreads.files.run { [definition] in try definition.sink.start(definition.sinkContext) }
     var shared: (any SinkWriter)?
     if definition.sink.grouping != .item, !plan.isInPlace {
       shared = try await BlockingThreads.files.run { try session.open(targets.slot(nil), chain.output, at: plan.kept) }

@@ -72,9 +72,9 @@ package struct FileSink: Sink {
   package var compression: OutputCompression? { format.compression }
 
   /// The output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
-  package func slot(_ words: OutputWords, in folder: String) -> OutputSlot {
+  package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
     let path = filled(words)
-    let absolute = path.hasPrefix("/") ? path : folder + "/" + path
+    let absolute = path.hasPrefix("/") ? path : context.folder + "/" + path
     let target = (try? OutputPlace.of(absolute)) ?? absolute
     return OutputSlot(name: target, shown: target, file: target)
   }
@@ -110,7 +110,7 @@ package struct FileSink: Sink {
 
   package static func committer(in folder: String) -> any Committer { FileOutputs(folder: folder) }
 
-  package func start(in folder: String) -> any SinkSession { FileOutputs(folder: folder) }
+  package func start(_ context: SinkContext) -> any SinkSession { FileOutputs(folder: context.folder) }
 
   /// The name that a part has before it is committed: in the target's own folder, so that a rename suffices.
   package static func part(of target: String) -> String {

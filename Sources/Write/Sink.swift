@@ -21,7 +21,7 @@ package protocol Sink: Component, Sendable {
   /// Whether outputs are written one after another, as into a database that takes one writer at a time.
   var isSerial: Bool { get }
   /// The output of an item, or of the run.
-  func slot(_ words: OutputWords, in folder: String) -> OutputSlot
+  func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot
   /// Where a replay of dead letters writes what passes of those of an output.
   func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot
   /// Spells records for this sink.
@@ -33,7 +33,19 @@ package protocol Sink: Component, Sendable {
   /// Begins to work.
   ///
   /// - Throws: ``WriteError``.
-  func start(in folder: String) throws -> any SinkSession
+  func start(_ context: SinkContext) throws -> any SinkSession
+}
+
+/// Whose outputs a sink writes.
+package struct SinkContext: Sendable {
+  /// The definition's folder, absolute: what relative names are relative to.
+  package var folder: String
+  package var pipeline: String
+
+  package init(folder: String, pipeline: String) {
+    self.folder = folder
+    self.pipeline = pipeline
+  }
 }
 
 extension Sink {
@@ -63,14 +75,12 @@ package struct OutputCompression: Sendable {
 package struct OutputWords: Sendable {
   /// The item's key, its name, and the same without its endings; nil for an output of the run.
   package var item: (key: String, stem: String, name: String)?
-  package var pipeline: String
   package var run: String
   /// When the run began.
   package var date: Date
 
-  package init(item: (key: String, stem: String, name: String)?, pipeline: String, run: String, date: Date) {
+  package init(item: (key: String, stem: String, name: String)?, run: String, date: Date) {
     self.item = item
-    self.pipeline = pipeline
     self.run = run
     self.date = date
   }
@@ -128,6 +138,8 @@ package protocol SinkSession: Committer {
   func prepare(_ writers: [any SinkWriter]) throws
   /// Whether what the ledger says of an output that is not committed is there. Reads it, and blocks.
   func inspect(_ slot: OutputSlot, at position: SinkPosition) throws -> OutputFinding
+  /// No committable of the pipeline is pending: what was kept to know that a commit was done may go.
+  func settle() throws
   /// Takes away what was written of an output that nobody goes on with.
   func abandon(_ slot: OutputSlot) throws
   /// Nobody waits for this sink any more.
@@ -136,6 +148,7 @@ package protocol SinkSession: Committer {
 
 extension SinkSession {
   package func interrupt() {}
+  package func settle() throws {}
 }
 
 /// An output that is being written. One write worker owns it and awaits each call before the next; ``flush()`` alone runs beside

@@ -32,10 +32,10 @@ package struct StandardOutputSink: Sink {
 
   package var grouping: OutputGrouping { .stream }
   package var encoder: any RecordEncoder { format.encoder }
-  package func slot(_ words: OutputWords, in folder: String) -> OutputSlot { OutputSlot(name: "-", shown: "-") }
+  package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: "-") }
   package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { slot }
   package static func committer(in folder: String) -> any Committer { StandardOutput() }
-  package func start(in folder: String) -> any SinkSession { StandardOutput() }
+  package func start(_ context: SinkContext) -> any SinkSession { StandardOutput() }
 }
 
 /// The stream, which has one writer.

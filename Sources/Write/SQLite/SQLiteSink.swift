@@ -77,8 +77,8 @@ package struct SQLiteSink: Sink {
   package var encoder: any RecordEncoder { SQLiteRows(key: key) }
   package var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
 
-  package func slot(_ words: OutputWords, in folder: String) -> OutputSlot {
-    slot(Self.stagingName([folder, words.pipeline, table, words.item?.key ?? "run \(words.run)"]))
+  package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
+    slot(Self.stagingName([context.folder, context.pipeline, table, words.item?.key ?? "run \(words.run)"]))
   }
 
   package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
@@ -94,10 +94,12 @@ package struct SQLiteSink: Sink {
     return "sluice_staging_" + String(hash, radix: 16)
   }
 
-  package static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil) }
+  package static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
 
-  package func start(in folder: String) -> any SinkSession {
-    SQLiteSession(folder: folder, SQLiteTarget(database: database, table: table, mode: mode, key: key))
+  package func start(_ context: SinkContext) -> any SinkSession {
+    SQLiteSession(
+      folder: context.folder, SQLiteTarget(database: database, table: table, mode: mode, key: key),
+      owner: "\(context.folder): \(context.pipeline)")
   }
 }
 
@@ -115,6 +117,7 @@ private struct SQLiteToken: Codable {
   var staging: String
   /// Tells this commit from all others.
   var commit: String
+  var owner: String
   var rows: Int
 }
 
@@ -122,11 +125,14 @@ private struct SQLiteToken: Codable {
 private final class SQLiteSession: SinkSession {
   private let folder: String
   private let target: SQLiteTarget?
+  /// Whose commits these are, in `sluice_commits`.
+  private let owner: String
   private let databases = Mutex<[String: SQLiteDatabase]>([:])
 
-  init(folder: String, _ target: SQLiteTarget?) {
+  init(folder: String, _ target: SQLiteTarget?, owner: String) {
     self.folder = folder
     self.target = target
+    self.owner = owner
   }
 
   private func database(_ name: String) -> SQLiteDatabase {
@@ -145,7 +151,7 @@ private final class SQLiteSession: SinkSession {
 
   func open(_ slot: OutputSlot, _ schema: Schema, at position: SinkPosition) throws -> any SinkWriter {
     let (target, database) = try own()
-    return try SQLiteWriter(database, target, staging: slot.name, schema, at: position)
+    return try SQLiteWriter(database, target, owner, staging: slot.name, schema, at: position)
   }
 
   func prepare(_ writers: [any SinkWriter]) throws {
@@ -173,6 +179,12 @@ private final class SQLiteSession: SinkSession {
       throw WriteError(action: "write to", path: "a table", reason: "its fields are called rowid, _rowid_ and oid; rename one of them")
     }
     return name
+  }
+
+  func settle() throws {
+    let (_, database) = try own()
+    guard FileManager.default.fileExists(atPath: database.path) else { return }
+    try database.use { try SQLiteCommits.forgetAll(of: owner, $0) }
   }
 
   func abandon(_ slot: OutputSlot) throws {
@@ -222,7 +234,7 @@ private final class SQLiteSession: SinkSession {
   private static func take(_ token: SQLiteToken, _ connection: SQLiteConnection) throws -> String? {
     try connection.run("SAVEPOINT sluice")
     do {
-      if try SQLiteCommits.note(token.commit, connection) { try move(token, connection) }
+      if try SQLiteCommits.note(token.commit, token.owner, connection) { try move(token, connection) }
       try connection.run("RELEASE sluice")
       return nil
     } catch let failure as SQLiteConnection.Failure where failure.isConstraint {
@@ -278,11 +290,18 @@ private enum SQLiteCommits {
   }
 
   /// Notes a commit; false where it was noted before.
-  static func note(_ commit: String, _ connection: SQLiteConnection) throws -> Bool {
-    try connection.run("CREATE TABLE IF NOT EXISTS sluice_commits (id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID")
+  static func note(_ commit: String, _ owner: String, _ connection: SQLiteConnection) throws -> Bool {
+    try connection.run("CREATE TABLE IF NOT EXISTS sluice_commits (id TEXT PRIMARY KEY, owner TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID")
     if try has(commit, connection) { return false }
-    try connection.execute("INSERT INTO sluice_commits VALUES (?, datetime('now'))", commit)
+    try connection.execute("INSERT INTO sluice_commits VALUES (?, ?, datetime('now'))", commit, owner)
     return true
+  }
+
+  static func forgetAll(of owner: String, _ connection: SQLiteConnection) throws {
+    guard try connection.hasTable("sluice_commits"),
+      try connection.count("SELECT count(*) FROM sluice_commits WHERE owner = ?", owner) > 0
+    else { return }
+    try connection.execute("DELETE FROM sluice_commits WHERE owner = ?", owner)
   }
 
   static func forget(_ commit: String, _ connection: SQLiteConnection) throws {
@@ -352,6 +371,7 @@ final class SQLiteDatabase: Sendable {
 private final class SQLiteWriter: SinkWriter {
   private let database: SQLiteDatabase
   private let target: SQLiteTarget
+  private let owner: String
   private let staging: String
   private struct State {
     /// Rows in the staging table, which are numbered from 1.
@@ -366,9 +386,12 @@ private final class SQLiteWriter: SinkWriter {
   /// What the staging table calls a row's number.
   private let number: String
 
-  init(_ database: SQLiteDatabase, _ target: SQLiteTarget, staging: String, _ schema: Schema, at position: SinkPosition) throws {
+  init(
+    _ database: SQLiteDatabase, _ target: SQLiteTarget, _ owner: String, staging: String, _ schema: Schema, at position: SinkPosition
+  ) throws {
     self.database = database
     self.target = target
+    self.owner = owner
     self.staging = staging
     let names = schema.fields.map { SQLiteConnection.quoted($0.name) }
     number = try SQLiteSession.rowNumber(schema.fields.map(\.name))
@@ -475,7 +498,8 @@ private final class SQLiteWriter: SinkWriter {
   deinit { try? release() }
 
   var committable: Committable? {
-    let token = SQLiteToken(target: target, staging: staging, commit: UUID().uuidString, rows: state.withLock { $0.rows })
+    let token = SQLiteToken(
+      target: target, staging: staging, commit: UUID().uuidString, owner: owner, rows: state.withLock { $0.rows })
     guard let data = try? JSONEncoder().encode(token) else { return nil }
     return Committable(
       sink: SQLiteSink.name, name: "\(target.database): \(staging)", target: "\(target.database): \(target.table)",
