@@ -47,7 +47,7 @@ let package = Package(
     module("Decompress", ["Configuration", "Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
-    module("Write", ["Configuration", "Files", "Records", "CByteScan", "CFiles", "CSQLite", "CZlib"]),
+    module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"]),
     module(
       "Definition",
       [
@@ -77,6 +77,8 @@ let package = Package(
     .testTarget(
       name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Configuration", "Definition"],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
     .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
   cxxLanguageStandard: .cxx17

@@ -2,141 +2,224 @@ import Configuration
 import Foundation
 import Records
 
-/// How an item is compressed.
-public enum CompressionFormat: String, Sendable, Hashable, CaseIterable {
-  /// By its first bytes, then by its name.
-  case auto
-  case gzip, zlib, none
-}
-
 /// How far a stream may inflate.
 public struct DecompressLimits: Sendable, Hashable {
   /// Times its compressed size (held against once it is past 16 MB).
   public var ratio = 1000
+  /// Bytes that an item may inflate to.
   public var bytes = 1_000_000_000_000
+  /// Bytes that a stream may refer back to, all of which are kept while it is decompressed. 128 MiB are what `zstd --long` makes.
+  public var window = 128 << 20
 
   public init() {}
 }
 
-/// Takes the compression off one item's bytes, piece by piece. Gzip may have several members; each one's checksum and
-/// length are checked, and zero bytes after the last are padding.
+/// Takes the compression off one item's bytes, piece by piece, by the codec that the definition names or the item shows.
+///
+/// It counts bytes, holds limits, and joins the contents of an item's streams; what a stream is made of is its ``Codec``'s.
 public struct Decompressor {
   private enum State {
+    /// Nothing of the item was seen yet.
     case detecting
     case plain
-    case inflating(Inflater, isGzip: Bool)
-    /// Between gzip members.
-    case between(Inflater)
-    case ended
+    case inflating(any Codec.Type, any StreamDecoder)
+    /// At the end of a stream that another may follow.
+    case between(any Codec.Type, any StreamDecoder)
+    /// At the end of a stream that nothing may follow.
+    case ended(any Codec.Type)
   }
 
-  /// Where a stream is, so that another process goes on from there.
+  /// Where an item is, so that another process goes on from there.
   public struct Position: Codable, Sendable {
-    enum Kind: String, Codable { case plain, gzip, zlib, between }
-    var kind: Kind
-    /// Of the inflater's library, and what it knows.
+    /// `plain`, `between` for the beginning of a stream that is not the first, or the codec whose decoder's state this holds.
+    var kind: String
+    /// The codec of `between`. Checkpoints of earlier builds do not say it.
+    var codec: String?
+    /// The decoder's state: whose it is, and its bytes.
     var tag: String?
     var inflater: Data?
     /// Bytes of the item, as it is stored, before this.
     public var compressedBytes: Int
     var decompressedBytes: Int
+    /// Bytes behind this that were given out before.
+    var given: Int?
+
+    static let plain = "plain"
+    static let between = "between"
   }
 
-  private let format: CompressionFormat
+  private let compression: Compression
   private let name: String
   private let limits: DecompressLimits
   private var state = State.detecting
   private var taken = 0
   private var made = 0
+  /// Where the stream under way begins: in the item as it is stored, and in its content.
+  private var streamStart = (taken: 0, made: 0)
+  /// Bytes of the content that were given out before a resume, and are not given out again.
+  private var unwanted = 0
 
-  public init(format: CompressionFormat, name: String, limits: DecompressLimits) {
-    self.format = format
+  /// - Parameter name: the item's, whose ending may promise a codec.
+  package init(_ compression: Compression, name: String, limits: DecompressLimits) {
+    self.compression = compression
     self.name = name
     self.limits = limits
   }
 
-  /// Where it is; nil where that can't be told, as with zlib.
-  public var position: Position? {
+  /// The codec that takes the compression off; nil for a plain item, and before anything of it was seen.
+  package var codec: (any Codec.Type)? {
     switch state {
-    case .detecting, .ended: return nil
-    case .plain: return Position(kind: .plain, compressedBytes: taken, decompressedBytes: made)
-    case .between: return Position(kind: .between, compressedBytes: taken, decompressedBytes: made)
-    case .inflating(let inflater, let isGzip):
-      guard let tag = Inflater.stateTag, let bytes = inflater.save() else { return nil }
-      return Position(
-        kind: isGzip ? .gzip : .zlib, tag: tag, inflater: Data(bytes), compressedBytes: taken, decompressedBytes: made)
+    case .detecting, .plain: nil
+    case .inflating(let codec, _), .between(let codec, _), .ended(let codec): codec
     }
-  }
-
-  /// Goes on from a position; false where this build can't.
-  public mutating func resume(at position: Position) -> Bool {
-    switch position.kind {
-    case .plain: state = .plain
-    case .between: state = .between(Inflater(.gzip))
-    case .gzip, .zlib:
-      let inflater = Inflater(position.kind == .gzip ? .gzip : .zlib)
-      guard position.tag == Inflater.stateTag, let bytes = position.inflater, inflater.restore(Array(bytes)) else { return false }
-      state = .inflating(inflater, isGzip: position.kind == .gzip)
-    }
-    taken = position.compressedBytes
-    made = position.decompressedBytes
-    return true
   }
 
   /// Bytes taken in and given out so far.
   public var compressedBytes: Int { taken }
   public var decompressedBytes: Int { made }
 
-  /// Takes bytes of `input` from position `from` on and appends what they hold to `out`, as far as it has room.
+  // MARK: Positions
+
+  /// Where it is; nil where nothing is gained by going on from there.
+  public var position: Position? {
+    guard unwanted == 0 else { return nil }
+    switch state {
+    case .detecting, .ended: return nil
+    case .plain: return Position(kind: Position.plain, compressedBytes: taken, decompressedBytes: made)
+    case .between(let codec, _):
+      return Position(kind: Position.between, codec: codec.name, compressedBytes: taken, decompressedBytes: made)
+    case .inflating(let codec, let decoder):
+      if let saved = decoder.save() {
+        return Position(kind: codec.name, tag: saved.tag, inflater: Data(saved.bytes), compressedBytes: taken, decompressedBytes: made)
+      }
+      // The stream under way is decompressed again, those before it are not.
+      guard streamStart.taken > 0 else { return nil }
+      return Position(
+        kind: Position.between, codec: codec.name, compressedBytes: streamStart.taken, decompressedBytes: streamStart.made,
+        given: made - streamStart.made)
+    }
+  }
+
+  /// Goes on from a position; false where this build can't.
+  public mutating func resume(at position: Position) -> Bool {
+    switch position.kind {
+    case Position.plain: state = .plain
+    case Position.between:
+      // Of a checkpoint that does not say which codec it was, gzip's is the only one that it could be.
+      let codec = if let name = position.codec { codec(name) } else { GzipCodec.self as any Codec.Type }
+      guard let codec, let decoder = codec.makeDecoder(limits) else { return false }
+      state = .between(codec, decoder)
+    default:
+      guard let codec = codec(position.kind), let decoder = codec.makeDecoder(limits), let tag = position.tag,
+        let bytes = position.inflater, decoder.restore(DecoderState(tag: tag, bytes: Array(bytes)))
+      else { return false }
+      state = .inflating(codec, decoder)
+    }
+    taken = position.compressedBytes
+    made = position.decompressedBytes
+    unwanted = position.given ?? 0
+    return true
+  }
+
+  private func codec(_ name: String) -> (any Codec.Type)? {
+    if case .codec(let codec) = compression, codec.name == name { return codec }
+    return Codecs.named(name)
+  }
+
+  // MARK: Steps
+
+  /// Takes bytes of `input` from position `from` on and appends what they hold to `out`, as far as it has room. The first call
+  /// that brings bytes brings ``Codecs/beginningBytes`` of the item, or all that there are.
   ///
   /// - Returns: how many were taken; call again with the rest while that is not all, or while `out` was filled.
   public mutating func step(_ input: ByteBuffer, from: Int, into out: ByteBuffer) throws(DecompressError) -> Int {
     let left = input.count - from
-    let start = UnsafePointer(input.bytes + from)
     switch state {
     case .detecting:
-      try detect(start, left)
+      if left == 0 { return 0 }
+      state = try detect(UnsafeRawBufferPointer(start: input.bytes + from, count: left))
       return try step(input, from: from, into: out)
     case .plain:
       let n = min(left, out.capacity - out.count)
-      out.append(start, n)
+      out.append(input.bytes + from, n)
       taken += n
       made += n
       try checkLimits()
       return n
-    case .between(let inflater):
-      var skipped = 0
-      while skipped < left, start[skipped] == 0 { skipped += 1 }
-      taken += skipped
+    case .between(let codec, let decoder):
+      let skipped = try skipPadding(codec, input.bytes + from, left)
       guard skipped < left else { return skipped }
-      guard start[skipped] == 0x1F else {
-        throw .corrupt(format: "gzip", offset: taken, reason: "bytes that are no gzip member follow the last one")
-      }
-      inflater.reset()
-      state = .inflating(inflater, isGzip: true)
-      return skipped
-    case .inflating(let inflater, let isGzip): return try inflate(inflater, isGzip, start, left, out)
-    case .ended:
-      guard left == 0 else { throw .corrupt(format: "zlib", offset: taken, reason: "bytes follow the stream's end") }
+      decoder.startOver()
+      streamStart = (taken, made)
+      state = .inflating(codec, decoder)
+      return try skipped + step(input, from: from + skipped, into: out)
+    case .inflating(let codec, let decoder):
+      let bytes = UnsafeRawBufferPointer(start: input.bytes + from, count: left)
+      if unwanted > 0 { return try pass(codec, decoder, bytes, out) }
+      return try inflate(codec, decoder, bytes, out)
+    case .ended(let codec):
+      guard left == 0 else { throw .corrupt(format: codec.name, offset: taken, reason: "bytes follow the stream's end") }
       return 0
     }
   }
 
   private mutating func inflate(
-    _ inflater: Inflater, _ isGzip: Bool, _ start: UnsafePointer<UInt8>, _ left: Int, _ out: ByteBuffer
+    _ codec: any Codec.Type, _ decoder: any StreamDecoder, _ input: UnsafeRawBufferPointer, _ out: ByteBuffer
   ) throws(DecompressError) -> Int {
-    let step: Inflater.Step
+    let before = out.count
+    let step: DecoderStep
     do {
-      step = try inflater.step(input: start, left, output: out.bytes + out.count, out.capacity - out.count)
+      step = try decoder.step(input.bytes, into: out)
     } catch {
-      throw .corrupt(format: isGzip ? "gzip" : "zlib", offset: taken, reason: error.reason)
+      switch error {
+      case .damaged(let reason), .notEncoded(let reason): throw .corrupt(format: codec.name, offset: taken, reason: reason)
+      case .windowTooLarge: throw .windowExceeded(format: codec.name, limit: limits.window, offset: streamStart.taken)
+      }
     }
     taken += step.taken
-    made += step.made
-    out.count += step.made
-    if step.isEnd { state = isGzip ? .between(inflater) : .ended }
+    made += out.count - before
+    if step.isEnd { state = codec.succession == .nothing ? .ended(codec) : .between(codec, decoder) }
     try checkLimits()
     return step.taken
+  }
+
+  /// Decompresses what was given out before a resume, and drops it; then goes on with what is wanted.
+  private mutating func pass(
+    _ codec: any Codec.Type, _ decoder: any StreamDecoder, _ input: UnsafeRawBufferPointer, _ out: ByteBuffer
+  ) throws(DecompressError) -> Int {
+    var scratch = ByteBuffer(capacity: min(unwanted, 256 << 10))
+    var from = 0
+    while unwanted > 0 {
+      if scratch.capacity > unwanted { scratch = ByteBuffer(capacity: unwanted) }
+      scratch.count = 0
+      from += try inflate(codec, decoder, UnsafeRawBufferPointer(rebasing: input[from...]), scratch)
+      unwanted -= scratch.count
+      guard case .inflating = state else {
+        if unwanted > 0 { throw changed(codec) }
+        return from
+      }
+      if scratch.count < scratch.capacity, from == input.count { return from }
+    }
+    return try from + inflate(codec, decoder, UnsafeRawBufferPointer(rebasing: input[from...]), out)
+  }
+
+  /// - Returns: how many bytes between two streams are padding.
+  private mutating func skipPadding(
+    _ codec: any Codec.Type, _ start: UnsafePointer<UInt8>, _ left: Int
+  ) throws(DecompressError) -> Int {
+    guard case .streams(let called, let mayBePadded) = codec.succession else { return 0 }
+    var skipped = 0
+    while mayBePadded, skipped < left, start[skipped] == 0 { skipped += 1 }
+    taken += skipped
+    guard skipped < left else { return skipped }
+    guard codec.marks.contains(where: { $0.bytes[0] == start[skipped] }) else {
+      throw .corrupt(format: codec.name, offset: taken, reason: "bytes that are no \(codec.name) \(called) follow the last one")
+    }
+    return skipped
+  }
+
+  private func changed(_ codec: any Codec.Type) -> DecompressError {
+    .corrupt(format: codec.name, offset: taken, reason: "it is shorter than it was when a run got further in it")
   }
 
   private func checkLimits() throws(DecompressError) {
@@ -144,40 +227,61 @@ public struct Decompressor {
     if made > 16 << 20, made / max(taken, 1) > limits.ratio { throw .ratioExceeded(limit: limits.ratio, offset: taken) }
   }
 
-  private mutating func detect(_ p: UnsafePointer<UInt8>, _ n: Int) throws(DecompressError) {
-    let isGzip = n >= 2 && p[0] == 0x1F && p[1] == 0x8B
-    switch format {
-    case .none: state = .plain
-    case .gzip:
-      guard isGzip || n < 2 else { throw wrong(p, n, expected: "gzip") }
-      state = .inflating(Inflater(.gzip), isGzip: true)
-    case .zlib: state = .inflating(Inflater(.zlib), isGzip: false)
-    case .auto:
-      if isGzip {
-        state = .inflating(Inflater(.gzip), isGzip: true)
-      } else if n >= 2, p[0] & 0x0F == 8, (Int(p[0]) << 8 | Int(p[1])) % 31 == 0, p[0] >> 4 <= 7,
-        name.hasSuffix(".zz") || name.hasSuffix(".zlib") || !(p[1] >= 0x20 && p[1] < 0x7F)
-      {
-        state = .inflating(Inflater(.zlib), isGzip: false)
-      } else if name.hasSuffix(".gz"), n > 0 {
-        throw wrong(p, n, expected: "gzip, as its name says")
-      } else {
-        state = .plain
-      }
-    }
-  }
-
-  private func wrong(_ p: UnsafePointer<UInt8>, _ n: Int, expected: String) -> DecompressError {
-    ForeignFormat.of(p, n).map { .foreign($0) } ?? .wrongFormat(expected: expected)
-  }
-
   /// The input has ended.
   public mutating func finish() throws(DecompressError) {
     switch state {
-    case .inflating(_, let isGzip): throw .truncated(format: isGzip ? "gzip" : "zlib", offset: taken)
-    case .detecting where format == .gzip || format == .zlib || name.hasSuffix(".gz"):
-      throw .truncated(format: format == .auto ? "gzip" : format.rawValue, offset: 0)
+    case .inflating(let codec, _): throw .truncated(format: codec.name, offset: taken)
+    case .detecting:
+      if let codec = expected { throw .truncated(format: codec.name, offset: 0) }
+    case .between(let codec, _) where unwanted > 0: throw changed(codec)
     default: break
+    }
+  }
+
+  // MARK: Detecting
+
+  /// The codec that the definition says, or the item's name where it does not.
+  private var expected: (any Codec.Type)? {
+    switch compression {
+    case .codec(let codec): codec
+    case .none: nil
+    case .auto: Codecs.promised(by: name)
+    }
+  }
+
+  private func detect(_ input: UnsafeRawBufferPointer) throws(DecompressError) -> State {
+    let beginning = input.bytes
+    switch compression {
+    case .none: return .plain
+    case .codec(let codec):
+      // An item that is shorter than any mark is cut; what a doubtful mark does not show the decoder does.
+      guard codec.isDoubtful || codec.recognizes(beginning, isNamed: true) || codec.isCut(beginning) else {
+        throw wrong(beginning, expected: codec.name)
+      }
+      return try begin(codec)
+    case .auto:
+      let promised = Codecs.promised(by: name)
+      if let codec = Codecs.all.first(where: { $0.recognizes(beginning, isNamed: $0 == promised) }) { return try begin(codec) }
+      if let promised { throw wrong(beginning, expected: "\(promised.name), as its name says") }
+      return .plain
+    }
+  }
+
+  private func begin(_ codec: any Codec.Type) throws(DecompressError) -> State {
+    guard let decoder = codec.makeDecoder(limits) else { throw .foreign(ForeignFormat(codec)) }
+    return .inflating(codec, decoder)
+  }
+
+  private func wrong(_ beginning: RawSpan, expected: String) -> DecompressError {
+    ForeignFormat.of(beginning).map { .foreign($0) } ?? .wrongFormat(expected: expected)
+  }
+}
+
+extension Codec {
+  /// Whether an item ends within the mark that it begins with.
+  fileprivate static func isCut(_ beginning: RawSpan) -> Bool {
+    marks.contains { mark in
+      beginning.byteCount < mark.bytes.count && (0..<beginning.byteCount).allSatisfy { beginning.byte($0) == mark.bytes[$0] }
     }
   }
 }

@@ -6,6 +6,10 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
   public enum Kind: Sendable, Hashable {
     /// A compression, and the command that takes it off.
     case compression(command: String)
+    /// A compression that is read here, where there is to be none any more, and the command that takes it off.
+    case nested(command: String)
+    /// A compression that this build can't read, why, and the command that takes it off.
+    case missing(reason: String, command: String)
     /// A container of files.
     case archive
     /// Records or numbers in a binary form.
@@ -22,6 +26,9 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     switch kind {
     case .compression(let command): "its content is compressed by \(name), which is not supported yet; take that off first: \(command)"
+    case .nested(let command):
+      "its content is still compressed, by \(name): decompress.format auto takes one compression off and none takes off nothing; take the rest off first: \(command)"
+    case .missing(let reason, let command): "its content is compressed by \(name), and \(reason); take that off first: \(command)"
     case .archive: "its content is \(name), and archives are not supported yet; unpack it first"
     case .data: "its content is \(name), which is not supported yet; export it as CSV or JSON Lines first"
     case .other: "its content is \(name), and no table of text"
@@ -31,23 +38,38 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
   /// The formats that an item's first bytes are looked at for need no more bytes than this.
   public static let headBytes = 1024
 
-  /// The format that an item's first `count` bytes are in, or nil where it is none of these.
-  public static func of(_ p: UnsafePointer<UInt8>, _ count: Int) -> ForeignFormat? {
-    guard count > 0 else { return nil }
-    if let mark = ForeignMark.byFirst[Int(p[0])].first(where: { $0.matches(p, count) }) { return mark.format }
-    if let mark = ForeignMark.inside.first(where: { $0.matches(p, count) }) { return mark.format }
-    if let name = zip(p, count) { return ForeignFormat(name: name, kind: name.contains("archive") ? .archive : .data) }
-    if isTar(p, count) { return ForeignFormat(name: "a tar archive", kind: .archive) }
-    return isBlank(p, count) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
+  /// The format that an item that begins so is in, or nil where it is none of these.
+  package static func of(_ beginning: RawSpan) -> ForeignFormat? {
+    guard !beginning.isEmpty else { return nil }
+    if let mark = ForeignMark.byFirst[Int(beginning.byte(0))].first(where: { $0.mark.matches(beginning) }) { return mark.format }
+    if let mark = ForeignMark.inside.first(where: { $0.mark.matches(beginning) }) { return mark.format }
+    if let name = zip(beginning) { return ForeignFormat(name: name, kind: name.contains("archive") ? .archive : .data) }
+    if isTar(beginning) { return ForeignFormat(name: "a tar archive", kind: .archive) }
+    return isBlank(beginning) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
   }
 
   /// The same of a buffer's first bytes.
-  public static func of(_ buffer: ByteBuffer) -> ForeignFormat? { of(buffer.bytes, buffer.count) }
+  public static func of(_ buffer: ByteBuffer) -> ForeignFormat? {
+    of(UnsafeRawBufferPointer(start: buffer.bytes, count: buffer.count).bytes)
+  }
+
+  /// A codec's streams, where there are to be none.
+  init(_ codec: any Codec.Type) {
+    name = codec.name
+    kind = codec.page.missing.map { .missing(reason: $0, command: codec.command) } ?? .nested(command: codec.command)
+  }
+
+  fileprivate init(name: String, kind: Kind) {
+    self.name = name
+    self.kind = kind
+  }
 
   /// What a zip file holds, by the name of its first member.
-  private static func zip(_ p: UnsafePointer<UInt8>, _ count: Int) -> String? {
-    guard count >= 4, p[0] == 0x50, p[1] == 0x4B, [[3, 4], [5, 6], [7, 8]].contains([p[2], p[3]]) else { return nil }
-    let head = String(decoding: UnsafeBufferPointer(start: p, count: min(count, headBytes)), as: UTF8.self)
+  private static func zip(_ beginning: RawSpan) -> String? {
+    guard beginning.byteCount >= 4, beginning.byte(0) == 0x50, beginning.byte(1) == 0x4B,
+      [[3, 4], [5, 6], [7, 8]].contains([beginning.byte(2), beginning.byte(3)])
+    else { return nil }
+    let head = String(decoding: (0..<min(beginning.byteCount, headBytes)).map { beginning.byte($0) }, as: UTF8.self)
     let members = [
       ("application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument sheet (ods)"), ("xl/", "an Excel workbook (xlsx)"),
       ("word/", "a Word document (docx)"), ("[Content_Types].xml", "Excel or another Office document (xlsx, docx)"),
@@ -58,48 +80,43 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// UTF-32 has three NUL bytes on end.
-  private static func isBlank(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    count >= 4 && (0..<min(count, headBytes)).allSatisfy { p[$0] == 0 }
+  private static func isBlank(_ beginning: RawSpan) -> Bool {
+    let count = beginning.byteCount
+    return count >= 4 && (0..<min(count, headBytes)).allSatisfy { beginning.byte($0) == 0 }
   }
 
   /// A tar header's own sum of its bytes tells it, of whatever age; so does a block of a name and nothing else.
-  private static func isTar(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    guard count >= 512, p[0] > 0x20 else { return false }
-    if (100..<512).allSatisfy({ p[$0] == 0 }), p[99] == 0 { return true }
+  private static func isTar(_ beginning: RawSpan) -> Bool {
+    guard beginning.byteCount >= 512, beginning.byte(0) > 0x20 else { return false }
+    if (100..<512).allSatisfy({ beginning.byte($0) == 0 }), beginning.byte(99) == 0 { return true }
     var told = 0
-    for i in 148..<156 where (0x30...0x37).contains(p[i]) { told = told << 3 | Int(p[i] - 0x30) }
-    let found = (0..<512).reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : Int(p[$1])) }
+    for i in 148..<156 where (0x30...0x37).contains(beginning.byte(i)) { told = told << 3 | Int(beginning.byte(i) - 0x30) }
+    let found = (0..<512).reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : Int(beginning.byte($1))) }
     return told == found
   }
 }
 
-/// Bytes at a place by which a format is known.
+/// A mark, and the format that it tells.
 private struct ForeignMark: Sendable {
-  let offset: Int
-  let bytes: [UInt8]
-  /// Whether a text could begin so too: then it counts only where a byte that no text has stands near it.
-  let isText: Bool
+  let mark: Mark
   let format: ForeignFormat
-
-  func matches(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    guard offset + bytes.count <= count, bytes.indices.allSatisfy({ p[offset + $0] == bytes[$0] }) else { return false }
-    return !isText || (0..<min(count, 256)).contains { p[$0] < 0x20 && !(0x09...0x0D).contains(p[$0]) && p[$0] != 0x1B }
-  }
 
   static let byFirst: [[ForeignMark]] = {
     var marks = [[ForeignMark]](repeating: [], count: 256)
-    for mark in all where mark.offset == 0 { marks[Int(mark.bytes[0])].append(mark) }
+    for mark in all where mark.mark.offset == 0 { marks[Int(mark.mark.bytes[0])].append(mark) }
     return marks
   }()
-  static let inside = all.filter { $0.offset > 0 }
+  static let inside = all.filter { $0.mark.offset > 0 }
 
   // MARK: The table
 
-  private static let all = compressions + archives + data + others
+  private static let all = codecs + compressions.filter { Codecs.named($0.format.name) == nil } + archives + data + others
+
+  private static let codecs = Codecs.all.flatMap { codec in codec.marks.map { Self(mark: $0, format: ForeignFormat(codec)) } }
 
   private static func of(_ name: String, _ kind: ForeignFormat.Kind, at offset: Int = 0, isText: Bool = false, _ marks: [[UInt8]]) -> [Self]
   {
-    marks.map { Self(offset: offset, bytes: $0, isText: isText, format: ForeignFormat(name: name, kind: kind)) }
+    marks.map { Self(mark: Mark($0, at: offset, isText: isText), format: ForeignFormat(name: name, kind: kind)) }
   }
 
   /// Words that a text could begin with.
@@ -112,10 +129,9 @@ private struct ForeignMark: Sendable {
     of(name, kind, at: offset, words.map { Array($0.utf8) })
   }
 
+  /// A compression that gets a codec is told of by that, and not by these any more.
   private static let compressions: [Self] =
-    of("gzip", .compression(command: "gzip -d"), [[0x1F, 0x8B, 0x08]])
-    + of("zlib", .compression(command: "zlib-flate -uncompress"), isText: true, [[0x78, 0x5E], [0x78, 0x9C], [0x78, 0xDA]])
-    + of("zstd", .compression(command: "zstd -d"), [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] })
+    of("zstd", .compression(command: "zstd -d"), [[0x28, 0xB5, 0x2F, 0xFD]] + (0x50...0x5F).map { [$0, 0x2A, 0x4D, 0x18] })
     + of("xz", .compression(command: "xz -d"), [[0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]])
     + of("lzma", .compression(command: "xz -d"), [[0x5D, 0x00, 0x00]])
     + signature("lzip", .compression(command: "lzip -d"), "LZIP\u{1}")

@@ -1,11 +1,13 @@
 /// What the ends of files' names say of how they are stored and written.
 public enum NameEndings {
-  /// Of compressions and archives, read here or not.
-  static let outer: Set<String> = [
-    "gz", "gzip", "zz", "zlib", "z", "zst", "zstd", "bz2", "bzip2", "xz", "lzma", "lz", "lz4", "lzo", "br", "sz", "snappy", "zip", "7z",
-    "rar", "tar",
-    "tgz", "tbz", "tbz2", "txz", "tzst",
+  /// Of compressions and archives that are known by name; those of codecs are known besides.
+  package static let packed: Set<String> = [
+    "z", "zst", "zstd", "bz2", "bzip2", "xz", "lzma", "lz", "lz4", "lzo", "br", "sz", "snappy", "zip", "7z", "rar", "tar", "tgz", "tbz",
+    "tbz2", "txz",
+    "tzst",
   ]
+  /// Of compressions and archives, read here or not.
+  static let outer = packed.union(Codecs.all.flatMap { $0.page.endings })
   /// Of formats of records, read here or not.
   static let inner: Set<String> = [
     "csv", "tsv", "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "jsonl", "ndjson", "jsonlines", "json", "geojson", "geojsonl",

@@ -26,7 +26,7 @@ extension PipelineDefinition {
       stages[stageName] = stage(section, workers: usual, policy)
     }
     if let section = value["fetch"] { fetch = FetchSection(section, &reader) }
-    if let section = value["decompress"] { decompress = DecompressSection(section) }
+    if let section = value["decompress"] { decompress = DecompressSection(section, &reader) }
     if let section = value["parse"] { parse = ParseSection(section, &reader) }
     if let section = value["transform"] { transform = TransformSection(section["steps"] ?? section, &reader) }
     // A program that parses is the first step: what it is sent has no fields.

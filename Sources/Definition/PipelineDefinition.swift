@@ -247,6 +247,7 @@ public struct PipelineDefinition: Sendable {
       case .jsonl: .lines
       case .exec: .other
       }
-    return ExpectedContent(form, mayBeCompressed: decompress.format != .none)
+    let mayBeCompressed = if case .none = decompress.format { false } else { true }
+    return ExpectedContent(form, mayBeCompressed: mayBeCompressed)
   }
 }

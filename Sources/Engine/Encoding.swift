@@ -1,3 +1,4 @@
+import Decompress
 import Definition
 import Files
 import Ledger
@@ -53,7 +54,7 @@ extension RunEngine {
 /// Batches as the bytes that a definition's sink takes, compressed where it says so.
 struct BatchEncoding {
   private let encoder: any RecordEncoder
-  private let compression: OutputCompression?
+  private let compression: (any UnitEncoder)?
   /// Output bytes for a thousand of the source, by what batches came to so far: then a batch's buffer need not grow.
   private let ratio = Ratio()
 
@@ -93,8 +94,8 @@ struct BatchEncoding {
   /// What was appended, as it goes into the part: compressed where it says so.
   func finished(_ output: ByteBuffer) throws -> ByteBuffer {
     guard let compression, output.count > 0 else { return output }
-    let member = ByteBuffer(capacity: output.count / 2 + 1024)
-    try compression.compress(output, member)
-    return member
+    let unit = ByteBuffer(capacity: output.count / 2 + 1024)
+    try compression.encode(UnsafeRawBufferPointer(start: output.bytes, count: output.count).bytes, to: unit)
+    return unit
   }
 }

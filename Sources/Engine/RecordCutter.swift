@@ -65,7 +65,7 @@ struct RecordCutter {
     // A small item's memory is small; where it inflates to more, the buffer grows.
     let isSmall = itemBytes.map { $0 < Self.chunkBytes / 8 } ?? false
     buffer = ByteBuffer(capacity: isSmall ? (itemBytes ?? 0) * 8 + 8192 : Self.bufferBytes)
-    decompressor = Decompressor(format: definition.decompress.format, name: itemName, limits: definition.decompress.limits)
+    decompressor = Decompressor(definition.decompress.format, name: itemName, limits: definition.decompress.limits)
     transcoder = Transcoder(definition.parse.encoding)
     framer = format.makeFramer()
     recordLimit = definition.parse.recordLimit
@@ -102,25 +102,25 @@ struct RecordCutter {
   /// Takes a piece of the item; `emit` gets each run of whole records as it is full.
   mutating func feed(_ piece: ByteBuffer, _ emit: Emit) async throws {
     var from = 0
-    while true {
-      let before = buffer.count
-      try inside { from += try inflate(piece, from) }
-      let isFull = buffer.count >= Self.chunkBytes
-      if isFull { try await cut(isFinal: false, emit) }
-      if from >= piece.count, buffer.count == before || !isFull { return }
-    }
+    var isFilled = false
+    repeat {
+      try inside { isFilled = try inflate(piece, &from) }
+      if buffer.count >= Self.chunkBytes { try await cut(isFinal: false, emit) }
+    } while from < piece.count || isFilled
   }
 
-  private mutating func inflate(_ piece: ByteBuffer, _ from: Int) throws -> Int {
+  /// Whether the decompressor may hold back more than there was room for.
+  private mutating func inflate(_ piece: ByteBuffer, _ from: inout Int) throws -> Bool {
     if transcoder.isIdentity, head.count == head.capacity {
       if buffer.capacity - buffer.count < 4096 { buffer.reserve(Self.chunkBytes) }
-      return try decompressor.step(piece, from: from, into: buffer)
+      from += try decompressor.step(piece, from: from, into: buffer)
+      return buffer.count == buffer.capacity
     }
     let scratch = ByteBuffer(capacity: 64 << 10)
-    let taken = try decompressor.step(piece, from: from, into: scratch)
+    from += try decompressor.step(piece, from: from, into: scratch)
     head.append(scratch.bytes, min(scratch.count, head.capacity - head.count))
     transcoder.convert(scratch.bytes, scratch.count, isFinal: false, to: buffer)
-    return taken
+    return scratch.count == scratch.capacity
   }
 
   /// The item has ended, whole.

@@ -1,4 +1,5 @@
 import Configuration
+import Decompress
 import Files
 import Foundation
 import Records
@@ -13,7 +14,7 @@ package struct FileSink: Sink {
     keys: [
       Key(
         "path", .text,
-        "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in .gz is compressed. - is standard output."
+        "The file, relative to the definition: {item.stem}, {item.name}, {run.id}, {run.date}. A name in \(Codecs.writtenEndings) is compressed. - is standard output."
       )
     ] + FileFormat.keys, place: "write",
     example: """
@@ -69,7 +70,7 @@ package struct FileSink: Sink {
 
   package var grouping: OutputGrouping { path.contains("{item.") ? .item : .run }
   package var encoder: any RecordEncoder { format.encoder }
-  package var compression: OutputCompression? { format.compression }
+  package var compression: (any UnitEncoder)? { format.compression }
 
   /// The output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
   package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
@@ -101,10 +102,9 @@ package struct FileSink: Sink {
 
   /// Beside the output that the records belong to: `NAME.replay-N.ENDING`.
   package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
-    let gz = slot.name.hasSuffix(".gz") ? ".gz" : ""
-    let bare = String(slot.name.dropLast(gz.count)) as NSString
-    let suffix = bare.pathExtension
-    let target = "\(bare.deletingPathExtension).replay-\(number)" + (suffix.isEmpty ? "" : "." + suffix) + gz
+    let (bare, compression, _) = Codecs.split(slot.name)
+    let suffix = (bare as NSString).pathExtension
+    let target = "\((bare as NSString).deletingPathExtension).replay-\(number)" + (suffix.isEmpty ? "" : "." + suffix) + compression
     return OutputSlot(name: target, shown: target, file: target)
   }
 

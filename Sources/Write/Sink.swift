@@ -1,4 +1,5 @@
 import Configuration
+import Decompress
 import Files
 import Foundation
 import Records
@@ -29,7 +30,7 @@ package protocol Sink: Component, Sendable {
   /// Spells records for people, where a dry run shows what would be written.
   var sampleEncoder: any RecordEncoder { get }
   /// Compresses what the encoder made of a chunk; nil where the sink's outputs are not compressed.
-  var compression: OutputCompression? { get }
+  var compression: (any UnitEncoder)? { get }
   /// Begins to work.
   ///
   /// - Throws: ``WriteError``.
@@ -50,7 +51,7 @@ package struct SinkContext: Sendable {
 
 extension Sink {
   package var sampleEncoder: any RecordEncoder { encoder }
-  package var compression: OutputCompression? { nil }
+  package var compression: (any UnitEncoder)? { nil }
   package var isSerial: Bool { grouping != .item }
 }
 
@@ -62,13 +63,6 @@ package enum OutputGrouping: Sendable {
   case run
   /// Records are out of our hands as they are written: nothing is prepared or committed.
   case stream
-}
-
-/// Compresses a buffer into units that may follow each other in a file.
-package struct OutputCompression: Sendable {
-  package let compress: @Sendable (_ input: ByteBuffer, _ output: ByteBuffer) throws -> Void
-
-  package init(_ compress: @escaping @Sendable (ByteBuffer, ByteBuffer) throws -> Void) { self.compress = compress }
 }
 
 /// What an output's name may be made of.

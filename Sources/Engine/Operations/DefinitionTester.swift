@@ -1,4 +1,5 @@
 import Configuration
+import Decompress
 import Definition
 import Foundation
 import Parse
@@ -52,7 +53,7 @@ public struct DefinitionTester: Sendable {
     }
     let reading = definition.readingText(isJSON: isJSON)
     // The format goes by items' names where the definition does not say.
-    let name = Discovery.name(definition.fetch.entries.first?.pattern ?? "").replacingOccurrences(of: ".gz", with: "")
+    let name = Codecs.bare(Discovery.name(definition.fetch.entries.first?.pattern ?? ""))
     let bytes = ByteBuffer(capacity: text.utf8.count + 1)
     bytes.append(Array(text.utf8))
     let sample = try await Sampler.cut(bytes, reading, name: name, isCut: false)

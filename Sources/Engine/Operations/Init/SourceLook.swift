@@ -85,40 +85,40 @@ struct SourceLook {
   private static func inflate(
     _ stored: ByteBuffer, _ item: Item, _ definition: PipelineDefinition
   ) throws -> (text: ByteBuffer, slices: [ByteBuffer], isEnd: Bool, compression: String) {
-    var decompressor = Decompressor(format: .auto, name: item.name, limits: definition.decompress.limits)
+    var decompressor = Decompressor(.auto, name: item.name, limits: definition.decompress.limits)
     let text = ByteBuffer(capacity: min(textBytes, max(stored.count * 4, 64 << 10)))
     let piece = ByteBuffer(capacity: sliceBytes)
     var slices: [ByteBuffer] = []
     var from = 0
     var made = 0
     var isFull = false
+    var isEnd = false
     do throws(DecompressError) {
-      while from < stored.count || piece.count > 0, made < inflatedBytes {
+      while made < inflatedBytes {
         let out = isFull ? piece : text
         if !isFull, text.count >= text.capacity {
           if text.count >= textBytes { isFull = true } else { text.reserve(text.count) }
           continue
         }
         let before = out.count
-        let taken = try decompressor.step(stored, from: from, into: out)
-        from += taken
+        from += try decompressor.step(stored, from: from, into: out)
         made += out.count - before
-        if isFull, out.count >= sliceBytes || (from >= stored.count && out.count == before) {
+        // A decompressor that fills its room may hold back more.
+        if from >= stored.count, out.count < out.capacity { isEnd = true }
+        if isFull, out.count >= sliceBytes || isEnd {
           // Every slice is kept until there are too many; then every other one, and the last.
           if out.count > 0 { slices.append(copy(out)) }
           out.count = 0
           if slices.count > 4 * sliceCount { slices = slices.enumerated().filter { $0.offset % 2 == 1 }.map(\.element) }
         }
-        if taken == 0, out.count == before { break }
+        if isEnd { break }
       }
     } catch {
       // What is damaged further on is for a run to tell; its beginning is enough to look at.
       guard error.isDamage, text.count > 0 else { throw RunFailure.sample("\(item.key): \(error)", error.errorCode) }
     }
     if piece.count > 0 { slices.append(copy(piece)) }
-    let magic = stored.copy(0..<2)
-    let isPlain = decompressor.decompressedBytes == decompressor.compressedBytes && magic != [0x1F, 0x8B]
-    return (text, slices, from >= stored.count, magic == [0x1F, 0x8B] ? "gzip" : isPlain ? "none" : "zlib")
+    return (text, slices, isEnd, decompressor.codec?.name ?? "none")
   }
 
   private static func copy(_ buffer: ByteBuffer) -> ByteBuffer {
