@@ -2,10 +2,17 @@
 import Foundation
 import PackageDescription
 
+/// Whether a library is built in: its header is there, and nobody says in the environment to do without.
+func has(_ library: String, header: String) -> Bool {
+  ProcessInfo.processInfo.environment["SLUICE_WITHOUT_\(library)"] == nil
+    && FileManager.default.fileExists(atPath: "/usr/include/" + header)
+}
+
 // ISA-L inflates 2.8 times as fast as zlib. It is not to be had everywhere, so zlib serves where its header is missing.
-let hasISAL =
-  ProcessInfo.processInfo.environment["SLUICE_WITHOUT_ISAL"] == nil
-  && FileManager.default.fileExists(atPath: "/usr/include/isa-l/igzip_lib.h")
+let hasISAL = has("ISAL", header: "isa-l/igzip_lib.h")
+// Where a component's own library is missing, the component is left out and says so.
+let hasZstd = has("ZSTD", header: "zstd.h")
+let codecLibraries: [Target.Dependency] = ["CZlib"] + (hasISAL ? ["CISAL"] : []) + (hasZstd ? ["CZstd"] : [])
 
 // Failpoints are in debug builds, and in those that are made with -Xswiftc -DFAILPOINTS.
 let swiftSettings: [SwiftSetting] = [
@@ -44,7 +51,7 @@ let package = Package(
     module("Files", ["CFiles", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
     module("Ledger", ["Files", .product(name: "GRDB", package: "GRDB.swift")], exclude: ["README.md"]),
     module("Fetch", ["Configuration", "CCurl", "CDigest", "Files", "Records", "Supervision"]),
-    module("Decompress", ["Configuration", "Records", "CZlib"] + (hasISAL ? ["CISAL"] : [])),
+    module("Decompress", ["Configuration", "Records"] + codecLibraries),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
     module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"]),
@@ -80,6 +87,7 @@ let package = Package(
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
     .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
-  ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : []),
+  ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
+    + (hasZstd ? [.systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])])] : []),
   cxxLanguageStandard: .cxx17
 )

@@ -163,11 +163,12 @@ extension ErrorCode {
       .init(
         "a compressed item is damaged",
         cause: "Bytes do not make sense, do not fit the checksum, or something else follows the stream's end.",
-        remedy: "gzip -t checks it too. Get it anew, or keep what is whole with decompress.on_error: keep_records.")
+        remedy: "gzip -t or zstd -t checks it too. Get it anew, or keep what is whole with decompress.on_error: keep_records.")
     case .inflatesTooFar:
       .init(
-        "an item inflates beyond its limits", cause: "It may be a bomb: a small file that fills the disk.",
-        remedy: "If it is right that it is so large, raise decompress.limits.ratio or decompress.limits.bytes.")
+        "an item inflates beyond its limits",
+        cause: "It may be a bomb: a small file that fills the disk. Or it wants more memory than a stream may take, as zstd --long=31 makes it.",
+        remedy: "If it is right that it is so large, raise what the message names: decompress.limits.ratio, .bytes or .window.")
     case .wrongFormat:
       .init(
         "an item is in a format that is not read",

@@ -6,6 +6,7 @@ package enum Codecs {
   package static let all: [any Codec.Type] = [
     GzipCodec.self,
     ZlibCodec.self,
+    ZstdCodec.self,
   ]
 
   /// Bytes of an item that suffice to recognize its compression.

@@ -15,6 +15,7 @@ struct CodecPrograms {
     "zlib": CodecPrograms(
       encoders: (1...3).map { "python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read(), \($0 * 3)))'" },
       decoder: "python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read()))'"),
+    "zstd": CodecPrograms(encoders: ["zstd -3 -c", "zstd -19 --long=27 -c", "zstd -1 -c"], decoder: "zstd -dc"),
   ]
 
   /// Runs a shell's command on bytes; nil where it fails.

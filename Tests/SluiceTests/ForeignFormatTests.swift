@@ -23,8 +23,8 @@ struct ForeignFormatTests {
     base = sqlite3.connect('in/sqlite.csv'); base.execute('create table t (a)'); base.commit(); base.close()
     put('bzip2.csv.bz2', bz2.compress(csv)); put('bzip2-empty.csv', bz2.compress(b''))
     put('xz.csv', lzma.compress(csv)); put('lzma.csv', lzma.compress(csv, lzma.FORMAT_ALONE))
-    put('zstd.csv.zst', bytes.fromhex('28b52ffd2010810000') + csv[:16])
-    put('zstd-skip.csv', bytes.fromhex('502a4d1804000000') + b'abcd' + bytes.fromhex('28b52ffd'))
+    put('zstd-in-gzip.gz', gzip.compress(bytes.fromhex('28b52ffd2010810000') + csv[:16]))
+    put('zstd-skip.csv.gz', gzip.compress(bytes.fromhex('502a4d1804000000') + b'abcd' + bytes.fromhex('28b52ffd')))
     put('lz4.csv', bytes.fromhex('04224d186040820d000080') + csv[:13])
     put('compress.csv.Z', bytes.fromhex('1f9d9069c890') + csv[:20])
     put('gzip-in-gzip.csv.gz', gzip.compress(gzip.compress(csv)))
@@ -49,8 +49,8 @@ struct ForeignFormatTests {
     put('elf.csv', b'\\x7fELF\\x02\\x01\\x01' + bytes(9) + csv)
     """
   private static let names = [
-    "bzip2.csv.bz2": "bzip2", "bzip2-empty.csv": "bzip2", "xz.csv": "xz", "lzma.csv": "lzma", "zstd.csv.zst": "zstd",
-    "zstd-skip.csv": "zstd", "lz4.csv": "lz4", "compress.csv.Z": "compress", "gzip-in-gzip.csv.gz": "gzip",
+    "bzip2.csv.bz2": "bzip2", "bzip2-empty.csv": "bzip2", "xz.csv": "xz", "lzma.csv": "lzma", "zstd-in-gzip.gz": "zstd",
+    "zstd-skip.csv.gz": "zstd", "lz4.csv": "lz4", "compress.csv.Z": "compress", "gzip-in-gzip.csv.gz": "gzip",
     "tar-in-gzip.csv.gz": "a tar archive", "tar.csv": "a tar archive", "tar-old.csv": "a tar archive", "sqlite.csv": "SQLite",
     "sqlite-in-gzip.gz": "SQLite", "zip.csv": "a zip archive", "zip-empty.csv": "a zip archive", "xlsx.csv": "xlsx", "7z.csv": "7z",
     "rar.csv": "rar", "parquet.csv": "Parquet", "arrow.csv": "Arrow", "avro.csv": "Avro", "orc.csv": "ORC", "duckdb.csv": "DuckDB",

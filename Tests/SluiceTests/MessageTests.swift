@@ -99,7 +99,7 @@ struct MessageTests {
     #expect(outcome.status == 78 && outcome.stderr.contains(hint), "\(outcome.stderr)")
   }
 
-  @Test("an output's name does not promise what is not written", arguments: ["zst", "xlsx", "tsv", "PARQUET", "tsv.gz", "csv.bz2"])
+  @Test("an output's name does not promise what is not written", arguments: ["xz", "xlsx", "tsv", "PARQUET", "tsv.gz", "csv.bz2", "csv.zz"])
   func misnamedOutput(_ ending: String) throws {
     let shop = try Workshop()
     func check(_ more: String) throws -> Outcome {
@@ -110,7 +110,7 @@ struct MessageTests {
     #expect(
       outcome.status == 78 && outcome.stderr.contains("nothing is written as .") && outcome.stderr.contains("[SL-109]"), "\(outcome.stderr)"
     )
-    let isCompressed = ["zst", "csv.bz2"].contains(ending)
+    let isCompressed = ["xz", "csv.bz2", "csv.zz"].contains(ending)
     #expect(try check(", format: csv").status == (isCompressed ? 78 : 0))
   }
 

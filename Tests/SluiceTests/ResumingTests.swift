@@ -34,7 +34,7 @@ struct ResumingTests {
 
   @Test(
     "killed at ten moments, each run resumes to the same bytes, the same dead letters and the same counts",
-    arguments: ["out.jsonl", "out.csv.gz"])
+    arguments: ["out.jsonl", "out.csv.gz", "out.jsonl.zst"])
   func killed(_ path: String) throws {
     let shop = try Workshop()
     try large(shop)
@@ -44,7 +44,9 @@ struct ResumingTests {
     let took = begun.duration(to: .now)
     #expect(whole.status == 0, "\(whole.stderr)")
     func output() throws -> String {
-      path.hasSuffix(".gz") ? try shop.run("/bin/zcat", [shop.path(path)]).stdout : shop.read(path)
+      if path.hasSuffix(".gz") { return try shop.run("/bin/zcat", [shop.path(path)]).stdout }
+      if path.hasSuffix(".zst") { return try shop.run("/usr/bin/env", ["zstd", "-dcq", shop.path(path)]).stdout }
+      return shop.read(path)
     }
     let want = try output()
     let wantLetters = try letters(shop)
