@@ -82,7 +82,8 @@ let package = Package(
     .executableTarget(name: "fuzz", dependencies: ["Differential"], path: "Tests/Fuzz", swiftSettings: swiftSettings),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "RecordTests", dependencies: ["Differential", "Records", "Parse", "Transform", "Configuration", "Definition"],
+      name: "RecordTests",
+      dependencies: ["Differential", "Records", "Parse", "Transform", "Write", "Configuration", "Definition", "Engine"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),

@@ -39,6 +39,8 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case missingHeader = "SL-403"
   case badRecord = "SL-404"
   case schemaChanged = "SL-405"
+  case damagedDocument = "SL-406"
+  case nothingSelected = "SL-407"
   case raggedRecord = "SL-411"
   case brokenQuote = "SL-412"
   case invalidEncoding = "SL-413"

@@ -200,6 +200,16 @@ extension ErrorCode {
       .init(
         "a record can't be read, and that fails its item", cause: "parse.on_bad_record is fail.",
         remedy: "Mend the record at the place named; or say on_bad_record: dead_letter, which keeps it and goes on.")
+    case .damagedDocument:
+      .init(
+        "a document is damaged", cause: "It breaks the rules of its format between two records, or ends too early.",
+        remedy:
+          "Look at the line, column and byte that the message names. Get the item anew, or keep what stands before that place with decompress.on_error: keep_records."
+      )
+    case .nothingSelected:
+      .init(
+        "a document has nothing where the records are to be", cause: "parse.records names a place that is in no document of the item.",
+        remedy: "The message names what is there instead. Mend parse.records.")
     case .schemaChanged:
       .init(
         "the source's columns changed",

@@ -8,9 +8,9 @@ public enum NameEndings {
   ]
   /// Of compressions and archives, read here or not.
   static let outer = packed.union(Codecs.all.flatMap { $0.page.endings })
-  /// Of formats of records, read here or not.
+  /// Of formats of records that are not read here.
   static let inner: Set<String> = [
-    "csv", "tsv", "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "jsonl", "ndjson", "jsonlines", "json", "geojson", "geojsonl",
+    "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "json", "geojson", "geojsonl",
     "topojson", "xml",
     "yaml", "yml", "html", "htm", "parquet", "pq", "arrow", "feather", "ipc", "avro", "orc", "xlsx", "xls", "xlsm", "xlsb", "ods", "sqlite",
     "sqlite3",
@@ -18,10 +18,12 @@ public enum NameEndings {
   ]
 
   /// A name without its endings: those of compressions and archives, then one of a format. Something is always left.
-  public static func stem(of name: String) -> String {
+  ///
+  /// - Parameter formats: endings of the formats that are read here.
+  public static func stem(of name: String, formats: Set<String>) -> String {
     var stem = name[...]
     while let shorter = without(stem, outer) { stem = shorter }
-    return String(without(stem, inner) ?? stem)
+    return String(without(stem, inner) ?? without(stem, formats) ?? stem)
   }
 
   private static func without(_ name: Substring, _ endings: Set<String>) -> Substring? {

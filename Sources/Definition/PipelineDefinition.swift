@@ -212,8 +212,8 @@ public struct PipelineDefinition: Sendable {
   public func readingText(isJSON: Bool) -> PipelineDefinition {
     var definition = self
     definition.decompress.format = .none
+    if isJSON { definition.parse = parse.reading(as: JSONLines()) }
     definition.parse.encoding = .utf8
-    if isJSON { definition.parse.format = .jsonl }
     return definition
   }
 
@@ -228,8 +228,8 @@ public struct PipelineDefinition: Sendable {
 
   /// Which of an item's columns become which fields, for an item that begins so. Where changes of columns are watched, it
   /// is for that watch to say what becomes of one that is missing.
-  public func layout(_ chain: TransformChain, _ beginning: Beginning) throws(ParseError) -> Layout {
-    try Layout(schema: chain.input, beginning: beginning, decoded: chain.decoded, fillsMissing: parse.onSchemaChange != nil)
+  package func mapping(_ chain: TransformChain, _ prologue: Prologue) throws(ParseError) -> ColumnMapping {
+    try ColumnMapping(schema: chain.input, prologue: prologue, decoded: chain.decoded, fillsMissing: parse.onSchemaChange != nil)
   }
 
   /// The definition as it is, but that changes of the source's columns are taken as they come.
@@ -241,12 +241,8 @@ public struct PipelineDefinition: Sendable {
 
   /// What an item's content may be: what a server sends instead is not taken for records.
   public func expectedContent(itemName: String) -> ExpectedContent {
-    let form: ExpectedContent.Form =
-      switch parse.format(itemName: itemName) {
-      case .csv, .tsv: .table
-      case .jsonl: .lines
-      case .exec: .other
-      }
+    let format = type(of: parse.recordFormat(itemName: itemName))
+    let form: ExpectedContent.Form = format.reads(.webPage) ? .other : format.reads(.jsonLines) ? .lines : .table
     let mayBeCompressed = if case .none = decompress.format { false } else { true }
     return ExpectedContent(form, mayBeCompressed: mayBeCompressed)
   }

@@ -180,7 +180,7 @@ public struct DryRun: Sendable {
     report.recordsFiltered = batch.filtered
     report.columns = batch.columns.map { column($0, trial) }
     mark(&report, trial.chain.output, last)
-    if let lastColumns, let columns = sample.beginning.columns, columns != lastColumns {
+    if let lastColumns, let columns = sample.prologue.columns, columns != lastColumns {
       report.sourceChange = SchemaChange(from: lastColumns, to: columns).description
     }
     report.records = outputRecords(batch, trial.chain.output)

@@ -33,7 +33,7 @@ struct Item: Sendable {
   }
 
   /// The name without what says how it is compressed and written.
-  var stem: String { NameEndings.stem(of: name) }
+  var stem: String { NameEndings.stem(of: name, formats: RecordFormats.endings) }
 }
 
 /// An item that a run will work on, and from where.
@@ -66,7 +66,7 @@ struct EncodedChunk: Sendable {
   /// Of the output.
   var checksum: Checksum
   /// Where reading goes on behind the chunk, where that is known.
-  var continuation: RecordCutter.Continuation?
+  var continuation: RecordChunker.Continuation?
   /// The end of the chunk in the decompressed item.
   var end: Int
   var lines: Int

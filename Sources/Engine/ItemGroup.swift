@@ -114,27 +114,27 @@ final class ItemGroup: Sendable {
 }
 
 /// The layouts of items, most of which begin as the one before.
-final class Layouts: Sendable {
+final class ColumnMappings: Sendable {
   private let definition: PipelineDefinition
   private let chain: TransformChain
-  private let last = Mutex<(beginning: Beginning, layout: Layout)?>(nil)
+  private let last = Mutex<(prologue: Prologue, mapping: ColumnMapping)?>(nil)
 
   init(_ definition: PipelineDefinition, _ chain: TransformChain) {
     self.definition = definition
     self.chain = chain
   }
 
-  func layout(_ beginning: Beginning) throws -> Layout {
+  func mapping(_ prologue: Prologue) throws -> ColumnMapping {
     let known = last.withLock { last in
       last.flatMap {
-        $0.beginning.header == beginning.header && $0.beginning.endsInReturn == beginning.endsInReturn
-          && $0.beginning.hasReturnRuns == beginning.hasReturnRuns ? $0.layout : nil
+        $0.prologue.header == prologue.header && $0.prologue.endsInReturn == prologue.endsInReturn
+          && $0.prologue.hasReturnRuns == prologue.hasReturnRuns ? $0.mapping : nil
       }
     }
     if let known { return known }
-    let layout = try definition.layout(chain, beginning)
-    last.withLock { $0 = (beginning, layout) }
-    return layout
+    let mapping = try definition.mapping(chain, prologue)
+    last.withLock { $0 = (prologue, mapping) }
+    return mapping
   }
 }
 

@@ -10,19 +10,19 @@ final class ItemTask: Sendable {
     var failure: ItemFailure?
     var version = ""
     var versionMark = ItemTask.mark("")
-    var beginning: Beginning?
+    var prologue: Prologue?
     var columns: [String]?
     var fetchedBytes = 0
     var decompressedBytes = 0
     var chunkCount: Int?
-    var damage: String?
+    var damage: Damage?
     var onFailure: [@Sendable () -> Void] = []
   }
 
   let planned: PlannedItem
   let start: Checkpoint
   /// Where reading goes on, where `start` says so.
-  let continuation: RecordCutter.Continuation?
+  let continuation: RecordChunker.Continuation?
   let attempt: Int
   /// In its group, from 0.
   let place: Int
@@ -32,7 +32,7 @@ final class ItemTask: Sendable {
   init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, place: Int) {
     self.planned = planned
     self.start = start
-    continuation = start.continuation.flatMap(RecordCutter.Continuation.of)
+    continuation = start.continuation.flatMap(RecordChunker.Continuation.of)
     self.attempt = attempt
     self.place = place
     if let refusal = planned.refusal { fail(.refused(refusal)) }
@@ -79,9 +79,9 @@ final class ItemTask: Sendable {
     return Int64(bitPattern: hash)
   }
   /// What stands before the first record, once it is read.
-  var beginning: Beginning? {
-    get { state.withLock { $0.beginning } }
-    set { state.withLock { $0.beginning = newValue } }
+  var prologue: Prologue? {
+    get { state.withLock { $0.prologue } }
+    set { state.withLock { $0.prologue = newValue } }
   }
   /// What its columns are called, where that is known.
   var columns: [String]? {
@@ -99,8 +99,14 @@ final class ItemTask: Sendable {
     get { state.withLock { $0.chunkCount } }
     set { state.withLock { $0.chunkCount = newValue } }
   }
+  /// What is wrong with an item whose sound records are kept, and the stage that found it.
+  struct Damage: Sendable {
+    var reason: String
+    var stage: String
+  }
+
   /// What of a damaged item was kept is kept with this dead letter.
-  var damage: String? {
+  var damage: Damage? {
     get { state.withLock { $0.damage } }
     set { state.withLock { $0.damage = newValue } }
   }

@@ -244,7 +244,7 @@ private struct ProgramLines: @unchecked Sendable {
 /// `{"@error": "why"}` makes it a dead letter.
 private struct ProgramAnswers {
   private let source: RecordBatch
-  private let layout: Layout
+  private let mapping: ColumnMapping
   private let rows: [UInt32]
   private let objects: ByteBuffer
   /// Of each object, which of the chunk's records it is.
@@ -255,7 +255,7 @@ private struct ProgramAnswers {
   init(_ source: RecordBatch, schema: Schema, decoded: [Bool]) {
     self.source = source
     rows = source.selected
-    layout = Layout(schema: schema, columnCount: schema.fields.count, columns: Array(schema.fields.indices), decoded: decoded)
+    mapping = ColumnMapping(schema: schema, columnCount: schema.fields.count, columns: Array(schema.fields.indices), decoded: decoded)
     objects = ByteBuffer(capacity: source.raw.count + 1024)
   }
 
@@ -298,7 +298,7 @@ private struct ProgramAnswers {
 
   /// The source's batch with the program's columns.
   func batch() -> RecordBatch {
-    let parsed = JSONLines().parse(RecordChunk(buffer: objects, offset: 0, sequence: 0), layout)
+    let parsed = JSONLines().parse(RecordChunk(buffer: objects, offset: 0, sequence: 0), mapping)
     var batch = RecordBatch(
       columns: parsed.columns, rowCount: parsed.rowCount, recordCount: source.recordCount, places: source.places, raw: source.raw)
     batch.selection = parsed.selection

@@ -30,7 +30,7 @@ extension RunEngine {
         let batch = try await besideOthers(assignment.heartbeat) {
           try mark.inside {
             try Poison.strike(unit.chunk)
-            return unit.format.parse(unit.chunk, unit.layout)
+            return unit.format.parse(unit.chunk, unit.mapping)
           }
         }
         parsed.append((unit, batch))
@@ -117,11 +117,11 @@ extension RunEngine {
       place: unit.task.place, output: output, checksum: Checksum(output.bytes, 0), continuation: unit.continuation,
       end: unit.bytes.upperBound, lines: 0, counts: RecordCounts(), letters: [])
     var records = SingleRecords(unit)
-    while let record = records.next() {
+    while let record = try records.next() {
       assignment.heartbeat.beat()
       var batch: RecordBatch
       if let verdict = suspicion.verdict(unit.task.planned.id, unit.task.versionMark, recordAt: record.offset) {
-        batch = RecordBatch(columns: [], rowCount: 0, recordCount: 1, places: .single(record.buffer), raw: record.buffer)
+        batch = RecordBatch(columns: [], rowCount: 0, recordCount: 1, places: record.records ?? .single(record.buffer), raw: record.buffer)
         batch.faults.append(RecordFault(code: .poison, reason: verdict.reason, record: 0))
       } else {
         mark.alone(record.offset..<record.offset + record.buffer.count)
@@ -130,7 +130,7 @@ extension RunEngine {
           defer { solitude.leave(alone: true) }
           batch = try mark.inside {
             try Poison.strike(record)
-            return unit.format.parse(record, unit.layout)
+            return unit.format.parse(record, unit.mapping)
           }
         }
         batch = try await transformed(batch, unit.task, assignment, mark, parser: Board.workersPerStage)
@@ -174,34 +174,51 @@ extension RecordPlaces {
 /// A chunk's records, one by one.
 private struct SingleRecords {
   private let chunk: RecordChunk
-  private var framer: any RecordFramer
+  /// Cuts the chunk; nil where its records are known.
+  private var framer: (any RecordFramer)?
   private var at = 0
 
   init(_ unit: RunEngine.Chunk) {
     chunk = unit.chunk
-    framer = unit.format.makeFramer()
-    if let beginning = unit.task.beginning { framer.resume(beginning) }
+    guard chunk.records == nil else { return }
+    var framer = unit.format.makeFramer()
+    if let prologue = unit.task.prologue { _ = framer.resume(prologue, nil) }
+    self.framer = framer
   }
 
-  mutating func next() -> RecordChunk? {
-    let (p, count) = (UnsafePointer(chunk.buffer.bytes) + at, chunk.buffer.count - at)
-    guard count > 0 else { return nil }
-    // The end of the last record among ever more bytes, then of the last but one, until there is one only.
+  mutating func next() throws -> RecordChunk? {
+    guard at < chunk.buffer.count else { return nil }
+    let end = try chunk.records.map(nextStart) ?? lineEnd()
+    defer { at = end }
+    return chunk.part(at..<end)
+  }
+
+  /// Where the next record begins behind the one at `at`, or behind what stands before the first.
+  private func nextStart(_ records: RecordPlaces) -> Int {
+    records.starts.first { Int($0) > at }.map(Int.init) ?? chunk.buffer.count
+  }
+
+  /// The end of the record at `at`: of the last record among ever more bytes, then of the last but one, until there is one only.
+  private mutating func lineEnd() throws -> Int {
+    let count = chunk.buffer.count - at
     var length = min(count, 256)
-    var end = framer.boundary(p, length, isFinal: false)
+    var end = try boundary(length)
     while end == 0, length < count {
       length = min(count, length * 2)
-      end = framer.boundary(p, length, isFinal: false)
+      end = try boundary(length)
     }
     if end == 0 { end = count }
     while end > 1 {
-      let shorter = framer.boundary(p, end - 1, isFinal: false)
+      let shorter = try boundary(end - 1)
       if shorter == 0 { break }
       end = shorter
     }
-    let buffer = ByteBuffer(capacity: end)
-    buffer.append(p, end)
-    defer { at += end }
-    return RecordChunk(buffer: buffer, offset: chunk.offset + at, sequence: 0)
+    return at + end
+  }
+
+  private mutating func boundary(_ length: Int) throws(ParseError) -> Int {
+    try chunk.buffer.withSpan(at..<at + length) { bytes throws(ParseError) in
+      try framer?.boundary(bytes, isFinal: false).end ?? length
+    }
   }
 }

@@ -10,14 +10,14 @@ import Write
 
 /// What of an item's beginning its dead letters need to be read again: kept in the ledger with the first of them.
 public enum ReplayHeader {
-  static func text(_ beginning: Beginning) -> String? { (try? JSONEncoder().encode(beginning)).map { String(decoding: $0, as: UTF8.self) } }
+  static func text(_ prologue: Prologue) -> String? { (try? JSONEncoder().encode(prologue)).map { String(decoding: $0, as: UTF8.self) } }
 
-  static func beginning(_ text: String?) -> Beginning {
-    text.flatMap { try? JSONDecoder().decode(Beginning.self, from: Data($0.utf8)) } ?? Beginning(bytes: 0, lines: 0)
+  static func prologue(_ text: String?) -> Prologue {
+    text.flatMap { try? JSONDecoder().decode(Prologue.self, from: Data($0.utf8)) } ?? Prologue(bytes: 0, lines: 0)
   }
 
   /// The header as it stands in the item; nothing where there is none.
-  public static func bytes(_ text: String?) -> [UInt8] { Array(beginning(text).text) }
+  public static func bytes(_ text: String?) -> [UInt8] { Array(prologue(text).text) }
 }
 
 /// What a replay came to.
@@ -159,10 +159,10 @@ private struct Replay {
     _ result: inout ReplayResult
   ) async throws {
     let format = definition.parse.recordFormat(itemName: item.name)
-    let beginning = ReplayHeader.beginning(group.header)
-    let layout: Layout
+    let prologue = ReplayHeader.prologue(group.header)
+    let mapping: ColumnMapping
     do throws(ParseError) {
-      layout = try definition.layout(chain, beginning)
+      mapping = try definition.mapping(chain, prologue)
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }
@@ -173,7 +173,7 @@ private struct Replay {
       guard !letters.isEmpty else { return }
       last = letters.last
       for letter in letters {
-        var batch = try await programs.apply(chain, to: read(letter, format, layout))
+        var batch = try await programs.apply(chain, to: read(letter, format, mapping))
         encoding.refuse(in: &batch)
         if let fault = batch.faults.first {
           outcome.failed.append((letter.id, fault.field, fault.code.rawValue, definition.redactor.redact(fault.reason)))
@@ -182,17 +182,17 @@ private struct Replay {
         outcome.passed.append(letter.id)
         if batch.selectedCount == 0 { result.filtered += 1 } else { output.hasRecords = true }
         encoding.append(batch, to: output.pending)
-        if output.pending.count >= RecordCutter.chunkBytes { try await flush(&output) }
+        if output.pending.count >= RecordChunker.chunkBytes { try await flush(&output) }
       }
     }
   }
 
   /// Each record is read alone: what is broken in one can't reach another.
-  private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ layout: Layout) -> RecordBatch {
+  private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ mapping: ColumnMapping) -> RecordBatch {
     let buffer = ByteBuffer(capacity: letter.raw.count + 1)
     buffer.append(letter.raw)
-    buffer.append(layout.endsInReturn ? 0x0D : 0x0A)
-    return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), layout)
+    buffer.append(mapping.endsInReturn ? 0x0D : 0x0A)
+    return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), mapping)
   }
 
   private func open(_ slot: OutputSlot, _ item: ItemID?, _ schema: Schema) async throws -> Output {

@@ -20,9 +20,9 @@ final class RunEngine: Sendable {
   struct Chunk: Sendable {
     let task: ItemTask
     let chunk: RecordChunk
-    let layout: Layout
+    let mapping: ColumnMapping
     let format: any RecordFormat
-    let continuation: RecordCutter.Continuation?
+    let continuation: RecordChunker.Continuation?
   }
   /// What goes to parse: one chunk of a large item, or those of small ones that come together.
   struct Chunks: Sendable {
@@ -53,7 +53,7 @@ final class RunEngine: Sendable {
   let state: StateFolder
   let progress: RunProgress
   let event: @Sendable (RunEvent) -> Void
-  let layouts: Layouts
+  let mappings: ColumnMappings
   let schemaWatch: SchemaWatch
   let sourceSchemas = SourceSchemas()
   private let timeline: Timeline
@@ -104,7 +104,7 @@ final class RunEngine: Sendable {
     self.shared = shared
     self.progress = progress
     self.event = event
-    layouts = Layouts(definition, chain)
+    mappings = ColumnMappings(definition, chain)
     schemaWatch = SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil)
     self.timeline = timeline
     encoding = BatchEncoding(definition)
@@ -160,7 +160,7 @@ final class RunEngine: Sendable {
   private static func chunksPerItem(_ definition: PipelineDefinition) -> Int {
     let items = definition.stage(.fetch).workers.max
     let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
-    return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordCutter.chunkBytes)))
+    return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordChunker.chunkBytes)))
   }
 
   /// An attempt at items that go together.

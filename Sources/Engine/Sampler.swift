@@ -17,7 +17,7 @@ struct Sampler {
 
   struct Sample {
     var chunk: RecordChunk
-    var beginning: Beginning
+    var prologue: Prologue
     /// Whether the item goes on after it.
     var isCut: Bool
   }
@@ -62,7 +62,7 @@ struct Sampler {
         let head = try await head(item)
         isHad = true
         let sample = try await sample(item, head)
-        let columns = definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning)
+        let columns = definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.prologue)
         let schema = Inference.schema(of: columns)
         if columns.cells.contains(where: { !$0.isEmpty }) {
           inferred.schema = schema
@@ -83,23 +83,25 @@ struct Sampler {
   /// What the item's columns are called.
   func columns(_ item: Item) async throws(RunFailure) -> [String] {
     let sample = try await sample(item)
-    return sample.beginning.columns ?? definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.beginning).names
+    return sample.prologue.columns ?? definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.prologue).names
   }
 
   /// The records of an item that begins so, as it is stored, and goes on where it is cut.
   static func cut(_ head: ByteBuffer, _ definition: PipelineDefinition, name: String, isCut: Bool) async throws -> Sample {
     let format = definition.parse.recordFormat(itemName: name)
     var chunks: [RecordChunk] = []
-    var cutter = RecordCutter(definition, itemName: name, format: format, skipTo: 0) { beginning in
-      Layout(schema: Schema([]), columnCount: beginning.header?.count ?? 0, columns: [], decoded: [])
+    var chunker = RecordChunker(definition, itemName: name, format: format, skipTo: 0) { prologue in
+      ColumnMapping(schema: Schema([]), columnCount: prologue.header?.count ?? 0, columns: [], decoded: [])
     }
-    let emit: RecordCutter.Emit = { chunk, _, _ in chunks.append(chunk) }
-    try await cutter.feed(head, emit)
-    if isCut, chunks.isEmpty { try await cutter.flushWhole(emit) }
-    if !isCut { try await cutter.finish(emit) }
-    let beginning = cutter.beginning ?? Beginning(bytes: 0, lines: 0)
-    let chunk = chunks.first ?? RecordChunk(buffer: ByteBuffer(capacity: 0), offset: beginning.bytes, sequence: 0)
-    return Sample(chunk: chunk, beginning: beginning, isCut: isCut || chunks.count > 1)
+    let emit: RecordChunker.Emit = { chunk, _, _ in chunks.append(chunk) }
+    try await chunker.feed(head, emit)
+    if isCut, chunks.isEmpty { try await chunker.flushWhole(emit) }
+    if !isCut { try await chunker.finish(emit) }
+    let prologue = chunker.prologue ?? Prologue(bytes: 0, lines: 0)
+    let chunk =
+      chunks.first(where: \.mayHoldRecords) ?? chunks.first
+      ?? RecordChunk(buffer: ByteBuffer(capacity: 0), offset: prologue.bytes, sequence: 0)
+    return Sample(chunk: chunk, prologue: prologue, isCut: isCut || chunks.count > 1)
   }
 
   /// The item's first bytes, as it is stored.

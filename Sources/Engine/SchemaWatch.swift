@@ -103,11 +103,11 @@ final class SchemaWatch: Sendable {
     var isKnown = false
   }
 
-  func look(_ chunk: RecordChunk, _ beginning: Beginning?, _ format: any RecordFormat) -> Finding {
-    var finding = Finding(columns: beginning?.columns)
+  func look(_ chunk: RecordChunk, _ prologue: Prologue?, _ format: any RecordFormat) -> Finding {
+    var finding = Finding(columns: prologue?.columns)
     var retyped: [SchemaChange.Retyped] = []
     if looksAtValues {
-      let sample = format.sample(Self.head(chunk), beginning ?? Beginning(bytes: 0, lines: 0))
+      let sample = format.sample(chunk.head(records: Self.sampleRecords), prologue ?? Prologue(bytes: 0, lines: 0))
       if finding.columns == nil { finding.columns = sample.names }
       retyped = retypedColumns(sample)
     }
@@ -134,17 +134,6 @@ final class SchemaWatch: Sendable {
       if let change { finding.isKnown = !state.told.insert(change).inserted }
       return finding
     }
-  }
-
-  private static func head(_ chunk: RecordChunk) -> RecordChunk {
-    var end = 0
-    for _ in 0..<sampleRecords {
-      guard let newline = memchr(chunk.buffer.bytes + end, 0x0A, chunk.buffer.count - end) else { return chunk }
-      end = UnsafeRawPointer(newline) - UnsafeRawPointer(chunk.buffer.bytes) + 1
-    }
-    let head = ByteBuffer(capacity: end)
-    head.append(chunk.buffer.bytes, end)
-    return RecordChunk(buffer: head, offset: chunk.offset, sequence: 0)
   }
 
   /// Fields most of whose values are not of their type.

@@ -153,7 +153,7 @@ extension RunEngine {
 
   /// Compares the item's columns with those that the source had before.
   private func look(_ task: ItemTask, _ chunk: RecordChunk, _ format: any RecordFormat) throws {
-    let finding = schemaWatch.look(chunk, task.beginning, format)
+    let finding = schemaWatch.look(chunk, task.prologue, format)
     task.columns = finding.columns
     guard let change = finding.change else { return }
     let words = definition.redactor.redact(change.description)
@@ -170,55 +170,66 @@ extension RunEngine {
     }
   }
 
+  /// The records of a damaged item up to the damage are its records, and the damage is a dead letter.
+  private func keepSound(_ task: ItemTask, _ reason: String, stage: String, _ outgoing: ChunkMessages) {
+    task.damage = ItemTask.Damage(reason: reason, stage: stage)
+    // What was not taken of the item is wanted no more, but fetch may still be at it.
+    if outgoing.group.isSingle { outgoing.group.fetched.close() }
+  }
+
   private var resumeCommand: String { state.command("resume", "\(run)", "--accept-schema-changes") }
 
   private func decompressItem(
     _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: Marks.Unit, _ heartbeat: Heartbeat
   ) async throws {
     let format = definition.parse.recordFormat(itemName: task.planned.item.name)
-    var cutter = RecordCutter(
+    var chunker = RecordChunker(
       definition, itemName: task.planned.item.name, itemBytes: task.planned.size, format: format, skipTo: task.start.offset
-    ) { [self] beginning in
-      task.beginning = beginning
-      return try layouts.layout(beginning)
+    ) { [self] prologue in
+      task.prologue = prologue
+      return try mappings.mapping(prologue)
     }
-    let emit: RecordCutter.Emit = { [self] chunk, layout, continuation in
+    var isLookedAt = false
+    let emit: RecordChunker.Emit = { [self] chunk, mapping, continuation in
       heartbeat.beat()
-      if chunk.sequence == 0 { try look(task, chunk, format) }
-      try await outgoing.add(Chunk(task: task, chunk: chunk, layout: layout, format: format, continuation: continuation))
+      if !isLookedAt, chunk.mayHoldRecords {
+        isLookedAt = true
+        try look(task, chunk, format)
+      }
+      try await outgoing.add(Chunk(task: task, chunk: chunk, mapping: mapping, format: format, continuation: continuation))
     }
     do {
-      cutter.inside = { try mark.inside($0) }
-      if let continuation = task.continuation, try !cutter.resume(continuation) { return task.fail(.notResumable) }
+      chunker.inside = { try mark.inside($0) }
+      if let continuation = task.continuation, try !chunker.resume(continuation) { return task.fail(.notResumable) }
       var isWhole = false
       while !isWhole, let piece = await pieces.next(task, heartbeat) {
-        if let bytes = piece.bytes { try await cutter.feed(bytes, emit) } else { isWhole = true }
+        if let bytes = piece.bytes { try await chunker.feed(bytes, emit) } else { isWhole = true }
       }
       if !isWhole || task.isFailed { return }
-      try await cutter.finish(emit)
+      try await chunker.finish(emit)
     } catch let error as DecompressError {
       guard definition.decompress.onDamage == .keepRecords, error.isDamage else {
         return task.fail(.damaged(error.description, error.errorCode, stage: "decompress"))
       }
       do {
-        try await cutter.flushWhole(emit)
+        try await chunker.flushWhole(emit)
       } catch is ParseError {
       } catch let error as DecompressError {
         return task.fail(.damaged(error.description, error.errorCode, stage: "decompress"))
       }
-      task.damage = error.description
-      // What was not taken of the item is wanted no more, but fetch may still be at it.
-      if outgoing.group.isSingle { outgoing.group.fetched.close() }
+      keepSound(task, error.description, stage: "decompress", outgoing)
     } catch let error as SchemaChanged {
       return task.fail(.damaged(error.description, .schemaChanged, stage: "parse"))
+    } catch let error as ParseError where error.isDamage && definition.decompress.onDamage == .keepRecords {
+      keepSound(task, error.description, stage: "parse", outgoing)
     } catch let error as ParseError {
       if case .missingColumn(let name, _) = error, definition.parse.onSchemaChange == .fail {
         abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", resumeCommand))
       }
       return task.fail(.damaged(error.description, error.errorCode, stage: "parse"))
     }
-    task.decompressedBytes = cutter.decompressedBytes
-    task.chunkCount = cutter.chunkCount
+    task.decompressedBytes = chunker.decompressedBytes
+    task.chunkCount = chunker.chunkCount
   }
 }
 
@@ -288,7 +299,7 @@ private final class ChunkMessages {
   func add(_ chunk: RunEngine.Chunk) async throws {
     chunks.append(chunk)
     bytes += chunk.chunk.buffer.count
-    if group.isSingle || bytes >= RecordCutter.chunkBytes { try await send() }
+    if group.isSingle || bytes >= RecordChunker.chunkBytes { try await send() }
   }
 
   private func send() async throws {

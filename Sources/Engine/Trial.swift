@@ -7,7 +7,7 @@ import Transform
 /// A few records taken through parse and transform, with nothing written.
 struct Trial {
   let chunk: RecordChunk
-  let beginning: Beginning
+  let prologue: Prologue
   let chain: TransformChain
   let batch: RecordBatch
   private let redactor: Redactor
@@ -16,26 +16,23 @@ struct Trial {
   ///   - schema: of what is read; nil to infer it.
   ///   - most: records beyond so many are left out.
   init(_ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, schema: Schema?, most: Int) async throws {
-    let schema = schema ?? Inference.schema(of: format.sample(sample.chunk, sample.beginning))
-    beginning = sample.beginning
+    let schema = schema ?? Inference.schema(of: format.sample(sample.chunk, sample.prologue))
+    prologue = sample.prologue
     redactor = definition.redactor
     chain = try definition.transformChain(for: schema)
-    let layout = try definition.layout(chain, beginning)
-    chunk = Self.head(sample.chunk, layout, format, most)
+    let mapping = try definition.mapping(chain, prologue)
+    chunk = Self.head(sample.chunk, mapping, format, most)
     let programs = Programs(chain, Programs.Setting(definition))
-    var batch = try await programs.apply(chain, to: format.parse(chunk, layout))
+    var batch = try await programs.apply(chain, to: format.parse(chunk, mapping))
     await programs.finish()
     definition.sink.encoder.refuse(in: &batch)
     self.batch = batch
   }
 
-  private static func head(_ chunk: RecordChunk, _ layout: Layout, _ format: any RecordFormat, _ most: Int) -> RecordChunk {
-    let places = format.parse(chunk, layout).places
+  private static func head(_ chunk: RecordChunk, _ mapping: ColumnMapping, _ format: any RecordFormat, _ most: Int) -> RecordChunk {
+    let places = format.parse(chunk, mapping).places
     guard places.starts.count > most else { return chunk }
-    let end = Int(places.starts[most])
-    let head = ByteBuffer(capacity: end)
-    head.append(chunk.buffer.bytes, end)
-    return RecordChunk(buffer: head, offset: chunk.offset, sequence: 0)
+    return chunk.part(0..<Int(places.starts[most]))
   }
 
   /// The records that did not come through, in order.
@@ -44,7 +41,7 @@ struct Trial {
       let start = Int(batch.places.starts[fault.record])
       let raw = batch.raw.copy(start..<Int(batch.places.ends[fault.record]))
       return DryRunReport.Rejected(
-        record: fault.record + 1, line: beginning.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
+        record: fault.record + 1, line: prologue.lines + batch.places.line(fault.record) + 1, offset: chunk.offset + start,
         field: fault.field, code: fault.code.rawValue, reason: redactor.redact(fault.reason), raw: redactor.text(raw, isCut: false))
     }
   }

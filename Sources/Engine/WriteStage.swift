@@ -121,7 +121,7 @@ extension RunEngine {
     var next = 0
     var point: Checkpoint
     /// Where reading goes on, at ``point`` or before it.
-    var continuation: RecordCutter.Continuation?
+    var continuation: RecordChunker.Continuation?
     /// Dead letters since the last checkpoint.
     var letters: [any Sequence<DeadLetter> & Sendable] = []
     var letterBytes = 0
@@ -178,7 +178,7 @@ extension RunEngine {
   }
 
   private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: any SinkWriter, _ position: inout Position) async throws {
-    if position.next == 0, task.start.offset == 0 { position.point.lines = task.beginning?.lines ?? 0 }
+    if position.next == 0, task.start.offset == 0 { position.point.lines = task.prologue?.lines ?? 0 }
     if chunk.output.count > 0 {
       try output.append(chunk.output, checksum: chunk.checksum)
     }
@@ -234,7 +234,7 @@ extension RunEngine {
     position.point.bytes.decompressed = position.point.offset
     var advance = Ledger.Advance(position.point)
     advance.letters = position.letters
-    if !position.letters.isEmpty { advance.header = task.beginning.flatMap(ReplayHeader.text) }
+    if !position.letters.isEmpty { advance.header = task.prologue.flatMap(ReplayHeader.text) }
     position.saved = position.point
     position.savedAt = .now
     position.letters = []
@@ -251,8 +251,8 @@ extension RunEngine {
     let planned = task.planned
     if let damage = task.damage {
       let letter = DeadLetter(
-        run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: "decompress",
-        offset: position.point.offset, code: "damaged_item", reason: damage)
+        run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: damage.stage,
+        offset: position.point.offset, code: "damaged_item", reason: damage.reason)
       position.letters.append([letter])
       // How many records the damaged rest would have been nobody knows: it counts as one that was read, and is a dead letter.
       position.point.counts.read += 1

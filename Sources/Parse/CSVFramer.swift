@@ -15,7 +15,11 @@ struct CSVFramer: RecordFramer {
     scanner = CSVScanner(dialect, delimiter: dialect.recordDelimiter)
   }
 
-  mutating func begin(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) throws(ParseError) -> Beginning? {
+  mutating func begin(_ head: RawSpan, isFinal: Bool) throws(ParseError) -> Prologue? {
+    try head.scan { p, count throws(ParseError) in try begin(p, count, isFinal: isFinal) }
+  }
+
+  private mutating func begin(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) throws(ParseError) -> Prologue? {
     guard resolveDelimiter(p, count, isFinal: isFinal) else { return nil }
     var at = 0
     var lines = 0
@@ -24,13 +28,13 @@ struct CSVFramer: RecordFramer {
       at = next
       lines += 1
     }
-    func beginning(_ header: [String]?) -> Beginning {
-      var beginning = Beginning(bytes: at, lines: lines, header: dialect.columns ?? header, endsInReturn: scanner.delimiter == .cr)
-      if scanner.delimiter == .crcrlf { beginning.hasReturnRuns = true }
-      if dialect.columns != nil { beginning.found = header }
-      return beginning
+    func prologue(_ header: [String]?) -> Prologue {
+      var prologue = Prologue(bytes: at, lines: lines, header: dialect.columns ?? header, endsInReturn: scanner.delimiter == .cr)
+      if scanner.delimiter == .crcrlf { prologue.hasReturnRuns = true }
+      if dialect.columns != nil { prologue.found = header }
+      return prologue
     }
-    guard dialect.headerLines > 0 else { return beginning(nil) }
+    guard dialect.headerLines > 0 else { return prologue(nil) }
     var header: [[String]] = []
     var cells: [CSVScanner.Cell] = []
     while header.count < dialect.headerLines {
@@ -49,14 +53,15 @@ struct CSVFramer: RecordFramer {
     if header.isEmpty {
       guard (0..<count).allSatisfy({ p[$0] == 0x0A || p[$0] == 0x0D || p[$0] == 0x20 }) else { throw .missingHeader }
       guard dialect.acceptsEmpty else { throw .emptyItem }
-      return Beginning(bytes: at, lines: lines)
+      return Prologue(bytes: at, lines: lines)
     }
-    return beginning(Self.join(header))
+    return prologue(Self.join(header))
   }
 
-  mutating func resume(_ beginning: Beginning) {
-    if beginning.endsInReturn { scanner = CSVScanner(dialect, delimiter: .cr) }
-    if beginning.hasReturnRuns == true { scanner = CSVScanner(dialect, delimiter: .crcrlf) }
+  mutating func resume(_ prologue: Prologue, _ state: Data?) -> Bool {
+    if prologue.endsInReturn { scanner = CSVScanner(dialect, delimiter: .cr) }
+    if prologue.hasReturnRuns == true { scanner = CSVScanner(dialect, delimiter: .crcrlf) }
+    return true
   }
 
   private func name(_ cell: CSVScanner.Cell, _ p: UnsafePointer<UInt8>) -> String {
@@ -124,7 +129,11 @@ struct CSVFramer: RecordFramer {
     return isFinal || count >= recordLimit
   }
 
-  mutating func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
+  mutating func boundary(_ bytes: RawSpan, isFinal: Bool) -> RecordBoundary {
+    RecordBoundary(end: bytes.scan { p, count in boundary(p, count, isFinal: isFinal) })
+  }
+
+  private func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
     let end = dialect.skipFooterLines > 0 ? beforeFooter(p, count, isFinal: isFinal) : count
     if isFinal { return end }
     if dialect.isPlain, let fast = fastBoundary(p, end) { return fast }
@@ -166,13 +175,24 @@ struct CSVFramer: RecordFramer {
     var blocks = QuoteBlocks(dialect, delimiter: scanner.delimiter)
     var last = 0
     var i = 0
-    while i < count {
+    // A block is read whole, and no byte past `count` may be: the last bytes are copied.
+    let whole = count - count % 64
+    while i < whole {
       let block = blocks.next(p + i, left: count - i)
       if block.isBroken { return nil }
       if block.lines != 0 { last = i + 64 - block.lines.leadingZeroBitCount }
       i += 64
     }
-    return last
+    guard i < count else { return last }
+    let left = count - i
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { tail -> Int? in
+      tail.initialize(repeating: 0)
+      guard let start = tail.baseAddress else { return nil }
+      start.update(from: p + i, count: left)
+      let block = blocks.next(start, left: left)
+      if block.isBroken { return nil }
+      return block.lines == 0 ? last : i + 64 - block.lines.leadingZeroBitCount
+    }
   }
 }
 

@@ -8,8 +8,8 @@ struct CSVRewriter {
 
   init(_ scanner: CSVScanner) { self.scanner = scanner }
 
-  func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch {
-    let width = layout.columnCount
+  func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
+    let width = mapping.columnCount
     let out = ByteBuffer(capacity: chunk.buffer.count + chunk.buffer.count / 4 + 64)
     let index = PositionIndex(capacity: chunk.buffer.count / 2 + 64)
     var places = RecordPlaces()
@@ -17,7 +17,7 @@ struct CSVRewriter {
     var rowRecords: [UInt32] = []
     var cells: [CSVScanner.Cell] = []
     var isText = [Bool](repeating: false, count: width)
-    for (field, column) in zip(layout.schema.fields, layout.columns) where column >= 0 { isText[column] = field.type == .text }
+    for (field, column) in zip(mapping.schema.fields, mapping.columns) where column >= 0 { isText[column] = field.type == .text }
     var filled = 0
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
@@ -57,7 +57,7 @@ struct CSVRewriter {
     batch.faults = faults
     batch.recordOfRow = rowRecords
     var refused: Set<Int> = []
-    batch.addColumns(layout, refused: &refused, plainText: false) { column, isText in
+    batch.addColumns(mapping, refused: &refused, plainText: false) { column, isText in
       FieldViews(buffer: out, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .csv, isText: isText)
     }
     return batch

@@ -4,12 +4,12 @@ import Records
 /// is not NULL fits, else text; json where a value is an array or object.
 public enum Inference {
   /// The fields of a sample, each of the narrowest type that all its values fit.
-  public static func schema(of sample: SampledColumns) -> Schema {
+  package static func schema(of sample: SampledColumns) -> Schema {
     Schema(zip(sample.names, sample.cells).map { Field(name: $0, type: type(of: $1)) })
   }
 
   /// The narrowest type that all cells fit.
-  public static func type(of cells: [SampledCell]) -> ValueType {
+  package static func type(of cells: [SampledCell]) -> ValueType {
     var candidates: [ValueType] = [.bigint, .double, .boolean, .date, .timestamp]
     var seen = false
     for cell in cells {
@@ -26,7 +26,7 @@ public enum Inference {
   }
 
   /// Whether a field of this type would take the cell.
-  public static func fits(_ cell: SampledCell, _ type: ValueType) -> Bool {
+  package static func fits(_ cell: SampledCell, _ type: ValueType) -> Bool {
     switch (cell, type) {
     case (.null, _), (_, .text), (_, .json): return true
     case (.structure, _): return false

@@ -1,19 +1,71 @@
 import CByteScan
+import Configuration
 import Foundation
 import Records
 
 /// JSON Lines: one object a line, each by RFC 8259 to the letter. A key that comes twice counts the last time.
-public struct JSONLines: RecordFormat {
-  public init() {}
+package struct JSONLines: RecordFormat {
+  package static let page = ComponentPage(
+    .format, "jsonl", "Reads JSON Lines: one JSON object a line.", abilities: ["read", "write"],
+    endings: ["jsonl", "ndjson", "jsonlines"], place: "parse",
+    example: """
+      pipeline: events
+      fetch: {from: events/*.jsonl.gz}
+      parse:
+        format: jsonl
+        fields: {id: bigint not null, at: timestamp, tags: json}
+      write: {path: 'out/{item.stem}.csv'}
+      """,
+    errors: [.recordTooLong, .badRecord, .noSample, .wrongFormat],
+    guarantees: [
+      "A line that is no JSON object is a dead letter with its bytes, its line and its byte offset; the lines around it are read.",
+      "Numbers and texts that no step touches are written as they are spelled in the source.",
+    ],
+    limits: [
+      "A record may be 16 MB long, or what limits.record says.",
+      "Arrays and objects nest \(JSONGrammar.maximumDepth) deep at most.", "Of a key that comes twice in an object the last counts.",
+    ])
 
-  public func makeFramer() -> any RecordFramer { LineFramer() }
+  /// Whether the definition says which fields are read.
+  private let hasFields: Bool
 
-  public func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch {
-    let width = layout.schema.fields.count
+  package init() { hasFields = false }
+
+  package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) { hasFields = settings.fields != nil }
+
+  package static func reads(_ document: TextDocument) -> Bool { document == .jsonLines }
+
+  package func refuses(_ document: TextDocument) -> Bool {
+    document == .webPage || (!hasFields && (document == .jsonArray || document == .xml))
+  }
+
+  /// Guesses JSON Lines where most lines are JSON objects.
+  package static func guesses(_ sample: Sniffer) -> [FormatGuess] {
+    let text = sample.buffer.copy(0..<min(sample.buffer.count, 1 << 20))
+    guard text.first(where: { $0 > 0x20 }) == 0x7B else { return [] }
+    let isCut = !sample.isWhole || text.count < sample.buffer.count
+    let lines = text.split(separator: 0x0A).prefix(1000).dropLast(isCut ? 1 : 0).map(Array.init)
+    let good = lines.count { line in
+      let padded = ByteBuffer(capacity: line.count)
+      padded.append(line)
+      return JSONGrammar.isValue(padded.bytes, padded.count) && line.first { $0 > 0x20 } == 0x7B
+    }
+    guard good > 0, good * 10 >= lines.count * 9 else { return [] }
+    var guess = FormatGuess(Self.self, objects: JSONLines())
+    guess.certainty = good == lines.count ? .sure : .likely
+    guess.evidence = "\(good) of \(lines.count) lines looked at are JSON"
+    guess.learn(sample.buffer)
+    return [guess]
+  }
+
+  package func makeFramer() -> any RecordFramer { LineFramer() }
+
+  package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
+    let width = mapping.schema.fields.count
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
     let index = PositionIndex(capacity: 64 + n / 64 * 2 * max(width, 1))
-    let keys = JSONKeys(layout.schema.fields.map(\.name))
+    let keys = JSONKeys(mapping.schema.fields.map(\.name))
     let kinds = sluice_byte_kinds(p, n, 0x0A, 0x0A)
     let wholeIsText = kinds & UInt32(SLUICE_HAS_HIGH) == 0 || UTF8Text.firstInvalid(p, n) == nil
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
@@ -51,7 +103,7 @@ public struct JSONLines: RecordFormat {
     if rowRecords.count != batch.recordCount { batch.recordOfRow = rowRecords }
     var refused: Set<Int> = []
     let plain = kinds & UInt32(SLUICE_HAS_BACKSLASH) == 0
-    batch.addColumns(layout, refused: &refused, plainText: plain) { column, _ in
+    batch.addColumns(mapping, refused: &refused, plainText: plain) { column, _ in
       FieldViews(buffer: chunk.buffer, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .json)
     }
     return batch
@@ -92,7 +144,7 @@ public struct JSONLines: RecordFormat {
     return json.at == end ? nil : json.at
   }
 
-  public func sample(_ chunk: RecordChunk, _ beginning: Beginning) -> SampledColumns {
+  package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns {
     var names: [String] = []
     var rows: [[String: SampledCell]] = []
     let text = chunk.buffer.copy(0..<chunk.buffer.count)
@@ -190,21 +242,5 @@ extension JSONGrammar {
     let count = sluice_json_fields(p, &end, n, keys.places, keys.spellings, keys.count, row)
     skip(end - at)
     return count
-  }
-}
-
-/// Cuts lines: a JSON text holds no raw line end.
-struct LineFramer: RecordFramer {
-  mutating func begin(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Beginning? {
-    Beginning(bytes: 0, lines: 0)
-  }
-
-  mutating func resume(_ beginning: Beginning) {}
-
-  mutating func boundary(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool) -> Int {
-    if isFinal { return count }
-    var end = count
-    while end > 0, p[end - 1] != 0x0A { end -= 1 }
-    return end
   }
 }

@@ -1,13 +1,55 @@
+import Configuration
 import Foundation
+import Processes
 import Records
 
 /// Lines that a program of the user's reads: a record a line, without fields of its own. Blank lines are none, and are counted.
-public struct Lines: RecordFormat {
-  public init() {}
+package struct Lines: RecordFormat {
+  package static let page = ComponentPage(
+    .format, "exec", "Hands each line to a program of your own, which answers with the record's fields as a JSON object.",
+    abilities: ["read"],
+    keys: [Key("exec", .object(ProgramOptions.keys), "With format exec: the program that reads a line as a record.")], place: "parse",
+    example: """
+      pipeline: access
+      fetch: {from: logs/*.log}
+      parse:
+        format: exec
+        exec: {command: [python3, read_log.py]}
+        fields: {at: timestamp not null, path: text}
+      write: {path: 'out/{item.stem}.jsonl'}
+      """,
+    errors: [.recordTooLong, .badRecord],
+    guarantees: ["A line that the program fails at, or refuses, is a dead letter; the lines around it are read."],
+    limits: ["A record is one line.", "The fields that the program answers with are named in parse.fields."])
 
-  public func makeFramer() -> any RecordFramer { LineFramer() }
+  package let program: ParsingProgram?
 
-  public func parse(_ chunk: RecordChunk, _ layout: Layout) -> RecordBatch {
+  package init() { program = nil }
+
+  package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
+    let value = settings.value
+    guard let exec = value["exec"], value["fields"] != nil else {
+      reader.report((value["format"] ?? value).position.diagnostic("format exec needs exec, the program, and fields, what it answers with"))
+      program = nil
+      return
+    }
+    guard let fields = settings.fields else {
+      program = nil
+      return
+    }
+    var options = ProgramOptions(exec, at: exec.position, &reader)
+    options.takesText = true
+    program = ParsingProgram(options: options, fields: fields)
+  }
+
+  /// The program judges what it can read.
+  package static func reads(_ document: TextDocument) -> Bool { true }
+
+  package func refuses(_ document: TextDocument) -> Bool { false }
+
+  package func makeFramer() -> any RecordFramer { LineFramer() }
+
+  package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
@@ -41,5 +83,5 @@ public struct Lines: RecordFormat {
     return batch
   }
 
-  public func sample(_ chunk: RecordChunk, _ beginning: Beginning) -> SampledColumns { SampledColumns(names: [], cells: []) }
+  package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { SampledColumns(names: [], cells: []) }
 }

@@ -2,16 +2,12 @@ import Configuration
 import Processes
 import Records
 
-/// The formats that `parse.format` names. To add one: a case here, and its format in ``PipelineDefinition/ParseSection``.
-public enum ParseFormat: String, Sendable, CaseIterable, Codable { case csv, tsv, jsonl, exec }
 /// What becomes of a record that can't be read (`parse.on_bad_record`).
 public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
   case deadLetter = "dead_letter"
   case skip, fail
 }
 
-/// What becomes of an item of csv or tsv without a byte (`parse.on_empty`).
-public enum OnEmpty: String, Sendable, CaseIterable, Codable { case fail, accept }
 /// What becomes of an item whose columns are other than those before (`parse.on_schema_change`).
 public enum OnSchemaChange: String, Sendable, CaseIterable, Codable {
   case fail
@@ -21,57 +17,112 @@ public enum OnSchemaChange: String, Sendable, CaseIterable, Codable {
 
 /// What a definition says of parsing.
 public struct ParseSection: Sendable {
-  public package(set) var format: ParseFormat?
-  public internal(set) var dialect = CSVDialect()
-  public package(set) var encoding = TextEncoding.utf8
+  /// The format that the definition names; nil where items' names choose.
+  private var named: (any RecordFormat)?
+  /// The formats that items' names choose from, as ``RecordFormats/chosenByName``.
+  private var choices: [any RecordFormat]
+  package var encoding = TextEncoding.utf8
   /// Bytes.
-  public internal(set) var recordLimit = 16_000_000
-  public internal(set) var onBadRecord = OnBadRecord.deadLetter
+  package private(set) var recordLimit = 16_000_000
+  package private(set) var onBadRecord = OnBadRecord.deadLetter
   /// Nil where it is not said.
-  public package(set) var onSchemaChange: OnSchemaChange?
+  package var onSchemaChange: OnSchemaChange?
   /// Nil where fields are to be inferred.
-  public internal(set) var fields: Schema?
+  package private(set) var fields: Schema?
   /// Those of them whose types could not be read, which is told: what hangs on them is not checked.
-  package internal(set) var unreadFields: Set<String> = []
-  /// The program that reads the lines, of format exec, and the fields that it answers with.
-  package internal(set) var program: ProgramOptions?
-  package internal(set) var answered: Schema?
+  package private(set) var unreadFields: Set<String> = []
 
   /// A section that says nothing.
-  package init() {}
-
-  /// Which format an item's records are in: the definition's, else by the item's name.
-  public func format(itemName: String) -> ParseFormat {
-    // In lower case and ASCII, so that a bit tells letters of either case.
-    func isNamed(_ part: StaticString) -> Bool {
-      let name = itemName.utf8
-      return part.withUTF8Buffer { part in
-        name.indices.contains { name[$0...].prefix(part.count).elementsEqual(part) { $0 | 0x20 == $1 } }
-      }
-    }
-    return format ?? (isNamed(".jsonl") || isNamed(".ndjson") ? .jsonl : isNamed(".tsv") ? .tsv : .csv)
+  package init() {
+    var reader = DefinitionReader(text: "", folder: "", variables: [:], environment: [:])
+    self.init(.map([], Position(line: 1, column: 1, length: 1)), &reader)
   }
 
-  /// Whether an item that begins as such a document is not to be read. A web page never is, but by a program of the user's. Values
-  /// of a table may look like the rest: who names the format and the fields is believed.
-  public func refuses(_ document: TextDocument, itemName: String) -> Bool {
-    switch format(itemName: itemName) {
-    case .exec: false
-    case .jsonl: document == .webPage || (fields == nil && (document == .jsonArray || document == .xml))
-    case .csv, .tsv: document == .webPage || (dialect.skipLines == 0 && (format == nil || fields == nil))
+  /// The keys that every format has.
+  private static let commonKeys: [Key] = [
+    Key(
+      "on_bad_record", .choice(OnBadRecord.allCases.map(\.rawValue)), "What becomes of a record that can't be read (default dead_letter)."
+    ),
+    Key(
+      "on_schema_change", .choice(OnSchemaChange.allCases.map(\.rawValue)),
+      "What becomes of an item whose columns are other than those of the item before: fail (the run stops, resumable), dead_letter (the item is set aside, the rest is written) or evolve (what went is NULL, what is new is left out). Without it new columns are told of, and a missing one fails its item."
+    ),
+    Key("fields", .map(.fieldType), "The fields and their types; without them they are inferred from a sample."),
+    Key(
+      "encoding", .text,
+      "The character encoding (default utf-8; a byte order mark is honoured): any that iconv knows, by any of its names, as utf-16le, ascii, latin-1, iso-8859-2, windows-1251, cp850, shift_jis, gb18030, big5, euc-kr, koi8-r, macroman."
+    ),
+    Key("limits", .object([Key("record", .byteCount, "How long a record may be (default 16MB).")]), "Limits of parsing."),
+  ]
+
+  /// The keys of `parse`: those of every format, and each format's own.
+  package static let keys: [Key] =
+    [
+      Key(
+        "format", .choice(RecordFormats.pages.map(\.name)),
+        "\(RecordFormats.pages.map(\.name).joined(separator: ", ")) (default: by the items' names).")
+    ] + [Key].union(RecordFormats.pages.map(\.keys)) + commonKeys
+
+  package init(_ value: Value, _ reader: inout DefinitionReader) {
+    choices = []
+    if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
+    onSchemaChange = value["on_schema_change"]?.text.flatMap(OnSchemaChange.init)
+    if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
+    if let entry = value["encoding"], let name = entry.text { readEncoding(entry, name, &reader) }
+    if let list = value["fields"], list.isRead {
+      fields = Schema(list)
+      unreadFields = Set(list.entries.filter { !$0.value.isRead }.map(\.key))
+      if list.entries.isEmpty { reader.report(list.position.diagnostic("the map is empty; leave fields away to have them inferred")) }
+    }
+    readFormat(value, &reader)
+  }
+
+  private mutating func readEncoding(_ entry: Value, _ name: String, _ reader: inout DefinitionReader) {
+    if let known = TextEncoding(named: name) {
+      encoding = known
+      return
+    }
+    let near = Spelling.nearest(to: name.lowercased(), among: TextEncoding.usualNames).map { "; did you mean \($0)?" }
+    reader.report(
+      entry.position.diagnostic(
+        "“\(name)” is no character encoding that is known here\(near ?? "; iconv -l lists what this system knows")"))
+  }
+
+  private mutating func readFormat(_ value: Value, _ reader: inout DefinitionReader) {
+    var settings = FormatSettings(value: value, fields: fields, recordLimit: recordLimit, isNamed: false)
+    if let name = value["format"]?.text, let format = RecordFormats.named(name) {
+      settings.isNamed = true
+      reader.refuseKeys(of: value, notOf: name, RecordFormats.pages, setting: "format")
+      named = format.init(settings, &reader)
+      // A program that parses is sent lines: they have no fields yet.
+      if named?.program != nil { fields = Schema([]) }
+      return
+    }
+    let chosenByName = [Key].union(RecordFormats.chosenByName.map { $0.page.keys } + [Self.commonKeys]).map(\.name)
+    for entry in value.entries where !chosenByName.contains(entry.key) {
+      guard let owner = RecordFormats.pages.first(where: { $0.keys.contains { $0.name == entry.key } }) else { continue }
+      reader.report(entry.at.diagnostic("\(entry.key) is for format \(owner.name)"))
+    }
+    for format in RecordFormats.chosenByName {
+      // Formats share keys: what is wrong in one is reported once.
+      var own = reader
+      choices.append(format.init(settings, &own))
+      for diagnostic in own.diagnostics where !reader.diagnostics.contains(diagnostic) { reader.report(diagnostic) }
     }
   }
 
-  /// The format of items' records; `name` is an item's, for where none is given.
-  public func recordFormat(itemName: String) -> any RecordFormat {
-    switch format(itemName: itemName) {
-    case .jsonl: return JSONLines()
-    case .exec: return Lines()
-    case .csv: return CSV(dialect, recordLimit: recordLimit)
-    case .tsv:
-      var tabs = dialect
-      if tabs.delimiter == [0x2C] { tabs.delimiter = [0x09] }
-      return CSV(tabs, recordLimit: recordLimit)
-    }
+  /// The program that parses, where the definition names one, and the fields that it answers with.
+  package var program: ParsingProgram? { named?.program }
+
+  /// The format of an item's records: the definition's, else by the item's name.
+  package func recordFormat(itemName: String) -> any RecordFormat {
+    named ?? choices[RecordFormats.position(itemName: itemName)]
+  }
+
+  /// The same section for text that is in this format.
+  package func reading(as format: any RecordFormat) -> ParseSection {
+    var section = self
+    section.named = format
+    return section
   }
 }

@@ -1,7 +1,7 @@
 import Records
 
 /// What a text is, where it is no table of delimited values: known by how it begins.
-public enum TextDocument: Sendable, Hashable {
+public enum TextDocument: Sendable, Hashable, CaseIterable {
   case webPage
   case xml
   /// One array, on one line or many.
@@ -11,21 +11,22 @@ public enum TextDocument: Sendable, Hashable {
   /// An object a line.
   case jsonLines
 
-  /// What it is, and what to do about it where delimited values are to be read.
-  public var refusal: String {
+  /// As a sentence names it.
+  package var name: String {
     switch self {
-    case .webPage: "it is a web page, and no data; a server that wants a sign-in, or has no such file, often answers with one"
-    case .xml: "it is XML, which is not supported yet; make CSV or JSON Lines of it first"
-    case .jsonArray: "it is a JSON array, which is not supported yet; make JSON Lines of it first: jq -c '.[]'"
-    case .jsonObject: "it is a JSON object, which is not supported yet; make JSON Lines of it first, as jq -c does"
-    case .jsonLines: "it is JSON Lines, and neither its name nor the definition says so; say parse.format: jsonl"
+    case .webPage: "a web page"
+    case .xml: "XML"
+    case .jsonArray: "a JSON array"
+    case .jsonObject: "a JSON object"
+    case .jsonLines: "JSON Lines"
     }
   }
 
   /// What UTF-8 text begins as; nil where it may be delimited values.
   ///
   /// - Parameter isWhole: whether the bytes are all there are.
-  public static func of(_ p: UnsafePointer<UInt8>, _ count: Int, isWhole: Bool) -> TextDocument? {
+  public static func of(_ text: ByteBuffer, isWhole: Bool) -> TextDocument? {
+    let (p, count) = (UnsafePointer(text.bytes), text.count)
     let start = skipSpace(p, skipMark(p, count), count)
     guard start < count else { return nil }
     switch p[start] {
@@ -35,9 +36,6 @@ public enum TextDocument: Sendable, Hashable {
     default: return nil
     }
   }
-
-  /// The document that a text begins as; nil where it is none.
-  public static func of(_ text: ByteBuffer, isWhole: Bool) -> TextDocument? { of(text.bytes, text.count, isWhole: isWhole) }
 
   private static func skipMark(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int {
     n >= 3 && p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF ? 3 : 0

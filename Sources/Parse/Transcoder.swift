@@ -17,7 +17,7 @@ public struct Transcoder {
   public static func decode(_ bytes: ByteBuffer, _ encoding: TextEncoding, isWhole: Bool) -> (text: ByteBuffer, invalid: Int) {
     let text = ByteBuffer(capacity: bytes.count + bytes.count / 2)
     var transcoder = Transcoder(encoding)
-    transcoder.convert(bytes.bytes, bytes.count, isFinal: isWhole, to: text)
+    bytes.withSpan { transcoder.convert($0, isFinal: isWhole, to: text) }
     return (text, transcoder.invalid)
   }
 
@@ -30,11 +30,11 @@ public struct Transcoder {
     reader = .utf8
   }
 
-  /// Appends the UTF-8 of the next `count` bytes to `out`.
-  public mutating func convert(_ p: UnsafePointer<UInt8>, _ count: Int, isFinal: Bool, to out: ByteBuffer) {
+  /// Appends the UTF-8 of the next bytes to `out`.
+  public mutating func convert(_ next: RawSpan, isFinal: Bool, to out: ByteBuffer) {
     var bytes = held
     held = []
-    bytes.append(contentsOf: UnsafeBufferPointer(start: p, count: count))
+    next.withUnsafeBytes { bytes.append(contentsOf: $0) }
     if !started {
       if bytes.count < 4, !isFinal {
         held = bytes

@@ -71,3 +71,43 @@ public final class ByteBuffer: @unchecked Sendable {
     return Array(UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count))
   }
 }
+
+extension ByteBuffer {
+  /// Lends the bytes in `range`, clamped to what is filled, to `body`.
+  ///
+  /// The span can't outlive the call, and this buffer is referenced for as long, so its memory stays where it is: `body` must
+  /// not append to it.
+  @inline(__always)
+  package func withSpan<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let range = range.clamped(to: 0..<count)
+    let lent = UnsafeRawBufferPointer(start: bytes + range.lowerBound, count: range.count)
+    defer { withExtendedLifetime(self) {} }
+    return try body(lent.bytes)
+  }
+
+  /// Lends all bytes that are filled to `body`; see ``withSpan(_:_:)``.
+  @inline(__always)
+  package func withSpan<Result, Failure: Error>(_ body: (RawSpan) throws(Failure) -> Result) throws(Failure) -> Result {
+    try withSpan(0..<count, body)
+  }
+}
+
+extension RawSpan {
+  /// Hands the bytes to a scan that takes a pointer and a count. The pointer is valid within `body`; unlike those of a
+  /// ``ByteBuffer``, bytes past the count are not to be read.
+  @inline(__always)
+  package func scan<Result, Failure: Error>(
+    _ body: (UnsafePointer<UInt8>, Int) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withUnsafeBytes { (raw) throws(Failure) -> Result in
+      if let start = raw.baseAddress {
+        // Bytes are bytes: memory of any type may be read as them.
+        return try body(start.assumingMemoryBound(to: UInt8.self), raw.count)
+      }
+      // An empty span may be nowhere, and a scan of nothing reads nothing.
+      return try withUnsafePointer(to: 0 as UInt8) { (nothing) throws(Failure) -> Result in try body(nothing, 0) }
+    }
+  }
+}

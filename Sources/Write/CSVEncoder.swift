@@ -1,13 +1,28 @@
 import CByteScan
+import Configuration
 import Records
 
 /// CSV by RFC 4180 with LF line ends: a header line, NULL as nothing, an empty text as `""`.
-public struct CSVEncoder: RecordEncoder {
+package struct CSVEncoder: FormatEncoder {
+  package static let page = ComponentPage(
+    .format, "csv", "Writes CSV by RFC 4180 with LF line ends: a header line, NULL as nothing, an empty text as \"\".",
+    abilities: ["write"], endings: ["csv"], place: "write",
+    example: """
+      pipeline: orders
+      fetch: {from: orders/*.jsonl}
+      write: {path: 'out/{item.stem}.csv'}
+      """,
+    errors: [.cannotWrite],
+    guarantees: ["What is written is read again as the same values by parse.format: csv with the same fields."],
+    limits: ["Half of a surrogate pair, which JSON can hold as an escape, has no form in CSV: its record is a dead letter."])
+
   private let delimiter: UInt8
 
-  public init(delimiter: UInt8 = 0x2C) { self.delimiter = delimiter }
+  package init(delimiter: UInt8 = 0x2C) { self.delimiter = delimiter }
 
-  public func header(_ schema: Schema) -> [UInt8] {
+  package init(_ write: Value, _ reader: inout DefinitionReader) { self.init() }
+
+  package func header(_ schema: Schema) -> [UInt8] {
     let out = ByteBuffer(capacity: 256)
     for (i, field) in schema.fields.enumerated() {
       if i > 0 { out.append(delimiter) }
@@ -20,7 +35,7 @@ public struct CSVEncoder: RecordEncoder {
   }
 
   /// JSON can hold half of a surrogate pair as an escape; here it would have to be a character.
-  public func refuse(in batch: inout RecordBatch) {
+  package func refuse(in batch: inout RecordBatch) {
     for column in batch.columns where column.field.type == .text && !column.isPlain {
       guard let views = column.views, views.encoding == .json else { continue }
       var kept: [UInt32] = []
@@ -38,7 +53,7 @@ public struct CSVEncoder: RecordEncoder {
     }
   }
 
-  public func encode(_ batch: RecordBatch, to out: ByteBuffer) {
+  package func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     var assembler = RowAssembler(batch, null: "", end: "\n")
     for (i, column) in batch.columns.enumerated() {
       let prefix = ByteBuffer(capacity: 1)

@@ -7,9 +7,15 @@ package struct FileFormat: Sendable {
   package let encoder: any RecordEncoder
   package let compression: (any UnitEncoder)?
 
-  package static let keys = [
-    Key("format", .choice(WriteFormat.allCases.map(\.rawValue)), "jsonl or csv (default: by the path's name).")
-  ]
+  package static let keys =
+    [
+      Key(
+        "format", .choice(RecordEncoders.pages.map(\.name)),
+        "\(RecordEncoders.pages.map(\.name).joined(separator: " or ")) (default: by the path's name).")
+    ] + [Key].union(RecordEncoders.pages.map(\.keys))
+
+  /// Endings of formats that outputs are often expected in. What no encoder is named by is refused.
+  private static let expectedEndings = ["tsv", "xlsx", "xls", "parquet", "avro", "orc", "db", "sqlite", "xml"]
 
   /// JSON Lines, not compressed.
   init() {
@@ -19,12 +25,9 @@ package struct FileFormat: Sendable {
 
   package init(_ write: Value, path: String, _ reader: inout DefinitionReader) {
     let (bare, _, codec) = Codecs.split(path)
-    let format = write["format"]?.text.flatMap(WriteFormat.init) ?? (bare.hasSuffix(".csv") ? .csv : .jsonl)
-    encoder =
-      switch format {
-      case .jsonl: JSONLinesEncoder()
-      case .csv: CSVEncoder()
-      }
+    let format = write["format"]?.text.flatMap(RecordEncoders.named) ?? RecordEncoders.of(path: bare)
+    reader.refuseKeys(of: write, notOf: format.name, RecordEncoders.pages, setting: "format")
+    encoder = format.init(write, &reader)
     compression = codec?.encoder
     if let place = write["path"], let reason = Self.misnamed(path, hasFormat: write["format"] != nil) {
       reader.report(place.position.diagnostic(reason))
@@ -42,14 +45,11 @@ package struct FileFormat: Sendable {
     if codec == nil, let ending = NameEndings.packed.first(where: { name.hasSuffix("." + $0) }) {
       return "nothing is written as .\(ending); a name in \(Codecs.writtenEndings) is compressed"
     }
-    if !hasFormat,
-      let ending = [".tsv", ".xlsx", ".xls", ".parquet", ".avro", ".orc", ".db", ".sqlite", ".xml"].first(where: bare.hasSuffix)
-    {
-      return "nothing is written as \(ending): .jsonl and .csv are; or say with write.format what the file is to hold"
+    let written = RecordEncoders.pages.flatMap(\.endings)
+    if !hasFormat, let ending = expectedEndings.first(where: { bare.hasSuffix("." + $0) && !written.contains($0) }) {
+      let names = RecordEncoders.pages.compactMap(\.endings.first).map { "." + $0 }.joined(separator: " and ")
+      return "nothing is written as .\(ending): \(names) are; or say with write.format what the file is to hold"
     }
     return nil
   }
 }
-
-/// The formats that `write.format` names.
-public enum WriteFormat: String, Sendable, CaseIterable, Codable { case jsonl, csv }

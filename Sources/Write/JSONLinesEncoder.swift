@@ -1,13 +1,30 @@
 import CByteScan
+import Configuration
 import Records
 
 /// JSON Lines: an object a line. Numbers keep the spelling that they had in the source.
-public struct JSONLinesEncoder: RecordEncoder {
-  public init() {}
+package struct JSONLinesEncoder: FormatEncoder {
+  package static let page = ComponentPage(
+    .format, "jsonl", "Writes JSON Lines: an object a line, NULL as null, times as texts.", abilities: ["write"],
+    endings: ["jsonl", "ndjson", "jsonlines"], place: "write",
+    example: """
+      pipeline: orders
+      fetch: {from: orders/*.csv}
+      write: {path: 'out/{item.stem}.jsonl.gz'}
+      """,
+    errors: [.cannotWrite],
+    guarantees: [
+      "Numbers and texts that no step touches are written as they are spelled in the source.",
+      "What is written is read again as the same values by parse.format: jsonl with the same fields.",
+    ])
 
-  public func header(_ schema: Schema) -> [UInt8] { [] }
+  package init() {}
 
-  public func encode(_ batch: RecordBatch, to out: ByteBuffer) {
+  package init(_ write: Value, _ reader: inout DefinitionReader) {}
+
+  package func header(_ schema: Schema) -> [UInt8] { [] }
+
+  package func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     var assembler = RowAssembler(batch, null: "null", end: batch.columns.isEmpty ? "{}\n" : "}\n")
     for (i, column) in batch.columns.enumerated() {
       let key = key(column.field.name, isFirst: i == 0)

@@ -48,18 +48,18 @@ public struct Cases: Sendable {
     let isDecoded = isNumbers && dice.below(2) == 0
     let format = CSV(dialect, recordLimit: 1 << 20)
     let schema = Schema((0..<width).map { Field(name: "c\($0)", type: isNumbers ? .bigint : .text, nullable: true) })
-    func layout(_ beginning: Beginning) -> Layout {
-      var layout = Layout(
+    func mapping(_ prologue: Prologue) -> ColumnMapping {
+      var mapping = ColumnMapping(
         schema: schema, columnCount: width, columns: Array(0..<width), decoded: Array(repeating: isDecoded, count: width))
-      layout.endsInReturn = beginning.endsInReturn
-      layout.hasReturnRuns = beginning.hasReturnRuns == true
-      return layout
+      mapping.endsInReturn = prologue.endsInReturn
+      mapping.hasReturnRuns = prologue.hasReturnRuns == true
+      return mapping
     }
     func told(_ what: String) -> String {
       "CSV of \(width) columns, \(dialect): \(what)\ntext: \(text)\n\(String(decoding: text, as: UTF8.self).debugDescription)"
     }
     return Self.compare(
-      format, text, expected, layout, mayEnd: Set(scalar.ends + [0]), isWhole: !scalar.isBroken, at: dice.below(text.count + 1)
+      format, text, expected, mapping, mayEnd: Set(scalar.ends + [0]), isWhole: !scalar.isBroken, at: dice.below(text.count + 1)
     )
     .map(told)
   }
@@ -148,9 +148,9 @@ public struct Cases: Sendable {
     var scalar = ScalarJSON(text)
     let expected = scalar.records(names)
     let schema = Schema(names.map { Field(name: $0, type: .text, nullable: true) })
-    let layout = Layout(schema: schema, columnCount: 3, columns: [0, 1, 2], decoded: [false, false, false])
+    let mapping = ColumnMapping(schema: schema, columnCount: 3, columns: [0, 1, 2], decoded: [false, false, false])
     let ends = text.indices.filter { text[$0] == 0x0A }.map { $0 + 1 } + [0]
-    return Self.compare(JSONLines(), text, expected, { _ in layout }, mayEnd: Set(ends), isWhole: true, at: dice.below(text.count + 1))
+    return Self.compare(JSONLines(), text, expected, { _ in mapping }, mayEnd: Set(ends), isWhole: true, at: dice.below(text.count + 1))
       .map { "JSON: \($0)\ntext: \(text)\n\(String(decoding: text, as: UTF8.self).debugDescription)" }
   }
 
@@ -205,36 +205,41 @@ public struct Cases: Sendable {
   ///   - isWhole: whether all quoting holds: then what ends for certain must be seen to.
   ///   - at: where the text is cut in two to be read as two chunks, as far as records let it.
   private static func compare(
-    _ format: any RecordFormat, _ text: [UInt8], _ expected: [ScalarRecord], _ layout: (Beginning) -> Layout,
+    _ format: any RecordFormat, _ text: [UInt8], _ expected: [ScalarRecord], _ mapping: (Prologue) -> ColumnMapping,
     mayEnd: Set<Int>, isWhole: Bool, at: Int
   ) -> String? {
     let buffer = ByteBuffer(capacity: text.count)
     buffer.append(text)
     var framer = format.makeFramer()
-    guard let beginning = try? framer.begin(buffer.bytes, text.count, isFinal: true) else { return "it does not begin" }
-    let whole = batch(format, text[...], layout(beginning))
+    guard let prologue = begin(&framer, buffer, text.count, isFinal: true) else { return "it does not begin" }
+    let whole = batch(format, text[...], mapping(prologue))
     let found = whole.map { records($0, text[...]) } ?? []
     if found != expected { return "as a whole: \(found)\nwhere there are \(expected)" }
     if let whole, let words = written(whole, expected) { return words }
     var cut = 0
     for count in 0...text.count {
       var framer = format.makeFramer()
-      guard let early = try? framer.begin(buffer.bytes, count, isFinal: false) else { continue }
-      if early.endsInReturn != beginning.endsInReturn || early.hasReturnRuns != beginning.hasReturnRuns {
+      guard let early = begin(&framer, buffer, count, isFinal: false) else { continue }
+      if early.endsInReturn != prologue.endsInReturn || early.hasReturnRuns != prologue.hasReturnRuns {
         return "cut at \(count) its records end otherwise"
       }
-      let end = framer.boundary(buffer.bytes, count, isFinal: false)
-      if end > count || !mayEnd.contains(end) { return "cut at \(count) a record is said to end at \(end)" }
+      let end = (try? buffer.withSpan(0..<count) { try framer.boundary($0, isFinal: false).end }) ?? -1
+      if end < 0 || end > count || !mayEnd.contains(end) { return "cut at \(count) a record is said to end at \(end)" }
       // Whether a quote or a return is the last of a record may take the two bytes after it.
       if isWhole, let certain = mayEnd.filter({ $0 + 2 <= count }).max(), end < certain {
         return "cut at \(count) no record is said to end after \(end)"
       }
       if count <= at { cut = end }
     }
-    let first = records(format, text[..<cut], layout(beginning))
-    let second = records(format, text[cut...], layout(beginning))
+    let first = records(format, text[..<cut], mapping(prologue))
+    let second = records(format, text[cut...], mapping(prologue))
     return first + second == expected
       ? nil : "in chunks of \(cut) and \(text.count - cut) bytes: \(first) \(second)\nwhere there are \(expected)"
+  }
+
+  private static func begin(_ framer: inout any RecordFramer, _ buffer: ByteBuffer, _ count: Int, isFinal: Bool) -> Prologue? {
+    // Nested optionals are one: it throws, or it needs more bytes.
+    (try? buffer.withSpan(0..<count) { try framer.begin($0, isFinal: isFinal) }) ?? nil
   }
 
   /// The records written, and read again by the scalar implementations: what differs, in words, or nil.
@@ -273,15 +278,15 @@ public struct Cases: Sendable {
     return csv.fields == spelled ? nil : told("CSV", csv, spelled)
   }
 
-  private static func records(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ layout: Layout) -> [ScalarRecord] {
-    batch(format, text, layout).map { records($0, text) } ?? []
+  private static func records(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ mapping: ColumnMapping) -> [ScalarRecord] {
+    batch(format, text, mapping).map { records($0, text) } ?? []
   }
 
-  private static func batch(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ layout: Layout) -> RecordBatch? {
+  private static func batch(_ format: any RecordFormat, _ text: ArraySlice<UInt8>, _ mapping: ColumnMapping) -> RecordBatch? {
     if text.isEmpty { return nil }
     let buffer = ByteBuffer(capacity: text.count)
     buffer.append(text)
-    return format.parse(RecordChunk(buffer: buffer, offset: text.startIndex, sequence: 0), layout)
+    return format.parse(RecordChunk(buffer: buffer, offset: text.startIndex, sequence: 0), mapping)
   }
 
   private static func records(_ batch: RecordBatch, _ text: ArraySlice<UInt8>) -> [ScalarRecord] {

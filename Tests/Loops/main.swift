@@ -52,13 +52,13 @@ dialect.headerLines = 0
 let csvFormat = CSV(dialect, recordLimit: 1 << 20)
 let schema = Schema(fields)
 
-func layout(_ steps: [TransformStep] = []) -> Layout {
+func mapping(_ steps: [TransformStep] = []) -> ColumnMapping {
   let decoded = TransformPlan.compile(steps, input: schema).plan.decoded
-  return Layout(schema: schema, columnCount: fields.count, columns: Array(fields.indices), decoded: decoded)
+  return ColumnMapping(schema: schema, columnCount: fields.count, columns: Array(fields.indices), decoded: decoded)
 }
 
 func batch(_ format: any RecordFormat, _ buffer: ByteBuffer, _ steps: [TransformStep] = []) -> RecordBatch {
-  format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), layout(steps))
+  format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), mapping(steps))
 }
 
 func encoding(_ encoder: any RecordEncoder, _ batch: RecordBatch) -> () -> Int {
@@ -76,8 +76,8 @@ func applying(_ steps: [TransformStep]) -> () -> Int {
 }
 
 func parsing(_ format: any RecordFormat, _ buffer: ByteBuffer) -> () -> Int {
-  let layout = layout()
-  return { format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), layout).rowCount }
+  let mapping = mapping()
+  return { format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), mapping).rowCount }
 }
 
 let arithmetic: [TransformStep] = [
@@ -94,7 +94,7 @@ let functions: [TransformStep] = [
 let loops: [String: () -> () -> Int] = [
   "csv boundary": {
     var framer = csvFormat.makeFramer()
-    return { framer.boundary(quoted.bytes, quoted.count, isFinal: false) }
+    return { (try? quoted.withSpan { try framer.boundary($0, isFinal: false).end }) ?? 0 }
   },
   "csv parse": { parsing(csvFormat, csv) },
   "csv parse, quoted": { parsing(csvFormat, quoted) },

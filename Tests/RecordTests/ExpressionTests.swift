@@ -30,11 +30,11 @@ struct ExpressionTests {
     let buffer = ByteBuffer(capacity: csv.utf8.count)
     buffer.append(csv)
     var framer = format.makeFramer()
-    let beginning = try #require(try framer.begin(buffer.bytes, buffer.count, isFinal: true))
+    let prologue = try #require(try buffer.withSpan { try framer.begin($0, isFinal: true) })
     let body = ByteBuffer(capacity: buffer.count)
-    body.append(buffer.bytes + beginning.bytes, buffer.count - beginning.bytes)
-    let layout = try Layout(schema: schema, beginning: beginning, decoded: schema.fields.map { _ in false })
-    return format.parse(RecordChunk(buffer: body, offset: beginning.bytes, sequence: 0), layout)
+    body.append(buffer.bytes + prologue.bytes, buffer.count - prologue.bytes)
+    let mapping = try ColumnMapping(schema: schema, prologue: prologue, decoded: schema.fields.map { _ in false })
+    return format.parse(RecordChunk(buffer: body, offset: prologue.bytes, sequence: 0), mapping)
   }
 
   static func evaluate(_ text: String, _ batch: RecordBatch) throws -> (values: [String?], failures: [UInt32: String]) {

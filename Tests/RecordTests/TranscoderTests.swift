@@ -11,12 +11,10 @@ struct TranscoderTests {
     var at = 0
     while at < bytes.count {
       let end = min(bytes.count, at + pieces)
-      Array(bytes[at..<end]).withUnsafeBufferPointer {
-        if let base = $0.baseAddress { transcoder.convert(base, $0.count, isFinal: false, to: out) }
-      }
+      bytes[at..<end].withUnsafeBytes { transcoder.convert($0.bytes, isFinal: false, to: out) }
       at = end
     }
-    transcoder.convert(out.bytes, 0, isFinal: true, to: out)
+    transcoder.convert(RawSpan(), isFinal: true, to: out)
     return String(decoding: out.copy(0..<out.count), as: UTF8.self)
   }
 

@@ -10,6 +10,7 @@ struct BlankLineTests {
     for (name, text, parse, records, blank) in [
       ("plain.csv", "a,b\n1,2\n\n3,4\r\n\r\n5,6\n\n", "{format: csv}", 3, 3),
       ("quoted.csv", "a,b\n\"1\n\n2\",2\n\n3,4\n", "{format: csv}", 2, 1),
+      ("first.csv", "a,b\n\n1,2\n", "{format: csv, fields: {a: bigint, b: bigint}}", 1, 1),
       ("escaped.csv", "a;b\n\n1;2\n\n\n", "{format: csv, delimiter: ';', escape: '\\'}", 1, 3),
       ("tabs.tsv", "a\tb\n1\t2\n\n3\t4", "{format: tsv}", 2, 1),
       ("lines.jsonl", "\n{\"a\":1,\"b\":2}\n\n \t\n{\"a\":3}\n", "{format: jsonl}", 2, 3),

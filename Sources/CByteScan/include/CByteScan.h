@@ -213,7 +213,8 @@ SLUICE_INLINE const uint8_t *sluice_view(struct sluice_views views, size_t row, 
   const uint32_t *at = views.positions + row * views.stride;
   const uint32_t start = at[0] + views.gap;
   *n = at[1] - start;
-  if (views.trims && *n > 0 && views.base[at[1] - 1] == '\r') --*n;
+  // The cells of a blank line end before they begin, one that is the chunk's first line at 0.
+  if (views.trims && at[1] > start && views.base[at[1] - 1] == '\r') --*n;
   return views.base + start;
 }
 

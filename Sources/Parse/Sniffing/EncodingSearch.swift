@@ -108,7 +108,7 @@ public struct EncodingSearch {
   private func decode(_ sample: [UInt8], _ encoding: TextEncoding) -> [Unicode.Scalar]? {
     let out = ByteBuffer(capacity: sample.count * 3 + 16)
     var transcoder = Transcoder(encoding)
-    sample.withUnsafeBufferPointer { if let p = $0.baseAddress { transcoder.convert(p, $0.count, isFinal: true, to: out) } }
+    sample.withUnsafeBytes { transcoder.convert($0.bytes, isFinal: true, to: out) }
     guard UTF8Text.firstInvalid(out.bytes, out.count) == nil else { return nil }
     return Array(String(decoding: out.copy(0..<out.count), as: UTF8.self).unicodeScalars)
   }

@@ -2,15 +2,20 @@ import Records
 
 /// A guess at how records are written, from a look at some of their bytes, and what it rests on.
 public struct FormatGuess: Sendable {
-  /// The format.
-  public enum Kind: String, Sendable { case csv, tsv, jsonl }
   /// How far a guess can be relied on.
   public enum Certainty: String, Sendable {
     case sure, likely
     case unsure = "not sure"
   }
 
-  public var kind: Kind
+  /// The format that the records are guessed to be in.
+  package let format: any RecordFormat.Type
+  /// What reads a sample of it; nil for a table of delimited values, which the dialect says how to read.
+  private let objects: (any RecordFormat)?
+  /// Of a table: what stands between its fields where the definition says nothing.
+  package let usualDelimiter: [UInt8]
+  /// Settings beside those of a table that the definition has to have: keys, and their values as YAML.
+  package internal(set) var settings: [(key: String, value: String)] = []
   public var dialect = CSVDialect()
   /// How sure it is that this is the format and the delimiter, and by what.
   public var certainty = Certainty.sure
@@ -24,8 +29,8 @@ public struct FormatGuess: Sendable {
   public var reasons: [String: String] = [:]
   /// Of delimited values: the cells looked at, column by column.
   public internal(set) var columns: [[SampleCell]] = []
-  /// Of JSON Lines: the same.
-  public internal(set) var values = SampledColumns(names: [], cells: [])
+  /// Of objects: the same.
+  package internal(set) var values = SampledColumns(names: [], cells: [])
   /// Fields that are to be text, whatever the sample says, by their positions.
   public var isText: Set<Int> = []
   /// How well it fits by itself, from 0 to 1.
@@ -33,15 +38,25 @@ public struct FormatGuess: Sendable {
   /// What ends a record, once that is settled.
   var lineEnd = CSVDialect.RecordDelimiter.auto
 
+  /// - Parameter objects: what reads a sample of the format; nil for a table.
+  init(_ format: any RecordFormat.Type, objects: (any RecordFormat)?, usualDelimiter: [UInt8] = []) {
+    self.format = format
+    self.objects = objects
+    self.usualDelimiter = usualDelimiter
+  }
+
+  /// Whether the records are lines of delimited values, and not objects whose members have names.
+  package var isTable: Bool { objects == nil }
+
   /// A byte that ends a record.
   public var endOfRecord: UInt8 { lineEnd == .cr ? 0x0D : 0x0A }
 
   /// How many columns there are.
-  public var width: Int { kind == .jsonl ? values.names.count : columns.count }
+  public var width: Int { isTable ? columns.count : values.names.count }
 
   /// The cells of each column, what is NULL told apart.
-  public var cells: [[SampledCell]] {
-    if kind == .jsonl { return values.cells }
+  package var cells: [[SampledCell]] {
+    if !isTable { return values.cells }
     let nulls = Set(dialect.nullValues.map { String(decoding: $0, as: UTF8.self) })
     return columns.indices.map { j in
       let typed = columns[j].map { cell -> SampledCell in
@@ -55,7 +70,7 @@ public struct FormatGuess: Sendable {
   }
 
   /// The type of each column, by its cells.
-  public func types(_ cells: [[SampledCell]]) -> [ValueType] {
+  package func types(_ cells: [[SampledCell]]) -> [ValueType] {
     cells.enumerated().map { j, cells in isText.contains(j) ? .text : Inference.type(of: cells) }
   }
 
@@ -82,9 +97,9 @@ public struct FormatGuess: Sendable {
   }
 
   /// Adds more records of the item to the sample: what did not fit what was guessed so far.
-  public mutating func learn(_ records: ByteBuffer) {
-    if kind == .jsonl {
-      let more = JSONLines().sample(RecordChunk(buffer: records, offset: 0, sequence: 0), Beginning(bytes: 0, lines: 0))
+  package mutating func learn(_ records: ByteBuffer) {
+    if let objects {
+      let more = objects.sample(RecordChunk(buffer: records, offset: 0, sequence: 0), Prologue(bytes: 0, lines: 0))
       let (before, after) = (values.cells.first?.count ?? 0, more.cells.first?.count ?? 0)
       for (name, cells) in zip(more.names, more.cells) {
         if let at = values.names.firstIndex(of: name) {

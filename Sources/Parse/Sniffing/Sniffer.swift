@@ -1,10 +1,12 @@
 import Records
 
 /// Looks at bytes of UTF-8 text and guesses how their records are written.
-public struct Sniffer {
-  private let buffer: ByteBuffer
-  private let isWhole: Bool
-  private let name: String
+package struct Sniffer {
+  package let buffer: ByteBuffer
+  /// Whether the bytes are all there are.
+  package let isWhole: Bool
+  /// The item's name, in lower case.
+  package let name: String
 
   /// Cells that are kept of a sample at most.
   private static let keptCells = 100_000
@@ -12,33 +14,17 @@ public struct Sniffer {
   /// - Parameters:
   ///   - isWhole: whether the bytes are all there are; else the last line is left out.
   ///   - name: the item's, whose ending decides where the bytes do not.
-  public init(_ buffer: ByteBuffer, isWhole: Bool, name: String) {
+  package init(_ buffer: ByteBuffer, isWhole: Bool, name: String) {
     self.buffer = buffer
     self.isWhole = isWhole
     self.name = name.lowercased()
   }
 
-  /// The guess of JSON Lines, where most lines are JSON objects.
-  public func jsonLines() -> FormatGuess? {
-    let text = buffer.copy(0..<min(buffer.count, 1 << 20))
-    guard text.first(where: { $0 > 0x20 }) == 0x7B else { return nil }
-    let isCut = !isWhole || text.count < buffer.count
-    let lines = text.split(separator: 0x0A).prefix(1000).dropLast(isCut ? 1 : 0).map(Array.init)
-    let good = lines.count { line in
-      let padded = ByteBuffer(capacity: line.count)
-      padded.append(line)
-      return JSONGrammar.isValue(padded.bytes, padded.count) && line.first { $0 > 0x20 } == 0x7B
-    }
-    guard good > 0, good * 10 >= lines.count * 9 else { return nil }
-    var guess = FormatGuess(kind: .jsonl)
-    guess.certainty = good == lines.count ? .sure : .likely
-    guess.evidence = "\(good) of \(lines.count) lines looked at are JSON"
-    guess.learn(buffer)
-    return guess
-  }
+  /// The document that the text begins as; nil where it is none.
+  package var document: TextDocument? { TextDocument.of(buffer, isWhole: isWhole) }
 
   /// The guesses at delimited values, the best first.
-  public func delimited() -> [FormatGuess] {
+  package func delimited() -> [FormatGuess] {
     let named = namedDelimiter()
     let start = named?.next ?? 0
     let search = DialectSearch(
@@ -59,12 +45,12 @@ public struct Sniffer {
 
   /// What ends records: the return by itself only where there is no line feed.
   private func lineEnd(_ start: Int) -> CSVDialect.RecordDelimiter {
-    var beginning: Beginning?
+    var prologue: Prologue?
     var dialect = CSVDialect()
     dialect.headerLines = 0
     var framer = CSVFramer(dialect, recordLimit: 1 << 24)
-    beginning = try? framer.begin(buffer.bytes + start, buffer.count - start, isFinal: true)
-    return beginning?.endsInReturn == true ? .cr : beginning?.hasReturnRuns == true ? .crcrlf : .auto
+    buffer.withSpan(start..<buffer.count) { prologue = try? framer.begin($0, isFinal: true) }
+    return prologue?.endsInReturn == true ? .cr : prologue?.hasReturnRuns == true ? .crcrlf : .auto
   }
 
   /// Excel's first line “sep=;”.

@@ -29,7 +29,9 @@ struct TableGuess {
 
   func guess() -> FormatGuess {
     let delimiter = reading.dialect.delimiter
-    var guess = FormatGuess(kind: delimiter == [0x09] ? .tsv : .csv)
+    var guess =
+      delimiter == [0x09]
+      ? FormatGuess(TSV.self, objects: nil, usualDelimiter: [0x09]) : FormatGuess(CSV.self, objects: nil, usualDelimiter: [0x2C])
     guess.dialect = reading.dialect
     guess.lineEnd = search.lineEnd
     guess.score = reading.score

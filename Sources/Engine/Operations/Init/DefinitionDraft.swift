@@ -128,18 +128,18 @@ private struct Drafting {
   private func guesses() throws -> [FormatGuess] {
     let text = look.converted(encoding.encoding)
     let sniffer = Sniffer(text, isWhole: look.isTextWhole, name: look.item.name)
-    if var lines = sniffer.jsonLines() {
-      for slice in look.convertedSlices(encoding.encoding) { lines.learn(slice) }
-      return [lines]
-    }
-    if let document = TextDocument.of(text, isWhole: look.isTextWhole), document != .jsonLines {
+    var guesses = RecordFormats.guesses(sniffer)
+    if guesses.isEmpty, let document = sniffer.document {
       let hasLine = (0..<text.count).contains { text.bytes[$0] == 0x0A }
       let isLong = (document == .jsonObject || document == .jsonArray) && !hasLine && !look.isTextWhole
       throw RunFailure.sample(
-        "\(look.item.key): \(isLong ? "it is one JSON value longer than the sample, which is \(text.count) bytes; " : "")\(document.refusal)",
+        "\(look.item.key): \(isLong ? "it is one JSON value longer than the sample, which is \(text.count) bytes; " : "")\(RecordFormats.refusal(of: document))",
         .wrongFormat)
     }
-    return sniffer.delimited()
+    for i in guesses.indices where !guesses[i].isTable && guesses[i].format.readsFromAnyLine {
+      for slice in look.convertedSlices(encoding.encoding) { guesses[i].learn(slice) }
+    }
+    return guesses
   }
 
   /// The guess with names and types that what was looked at fits, as far as records can be read at all.
@@ -147,7 +147,7 @@ private struct Drafting {
     var guess = guess
     let slices = look.convertedSlices(encoding.encoding)
     var names = guess.names
-    if guess.kind == .jsonl {
+    if !guess.isTable {
       names = nil
     } else if names == nil {
       if guess.dialect.headerLines > 0 {

@@ -53,7 +53,7 @@ struct DefinitionWriter {
     }
     lines += ["pipeline: \(name)", "", "fetch:", "  from:"]
     lines += sources.map { "    - \(YAMLText.value($0))" }
-    lines += ["", "parse:", commented("  format: \(guess.kind.rawValue)", guess.evidence)]
+    lines += ["", "parse:", commented("  format: \(guess.format.name)", guess.evidence)]
     lines += dialect() + fields() + examples()
     return lines.joined(separator: "\n") + "\n"
   }
@@ -68,10 +68,11 @@ struct DefinitionWriter {
       lines.append(commented("  \(key): \(value)", reason ?? guess.reasons[key] ?? ""))
     }
     if encoding.isUnknown || encoding.encoding != nil { add("encoding", (encoding.encoding ?? .utf8).name, encoding.evidence) }
-    guard guess.kind != .jsonl else { return lines }
+    for (key, value) in guess.settings { add(key, value) }
+    guard guess.isTable else { return lines }
     let dialect = guess.dialect
     func text(_ bytes: [UInt8]) -> String { "\"" + Self.escaped(String(decoding: bytes, as: UTF8.self)) + "\"" }
-    if guess.kind == .csv, dialect.delimiter != [0x2C] {
+    if dialect.delimiter != guess.usualDelimiter {
       add("delimiter", dialect.isDelimitedByBlanks ? "whitespace" : text(dialect.delimiter))
     }
     if dialect.quote != 0x22 { add("quote", dialect.quote.map { text([$0]) } ?? "null") }
@@ -197,11 +198,11 @@ struct DefinitionWriter {
     }
     let count = trial?.records ?? 0
     add("compression", look.compression, .sure, look.compression == "none" ? "its first bytes are text" : "by its first bytes")
-    add("format", guess.kind.rawValue, certainty, guess.evidence)
+    add("format", guess.format.name, certainty, guess.evidence)
     if encoding.encoding != nil || encoding.certainty != .sure {
       add("encoding", (encoding.encoding ?? .utf8).name, encoding.certainty, encoding.evidence)
     }
-    if guess.kind != .jsonl {
+    if guess.isTable {
       for key in ["quote", "escape", "comment", "skip_lines", "skip_footer_lines", "trim", "ragged"] {
         if let reason = guess.reasons[key] { add(key, setting(key), .likely, reason) }
       }

@@ -36,48 +36,48 @@ struct DraftTrial {
   /// Reads the item's beginning as a run would, and the slices of its text.
   init(_ definition: PipelineDefinition, _ look: SourceLook, slices: [ByteBuffer]) async {
     let format = definition.parse.recordFormat(itemName: look.item.name)
-    var layout: Layout?
+    var mapping: ColumnMapping?
     var lines = 0
-    var beginning: Beginning?
+    var prologue: Prologue?
     do {
-      var cutter = RecordCutter(definition, itemName: look.item.name, format: format, skipTo: 0) { found in
+      var chunker = RecordChunker(definition, itemName: look.item.name, format: format, skipTo: 0) { found in
         lines = found.lines
-        return try Self.layout(definition, found)
+        return try Self.mapping(definition, found)
       }
       var trial = self
-      let emit: RecordCutter.Emit = { chunk, found, _ in
-        layout = found
+      let emit: RecordChunker.Emit = { chunk, found, _ in
+        mapping = found
         trial.take(format.parse(chunk, found), chunk, linesBefore: lines)
         lines += trial.lastLines
       }
       let isWhole = try await look.feed { piece in
-        try await cutter.feed(piece, emit)
-        return cutter.decompressedBytes < SourceLook.inflatedBytes
+        try await chunker.feed(piece, emit)
+        return chunker.decompressedBytes < SourceLook.inflatedBytes
       }
-      if isWhole { try await cutter.finish(emit) } else { try await cutter.flushWhole(emit) }
-      beginning = cutter.beginning
+      if isWhole { try await chunker.finish(emit) } else { try await chunker.flushWhole(emit) }
+      prologue = chunker.prologue
       self = trial
       self.isWhole = isWhole
-      header = beginning?.header
-      if layout == nil, let beginning { layout = try Self.layout(definition, beginning) }
+      header = prologue?.header
+      if mapping == nil, let prologue { mapping = try Self.mapping(definition, prologue) }
     } catch let error as CustomStringConvertible {
       failure = error.description
     } catch {
       failure = "\(error)"
     }
-    guard let layout, failure == nil, !isWhole else { return }
+    guard let mapping, failure == nil, !isWhole, type(of: format).readsFromAnyLine else { return }
     for slice in slices {
       let chunk = RecordChunk(buffer: slice, offset: 0, sequence: 0)
-      let batch = format.parse(chunk, layout)
+      let batch = format.parse(chunk, mapping)
       // A slice may begin within a quoted field: then its records are not to be told apart.
       let broken = batch.faults.count { $0.code != .invalidValue }
       if broken * 10 <= batch.recordCount { take(batch, chunk, linesBefore: nil) }
     }
   }
 
-  private static func layout(_ definition: PipelineDefinition, _ beginning: Beginning) throws -> Layout {
-    let fields = definition.parse.fields ?? Schema((beginning.header ?? []).map { Field(name: $0, type: .text) })
-    return try definition.layout(definition.transformChain(for: fields), beginning)
+  private static func mapping(_ definition: PipelineDefinition, _ prologue: Prologue) throws -> ColumnMapping {
+    let fields = definition.parse.fields ?? Schema((prologue.header ?? []).map { Field(name: $0, type: .text) })
+    return try definition.mapping(definition.transformChain(for: fields), prologue)
   }
 
   private var lastLines = 0

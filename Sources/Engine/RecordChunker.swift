@@ -6,7 +6,7 @@ import Parse
 import Records
 
 /// The decompress stage's work on one item: compression off, text into UTF-8, bytes into runs of whole records.
-struct RecordCutter {
+struct RecordChunker {
   /// Bytes that a chunk is filled to.
   static let chunkBytes = 512 << 10
   /// A chunk, and what of the next record comes with it.
@@ -18,21 +18,29 @@ struct RecordCutter {
   private let recordLimit: Int
   /// Bytes of the item before this are done already.
   private let skipTo: Int
-  private let makeLayout: (Beginning) throws -> Layout
-  private let definition: PipelineDefinition
-  private let itemName: String
+  private let makeMapping: (Prologue) throws -> ColumnMapping
+  private let format: any RecordFormat
   /// The item's first bytes as they were decompressed, until there are enough to tell what it is.
   private let head = ByteBuffer(capacity: ForeignFormat.headBytes)
-  typealias Emit = (RecordChunk, Layout, Continuation?) async throws -> Void
+  typealias Emit = (RecordChunk, ColumnMapping, Continuation?) async throws -> Void
 
   /// Where the cutter is after a chunk, so that another process goes on from there.
+  ///
+  /// Checkpoints keep it as a property list: its keys are for good, so that a run of an earlier build is gone on with.
   struct Continuation: Codable, Sendable {
+    private enum CodingKeys: String, CodingKey {
+      case decompressor, base, rest
+      case prologue = "beginning"
+      case framing
+    }
     var decompressor: Decompressor.Position
-    var beginning: Beginning
+    var prologue: Prologue
     /// The first byte of ``rest`` in the decompressed item.
     var base: Int
     /// What was inflated and is no whole record yet.
     var rest: Data
+    /// What the framer knows at ``base``; nil where it needs nothing but the prologue, and in checkpoints of earlier builds.
+    var framing: Data?
 
     /// Bytes of the item, as it is stored, that need not be read again.
     var compressedBytes: Int { decompressor.compressedBytes }
@@ -54,13 +62,13 @@ struct RecordCutter {
   private var base = 0
   private var sequence = 0
   private var nextContinuation: Int
-  private var layout: Layout?
-  private(set) var beginning: Beginning?
+  private var mapping: ColumnMapping?
+  private(set) var prologue: Prologue?
 
   /// - Parameter itemBytes: the item's size as it is stored, where that is known.
   init(
     _ definition: PipelineDefinition, itemName: String, itemBytes: Int? = nil, format: any RecordFormat, skipTo: Int,
-    makeLayout: @escaping (Beginning) throws -> Layout
+    makeMapping: @escaping (Prologue) throws -> ColumnMapping
   ) {
     // A small item's memory is small; where it inflates to more, the buffer grows.
     let isSmall = itemBytes.map { $0 < Self.chunkBytes / 8 } ?? false
@@ -72,19 +80,19 @@ struct RecordCutter {
     continuationBytes = min(4 << 20, definition.write.checkpoint.bytes)
     nextContinuation = continuationBytes
     self.skipTo = skipTo
-    self.makeLayout = makeLayout
-    self.definition = definition
-    self.itemName = itemName
+    self.makeMapping = makeMapping
+    self.format = format
   }
 
   /// Goes on from where another process was; false where this build can't, and nothing has changed.
   mutating func resume(_ continuation: Continuation) throws -> Bool {
-    guard decompressor.resume(at: continuation.decompressor) else { return false }
+    guard decompressor.resume(at: continuation.decompressor), framer.resume(continuation.prologue, continuation.framing) else {
+      return false
+    }
     transcoder.goOnAsUTF8()
     head.count = head.capacity
-    framer.resume(continuation.beginning)
-    beginning = continuation.beginning
-    layout = try makeLayout(continuation.beginning)
+    prologue = continuation.prologue
+    mapping = try makeMapping(continuation.prologue)
     base = continuation.base
     nextContinuation = base + continuationBytes
     continuation.rest.withUnsafeBytes { rest in
@@ -105,7 +113,7 @@ struct RecordCutter {
     var isFilled = false
     repeat {
       try inside { isFilled = try inflate(piece, &from) }
-      if buffer.count >= Self.chunkBytes { try await cut(isFinal: false, emit) }
+      if buffer.count >= Self.chunkBytes { try await cut(isFinal: false, isLast: false, emit) }
     } while from < piece.count || isFilled
   }
 
@@ -119,7 +127,7 @@ struct RecordCutter {
     let scratch = ByteBuffer(capacity: 64 << 10)
     from += try decompressor.step(piece, from: from, into: scratch)
     head.append(scratch.bytes, min(scratch.count, head.capacity - head.count))
-    transcoder.convert(scratch.bytes, scratch.count, isFinal: false, to: buffer)
+    scratch.withSpan { transcoder.convert($0, isFinal: false, to: buffer) }
     return scratch.count == scratch.capacity
   }
 
@@ -131,49 +139,66 @@ struct RecordCutter {
 
   /// Emits what whole records there are, and what follows them as a last one.
   mutating func flush(_ emit: Emit) async throws {
-    transcoder.convert(buffer.bytes, 0, isFinal: true, to: buffer)
-    try await cut(isFinal: true, emit)
+    transcoder.convert(RawSpan(), isFinal: true, to: buffer)
+    // What is damaged is told of when the records before it are out.
+    var before: Int
+    repeat {
+      before = base
+      try await cut(isFinal: true, isLast: true, emit)
+    } while base > before && buffer.count > 0
+    if mapping != nil { try framer.finish() }
   }
 
   /// Emits the whole records there are, and drops what follows them.
   mutating func flushWhole(_ emit: Emit) async throws {
     guard try begin(isFinal: true) else { return }
-    buffer.count = framer.boundary(buffer.bytes, buffer.count, isFinal: false)
-    try await cut(isFinal: true, emit)
+    try await cut(isFinal: false, isLast: true, emit)
   }
 
-  private mutating func cut(isFinal: Bool, _ emit: Emit) async throws {
+  /// - Parameters:
+  ///   - isFinal: whether the buffer holds the rest of the item.
+  ///   - isLast: whether nothing is cut after this.
+  private mutating func cut(isFinal: Bool, isLast: Bool, _ emit: Emit) async throws {
     guard try begin(isFinal: isFinal) else { return try grow() }
-    if base < skipTo { drop(min(buffer.count, skipTo - base)) }
-    guard let layout, buffer.count > 0 else { return }
-    let end = framer.boundary(buffer.bytes, buffer.count, isFinal: isFinal)
-    if end == 0 { return isFinal ? () : try grow() }
+    if base < skipTo { try passOver(min(buffer.count, skipTo - base)) }
+    guard let mapping, buffer.count > 0 else { return }
+    let boundary = try buffer.withSpan { bytes throws(ParseError) in try framer.boundary(bytes, isFinal: isFinal) }
+    let end = boundary.end
+    if end == 0 { return isLast ? () : try grow() }
     let chunk = buffer
-    buffer = ByteBuffer(capacity: isFinal ? chunk.count - end : Self.bufferBytes)
+    buffer = ByteBuffer(capacity: isLast ? chunk.count - end : Self.bufferBytes)
     buffer.append(chunk.bytes + end, chunk.count - end)
     chunk.count = end
-    let whole = RecordChunk(buffer: chunk, offset: base, sequence: sequence)
+    let whole = RecordChunk(buffer: chunk, offset: base, sequence: sequence, records: boundary.records)
     base += end
     sequence += 1
-    try await emit(whole, layout, isFinal ? nil : continuation())
+    try await emit(whole, mapping, isLast ? nil : continuation())
+  }
+
+  /// Drops bytes whose records are done.
+  private mutating func passOver(_ count: Int) throws(ParseError) {
+    try buffer.withSpan(0..<count) { bytes throws(ParseError) in try framer.pass(bytes) }
+    drop(count)
   }
 
   private mutating func continuation() -> Continuation? {
-    guard base >= nextContinuation, transcoder.isIdentity, buffer.count <= Self.chunkBytes, let beginning,
+    guard base >= nextContinuation, transcoder.isIdentity, buffer.count <= Self.chunkBytes, let prologue,
       let position = decompressor.position
     else { return nil }
     nextContinuation = base + continuationBytes
-    return Continuation(decompressor: position, beginning: beginning, base: base, rest: Data(buffer.copy(0..<buffer.count)))
+    return Continuation(
+      decompressor: position, prologue: prologue, base: base, rest: Data(buffer.copy(0..<buffer.count)), framing: framer.state)
   }
 
   /// Reads what stands before the first record, once; false where that needs more bytes.
   private mutating func begin(isFinal: Bool) throws -> Bool {
-    if layout != nil { return true }
+    if mapping != nil { return true }
     try refuseForeign(isFinal: isFinal)
-    guard var found = try framer.begin(buffer.bytes, buffer.count, isFinal: isFinal) else { return false }
+    let read = try buffer.withSpan { head throws(ParseError) in try framer.begin(head, isFinal: isFinal) }
+    guard var found = read else { return false }
     if found.bytes <= 64 << 10 { found.text = Data(buffer.copy(0..<found.bytes)) }
-    beginning = found
-    layout = try makeLayout(found)
+    prologue = found
+    mapping = try makeMapping(found)
     drop(found.bytes)
     return true
   }
@@ -181,7 +206,7 @@ struct RecordCutter {
   /// What is known to be something else than text, or another text than records of the format, is not read.
   private func refuseForeign(isFinal: Bool) throws {
     if let format = ForeignFormat.of(head) { throw DecompressError.foreign(format) }
-    if let document = TextDocument.of(buffer, isWhole: isFinal), definition.parse.refuses(document, itemName: itemName) {
+    if let document = TextDocument.of(buffer, isWhole: isFinal), format.refuses(document) {
       throw ParseError.notRecords(document)
     }
   }

@@ -1,0 +1,32 @@
+import Configuration
+import Records
+
+/// TSV: CSV whose fields stand between tabs.
+package struct TSV: RecordFormat {
+  package static let page = ComponentPage(
+    .format, "tsv", "Reads values with tabs between them and a header line; in all else as csv.", abilities: ["read"],
+    endings: ["tsv"], keys: CSVDialect.keys, place: "parse",
+    example: """
+      pipeline: genes
+      fetch: {from: genes/*.tsv.gz}
+      parse:
+        format: tsv
+        comment: '#'
+        fields: {gene: text not null, length: bigint}
+      write: {path: 'out/{item.stem}.csv'}
+      """,
+    errors: CSV.page.errors, guarantees: CSV.page.guarantees, limits: CSV.page.limits)
+
+  private let table: CSV
+
+  package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
+    var dialect = CSVDialect(settings.value, &reader)
+    if dialect.delimiter == [0x2C] { dialect.delimiter = [0x09] }
+    table = CSV(dialect, settings)
+  }
+
+  package func refuses(_ document: TextDocument) -> Bool { table.refuses(document) }
+  package func makeFramer() -> any RecordFramer { table.makeFramer() }
+  package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch { table.parse(chunk, mapping) }
+  package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { table.sample(chunk, prologue) }
+}
