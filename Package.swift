@@ -87,7 +87,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
-    .testTarget(name: "SluiceTests", dependencies: ["sluice"], exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "SluiceTests", dependencies: ["sluice", "Configuration", "Definition", "Fetch", "Records", "Supervision"],
+      exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
     + (hasZstd ? [.systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])])] : []),
   cxxLanguageStandard: .cxx17

@@ -76,7 +76,7 @@ public struct PipelineDefinition: Sendable {
 
   /// What stands for secrets that may tell items apart, which they can't: all their values are one item.
   public var secretsInKeys: [String] {
-    let names = fetch.entries.flatMap(\.source.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
+    let names = fetch.entries.flatMap(\.pattern.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
     return Set(names).sorted()
   }
 
@@ -160,7 +160,7 @@ public struct PipelineDefinition: Sendable {
     var reader = DefinitionReader(text: text, folder: definition.folder, variables: variables, environment: environment)
     if let value = reader.read(text, as: Declarations.pipeline) { definition.fill(value, &reader) }
     definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
-    for secret in definition.fetch.entries.flatMap(\.source.secrets) { definition.secretValues[secret.name] = secret.value }
+    for secret in definition.fetch.entries.flatMap(\.pattern.secrets) { definition.secretValues[secret.name] = secret.value }
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
     return (definition, reader)
   }
@@ -176,8 +176,8 @@ public struct PipelineDefinition: Sendable {
 
   /// Passwords that stand in the definition's addresses, as nobody should write them.
   private var plainPasswords: [String: String] {
-    let proxies = fetch.entries.compactMap(\.connection.proxy)
-    let addresses = fetch.entries.map(\.pattern) + proxies + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
+    let sources = fetch.entries.flatMap { [$0.pattern.value] + $0.source.addresses }
+    let addresses = sources + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
     let passwords = addresses.compactMap(Redactor.password(inAddress:))
     return Dictionary(passwords.map { ($0, "***") }) { first, _ in first }
   }

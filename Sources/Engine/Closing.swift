@@ -25,7 +25,8 @@ struct Closing {
     var open: Set<RunID> = []
     for item in try await ledger.openItems(pipeline: definition.name, without: found) {
       let isEdited = item.definition != definition.text && item.variables == definition.variables
-      if isEdited || isGone(item.key) { gone.append(item) } else { open.insert(item.run) }
+      let isOver = if isEdited { true } else { try await isGone(item.key) }
+      if isOver { gone.append(item) } else { open.insert(item.run) }
     }
     try await close(gone, runs: [], continued: continued)
     return (gone.map(\.key), open)
@@ -51,10 +52,16 @@ struct Closing {
     }
   }
 
-  /// Whether an item's file is not there. Of an address nobody knows without asking.
-  private func isGone(_ key: String) -> Bool {
-    guard !HTTPAddress.isOne(key), case .file(let path) = Discovery(definition: definition).named([key])[0].source else { return false }
-    return SourceFile.status(path) == nil && (errno == ENOENT || errno == ENOTDIR)
+  /// Whether an item is not there any more. Of one that does not answer at once nobody knows without asking.
+  private func isGone(_ key: String) async throws -> Bool {
+    let item = Discovery(definition: definition).named([key])[0]
+    guard item.source.traits.contains(.answersAtOnce) else { return false }
+    do throws(FetchError) {
+      _ = try await Fetcher(FetchSession(definition.redactor), definition.fetch.retry).head(item.source, item.location, known: nil)
+      return false
+    } catch {
+      return error.isMissing
+    }
   }
 }
 

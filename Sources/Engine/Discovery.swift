@@ -1,8 +1,8 @@
 import Configuration
 import Definition
 import Fetch
-import Files
 import Foundation
+import Ledger
 
 /// Finds the items that a definition's `fetch.from` stands for.
 ///
@@ -30,7 +30,7 @@ struct Discovery {
   ///
   /// - Throws: ``RunFailure/noSource(_:)`` for a path or glob that matches nothing, ``RunFailure/unreadable(_:)``;
   ///   whatever `body` throws.
-  func each(_ body: ([Found]) async throws -> Void) async throws {
+  func each(_ fetcher: Fetcher, _ body: ([Found]) async throws -> Void) async throws {
     var batch: [Found] = []
     var number = 0
     var seen: Seen? = mayFindTwice ? Seen() : nil
@@ -39,33 +39,21 @@ struct Discovery {
       batch = []
       if !items.isEmpty { try await body(items) }
     }
-    func add(_ item: Item) async throws {
-      var item = item
-      if seen?.admit(&item) == false { return }
-      batch.append(Found(pattern: number, item: item))
-      if batch.count >= Self.batchSize { try await hand() }
-    }
     for entry in definition.fetch.entries {
-      for pattern in entry.source.alternatives {
+      for pattern in entry.pattern.alternatives {
         number += 1
-        if entry.isHTTP {
-          try await add(http(pattern, entry))
-          continue
-        }
-        let place = NormalPath(pattern, in: definition.folder)
-        let former = FormerKeys(pattern, place, definition)
+        let listing = fetcher.list(entry.source, pattern)
         var isFound = false
-        if place.isGlob {
-          var walk = try Self.readable { () throws(FetchError) in try GlobWalk(place) }
-          while let match = try Self.readable({ () throws(FetchError) in try walk.next() }) {
-            isFound = true
-            try await add(file(match, entry, former))
+        while let items = try await readable({ () async throws(FetchError) in try await listing.next() }) {
+          isFound = isFound || !items.isEmpty
+          for listed in items {
+            var item = Item(listed, entry.source, sha256: entry.sha256)
+            if seen?.admit(&item) == false { continue }
+            batch.append(Found(pattern: number, item: item))
+            if batch.count >= Self.batchSize { try await hand() }
           }
         }
-        // What a pattern does not find may be a name with brackets.
-        guard !isFound else { continue }
-        guard SourceFile.status(place.path) != nil else { throw RunFailure.noSource(pattern.shown) }
-        try await add(file(place.file, entry, former))
+        if !isFound { throw RunFailure.noSource(pattern.shown) }
       }
     }
     try await hand()
@@ -91,42 +79,38 @@ struct Discovery {
 
   /// Patterns may overlap, and so may what two `**` of one match; a plain glob finds a file once, and need not remember.
   private var mayFindTwice: Bool {
-    let patterns = definition.fetch.entries.flatMap { $0.source.alternatives.prefix(2).map(\.value) }
+    let patterns = definition.fetch.entries.flatMap { $0.pattern.alternatives.prefix(2).map(\.value) }
     return patterns.count > 1 || patterns.contains { $0.split(separator: "/").filter { $0 == "**" }.count > 1 }
   }
 
   private static let batchSize = 512
 
-  private static func readable<T: ~Copyable>(_ body: () throws(FetchError) -> T) throws(RunFailure) -> T {
+  private func readable<T>(_ body: () async throws(FetchError) -> T) async throws(RunFailure) -> T {
     do {
-      return try body()
+      return try await body()
     } catch {
-      throw .unreadable(error.description)
+      throw .unreadable(definition.redactor.redact(error.description), error.errorCode)
     }
   }
 
-  /// All items, in the definition's order; files of a glob by name.
-  func items() async throws -> [Item] {
+  /// All items, in the definition's order; those of a pattern by name.
+  func items(_ fetcher: Fetcher) async throws -> [Item] {
     var found: [Found] = []
-    try await each { found += $0 }
+    try await each(fetcher) { found += $0 }
     return found.sorted(by: Found.precedes).map(\.item)
   }
 
-  /// The items with these keys, without looking for any.
-  func items(keys: [String]) -> [Item] {
-    let wanted = Set(keys.map { Array($0.utf8) })
+  /// The items of the ledger's records, without listing any: as the definition names them, or opened by what the ledger kept.
+  ///
+  /// - Throws: ``RunFailure/unreadable(_:_:)`` for an item of a source that this build does not have.
+  func items(_ records: [ItemRecord]) throws(RunFailure) -> [Item] {
+    let wanted = Set(records.map { Array($0.key.utf8) })
     var known: [[UInt8]: Item] = [:]
     var seen = Seen()
     for entry in definition.fetch.entries {
-      for pattern in entry.source.alternatives {
-        var item: Item
-        if entry.isHTTP {
-          item = http(pattern, entry)
-        } else {
-          let place = NormalPath(pattern, in: definition.folder)
-          if place.isGlob, SourceFile.status(place.path) == nil { continue }
-          item = file(place.file, entry, FormerKeys(pattern, place, definition))
-        }
+      for pattern in entry.pattern.alternatives {
+        guard let listed = entry.source.named(pattern, definition.redactor) else { continue }
+        var item = Item(listed, entry.source, sha256: entry.sha256)
         if !seen.admit(&item) { continue }
         for key in [item.key] + item.formerKeys where wanted.contains(Array(key.utf8)) {
           item.key = key
@@ -134,118 +118,61 @@ struct Discovery {
         }
       }
     }
-    return keys.map { known[Array($0.utf8)] ?? named($0) }
-  }
-
-  /// The first files, at most so many; what can't be read is left out.
-  ///
-  /// - Parameter ofPatterns: those that patterns match, and otherwise those that are named one by one.
-  func files(most: Int, ofPatterns: Bool) -> [Item] {
     var items: [Item] = []
-    for entry in definition.fetch.entries where !entry.isHTTP {
-      for pattern in entry.source.alternatives.prefix(max(0, most - items.count)) {
-        let place = NormalPath(pattern, in: definition.folder)
-        guard place.isGlob == ofPatterns else { continue }
-        let former = FormerKeys(pattern, place, definition)
-        guard ofPatterns else {
-          items.append(file(place.file, entry, former))
-          continue
-        }
-        guard var walk = try? GlobWalk(place) else { continue }
-        while items.count < most, let match = (try? walk.next()) ?? nil { items.append(file(match, entry, former)) }
-      }
+    for record in records {
+      if let item = known[Array(record.key.utf8)] { items.append(item) } else { items.append(try reopened(record)) }
     }
     return items
   }
 
-  /// Items with these keys as far as their names go.
-  func named(_ keys: [String]) -> [Item] { keys.map(named) }
-
-  private func named(_ key: String) -> Item {
-    if HTTPAddress.isOne(key) { return Item(key: key, name: Self.name(ofAddress: key), source: .file(path: key)) }
-    let path = location(key)
-    return Item(key: key, name: Self.name(path), source: .file(path: path))
+  /// The first files of this machine, at most so many; what can't be read is left out.
+  ///
+  /// - Parameter ofPatterns: those that patterns match, and otherwise those that are named one by one.
+  func files(most: Int, ofPatterns: Bool) async -> [Item] {
+    let fetcher = Fetcher(FetchSession(definition.redactor), definition.fetch.retry)
+    var items: [Item] = []
+    for entry in definition.fetch.entries where entry.source.traits.contains(.answersAtOnce) {
+      for pattern in entry.pattern.alternatives.prefix(max(0, most - items.count)) {
+        guard entry.source.isPattern(pattern) == ofPatterns else { continue }
+        guard ofPatterns else {
+          if let listed = entry.source.named(pattern, definition.redactor) {
+            items.append(Item(listed, entry.source, sha256: entry.sha256))
+          }
+          continue
+        }
+        let listing = fetcher.list(entry.source, pattern)
+        while items.count < most, let listed = (try? await listing.next()) ?? nil {
+          items += listed.prefix(most - items.count).map { Item($0, entry.source, sha256: entry.sha256) }
+        }
+      }
+    }
+    return items.filter { $0.localPath != nil }
   }
 
-  /// The path that a file's key stands for.
-  private func location(_ key: String) -> String {
-    let path = definition.absolute(FileName.path(shown: key))
-    // A file may be called like a secret's name.
-    guard key.contains("${"), SourceFile.status(path) == nil else { return path }
-    return definition.absolute(FileName.path(shown: definition.revealing(key)))
-  }
-
-  private func file(_ match: GlobWalk.Match, _ entry: FetchSection.Entry, _ former: FormerKeys) -> Item {
-    let key = former.isRelative ? Self.relative(match.shown, to: definition.folder) : definition.relative(match.shown)
-    return Item(
-      key: key, name: Self.name(match.path), source: .file(path: match.path), sha256: entry.sha256, formerKeys: former.keys(match.path, key)
-    )
-  }
-
-  /// A path as seen from a folder, with `..` where it lies outside: what is relative in a definition stays so, for folders may move.
-  static func relative(_ path: String, to folder: String) -> String {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    let base = folder.split(separator: "/", omittingEmptySubsequences: false)
-    let common = zip(parts, base).prefix { $0.0 == $0.1 }.count
-    // A secret may hold the whole way from the root on.
-    guard common > 0, path.hasPrefix("/") else { return path }
-    return (Array(repeating: "..", count: base.count - common) + parts.dropFirst(common)).joined(separator: "/")
-  }
-
-  private func http(_ pattern: SourcePattern, _ entry: FetchSection.Entry) -> Item {
-    let url = pattern.value
-    let key = pattern.shown
-    let former = definition.redactor.redact(url)
-    return Item(
-      key: key, name: Self.name(ofAddress: url), source: .http(entry.source(url)), sha256: entry.sha256,
-      formerKeys: former == key ? [] : [former])
-  }
-
-  static func name(ofAddress url: String) -> String {
-    let path = String(url.prefix { $0 != "?" && $0 != "#" })
-    return name(path.removingPercentEncoding ?? path)
-  }
-
-  /// The last part of a path, as a name that stays in its folder whatever it is put into.
-  static func name(_ path: String) -> String {
-    let last = path.utf8.split(separator: 0x2F).last.map { String($0) ?? "item" } ?? "item"
-    // Most names are as they should be, and looking at their characters takes time.
-    if last.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x80 && $0 != 0x5C }), !last.hasPrefix(".") { return last }
-    let safe = String(FileName.shown(last).map { $0 == "\0" || $0 == "/" || $0.isNewline ? "_" : $0 })
-    return safe.hasPrefix(".") ? "_" + safe.dropFirst() : safe
-  }
-}
-
-/// What earlier builds called a pattern's files: by the path as it was spelled, and with whatever the environment held as a secret taken
-/// out. A ledger's items are found by these names too, and then have their new ones.
-struct FormerKeys {
-  private let definition: PipelineDefinition
-  /// What normal paths begin with, and how the definition spells it.
-  private let normal: String
-  private let spelled: String
-  /// Whether the definition has the path as seen from its folder.
-  let isRelative: Bool
-
-  init(_ pattern: SourcePattern, _ place: NormalPath, _ definition: PipelineDefinition) {
-    self.definition = definition
-    isRelative = !pattern.value.hasPrefix("/")
-    let path = definition.absolute(pattern.value)
-    normal = place.literalPrefix
-    if place.isGlob {
-      let parts = path.split(separator: "/")
-      spelled = "/" + parts.prefix { !SourceExpansion.isGlob(String($0)) }.joined(separator: "/")
-    } else {
-      spelled = path
+  /// Items with these keys, as far as their keys go: they have names, and no settings of the definition's.
+  func named(_ keys: [String]) -> [Item] {
+    keys.map { key in
+      let type = Sources.answering(to: key) ?? FileSource.self
+      let source = type.bare(folder: definition.folder)
+      let listed = source.reopen(key, definition.revealing)
+      return Item(listed ?? ListedItem(key: key, name: type.itemName(key: key), location: key, kept: key), source)
     }
   }
 
-  /// Those that are other than `key`.
-  func keys(_ path: String, _ key: String) -> [String] {
-    var keys = [definition.redactor.redact(definition.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))]
-    // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
-    if !path.hasPrefix(definition.folder + "/"), !key.contains("${") {
-      keys.append(FileName.shown(isRelative ? path : Discovery.relative(path, to: definition.folder)))
+  /// The item that its own source makes of what the ledger kept: by an entry of the definition that it may be of, or by none.
+  private func reopened(_ record: ItemRecord) throws(RunFailure) -> Item {
+    let parts = record.location?.split(separator: " ", maxSplits: 1).map(String.init) ?? []
+    guard let type = parts.isEmpty ? Sources.answering(to: record.key) : Sources.named(parts[0]) else {
+      throw .unreadable("\(record.key): this build of sluice has no source that can open it", .noSource)
     }
-    return keys.filter { !$0.utf8.elementsEqual(key.utf8) }
+    let kept = parts.count > 1 ? parts[1] : record.key
+    let own = definition.fetch.entries.map(\.source).filter { Swift.type(of: $0) == type }
+    for source in own + [type.bare(folder: definition.folder)] {
+      guard let listed = source.reopen(kept, definition.revealing) else { continue }
+      var item = Item(listed, source)
+      item.key = record.key
+      return item
+    }
+    throw .unreadable("\(record.key): the ledger does not say how to open it", .noSource)
   }
 }

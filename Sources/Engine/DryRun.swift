@@ -91,9 +91,9 @@ public struct DryRun: Sendable {
   }
 
   private func planned() async throws -> DryRunReport {
-    let http = HTTPClient()
-    defer { http.close() }
-    try OutputGuard(definition, state).check()
+    let session = FetchSession(definition.redactor)
+    defer { session.close() }
+    try await OutputGuard(definition, state).check()
     var report = DryRunReport(pipeline: definition.name)
     let ledger = try Ledger.openReadOnly(folder: state.path)
     let last = try await ledger?.runs(pipeline: definition.name, limit: 1).first
@@ -103,7 +103,7 @@ public struct DryRun: Sendable {
       definition: definition, run: (continuing?.id.value ?? (last?.id.value ?? 0) + 1).description, date: continuing?.startedAt ?? Date())
     let planning = Planning(
       definition: definition, options: options, ledger: ledger, continuing: continuing, naming: naming,
-      planner: Planner(definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: true),
+      planner: Planner(definition: definition, session: session, isFull: options.isFull, continues: continuing != nil, looksAtAll: true),
       outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger)
     ) { _ in }
     let decisions = try await planning.decisions()
@@ -123,9 +123,9 @@ public struct DryRun: Sendable {
     if definition.parse.fields == nil {
       // As the run will: by the first that has records.
       let work = decisions.lazy.filter { $0.action.isWork && $0.problem == nil }.map(\.item)
-      item = await Sampler(definition: definition, http: http).inferredSchema(work).item ?? item
+      item = await Sampler(definition: definition, session: session).inferredSchema(work).item ?? item
     }
-    try await look(at: item, http, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
+    try await look(at: item, session, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
     return report
   }
 
@@ -167,9 +167,9 @@ public struct DryRun: Sendable {
   }
 
   private func look(
-    at item: Item, _ http: HTTPClient, _ last: RunRecord?, _ lastColumns: [String]?, _ report: inout DryRunReport
+    at item: Item, _ session: FetchSession, _ last: RunRecord?, _ lastColumns: [String]?, _ report: inout DryRunReport
   ) async throws {
-    let sampler = Sampler(definition: definition, http: http)
+    let sampler = Sampler(definition: definition, session: session)
     let sample = try await sampler.sample(item)
     let format = definition.parse.recordFormat(itemName: item.name)
     let trial = try await Trial(definition, sample, format, schema: definition.parse.fields, most: Self.sampleRecords)

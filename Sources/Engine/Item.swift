@@ -14,22 +14,35 @@ struct Item: Sendable {
   var key: String
   /// The last part of its path or address.
   var name: String
-  var source: Source
+  var source: any Source
+  /// What it takes to open it: its identity within a run. Opaque to all but its source.
+  var location: String
+  /// What the ledger keeps of the location.
+  var kept: String
+  /// What the listing told of it.
+  var listed: SourceState?
   var sha256: String?
   /// What earlier builds may have called it.
   var formerKeys: [String] = []
 
-  /// What it takes to open it: its identity within a run.
-  var location: String {
-    switch source {
-    case .file(let path): path
-    case .http(let source): source.url
-    }
+  init(_ listed: ListedItem, _ source: any Source, sha256: String? = nil) {
+    key = listed.key
+    name = listed.name
+    self.source = source
+    location = listed.location
+    kept = listed.kept
+    self.listed = listed.state
+    self.sha256 = sha256
+    formerKeys = listed.formerKeys
   }
 
-  var isHTTP: Bool {
-    if case .http = source { return true }
-    return false
+  /// Its path, where it is a file of this machine.
+  var localPath: String? { source.localPath(location) }
+
+  /// What the ledger keeps beside the key: nil where the key says it all.
+  var keptLocation: String? {
+    let type = Swift.type(of: source)
+    return kept == key && Sources.answering(to: key) == type ? nil : "\(type.name) \(kept)"
   }
 
   /// The name without what says how it is compressed and written.

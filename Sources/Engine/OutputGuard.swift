@@ -103,9 +103,9 @@ extension OutputGuard {
   /// What can be told of outputs from the definition and the file system alone.
   ///
   /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
-  public func check() throws(DefinitionErrors) {
+  public func check() async throws(DefinitionErrors) {
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
-    let (named, matched) = itemsToLookAt
+    let (named, matched) = await itemsToLookAt()
     if definition.sink.grouping != .item {
       // An output that has the run's number or day in its name is another one each time.
       let later = OutputNaming(definition: definition, run: "newer", date: .distantFuture)
@@ -121,7 +121,7 @@ extension OutputGuard {
     do throws(Refusal) {
       guard let replaced = try replaced(at: target) else { return }
       for item in items {
-        guard case .file(let path) = item.source, let source = SourceFile.status(path) else { continue }
+        guard let path = item.localPath, let source = SourceFile.status(path) else { continue }
         if FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
       }
     } catch {
@@ -136,12 +136,12 @@ extension OutputGuard {
 
   /// The first files that are items whatever the ledger says: those that the definition names one by one, and, where there is no ledger
   /// yet, those that patterns match; later some of these may be outputs.
-  private var itemsToLookAt: (named: [Item], matched: [Item]) {
+  private func itemsToLookAt() async -> (named: [Item], matched: [Item]) {
     let discovery = Discovery(definition: definition)
-    let named = discovery.files(most: 1000, ofPatterns: false)
+    let named = await discovery.files(most: 1000, ofPatterns: false)
     if FileManager.default.fileExists(atPath: Ledger.path(in: state.path)) { return (named, []) }
-    let matched = discovery.files(most: 1000, ofPatterns: true).filter { item in
-      guard case .file(let path) = item.source else { return false }
+    let matched = await discovery.files(most: 1000, ofPatterns: true).filter { item in
+      guard let path = item.localPath else { return false }
       return path != definition.file && !state.contains(path)
     }
     return (named, matched)
@@ -149,14 +149,13 @@ extension OutputGuard {
 
   /// Patterns of `fetch.from` that match what the pipeline writes.
   public var patternsOfOwnOutput: [String] {
-    return definition.fetch.entries.filter { !$0.isHTTP }.flatMap { $0.source.alternatives.prefix(100) }.filter { pattern in
-      let place = NormalPath(pattern, in: definition.folder)
-      guard place.isGlob else { return false }
-      // A name that the pattern matches.
-      let name = (place.path as NSString).lastPathComponent.replacing("*", with: "x").replacing("?", with: "x")
-      let item = Item(key: name, name: name, source: .file(path: name))
-      guard let target = OutputNaming(definition: definition, run: "1", date: Date()).slot(item).file else { return false }
-      return place.matches(NormalPath(SourcePattern(target), in: definition.folder).path)
+    let naming = OutputNaming(definition: definition, run: "1", date: Date())
+    return definition.fetch.entries.flatMap { entry in
+      entry.pattern.alternatives.prefix(100).filter { pattern in
+        entry.source.takesOutput(pattern) { name in
+          naming.slot(Item(ListedItem(key: name, name: name, location: name, kept: name), entry.source)).file
+        }
+      }
     }.map(\.shown)
   }
 }

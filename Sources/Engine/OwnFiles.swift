@@ -55,7 +55,7 @@ struct OwnFiles: Sendable {
   }
 
   private func isOwn(_ item: Item, _ definition: PipelineDefinition) -> Bool {
-    guard case .file(let path) = item.source else { return false }
+    guard let path = item.localPath else { return false }
     return path == definition.file || FileSink.isPart(path) || stateFolders.contains { path.hasPrefix($0) }
   }
 
@@ -65,7 +65,7 @@ struct OwnFiles: Sendable {
     var files: [(place: String, path: String)] = []
     var positions: [Int] = []
     for (i, found) in batch.enumerated() where !isOwn[i] {
-      guard case .file(let path) = found.item.source else { continue }
+      guard let path = found.item.localPath else { continue }
       let folder = SystemCall.folder(of: path)
       let canonical = folders[folder] ?? SystemCall.folder(of: OutputPlace.canonical(path))
       folders[folder] = canonical

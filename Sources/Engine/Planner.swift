@@ -42,7 +42,7 @@ struct Planner {
   }
 
   let definition: PipelineDefinition
-  let http: HTTPClient
+  let session: FetchSession
   /// Nothing counts as done.
   let isFull: Bool
   /// Whether an earlier run goes on, so that checkpoints count.
@@ -54,13 +54,13 @@ struct Planner {
 
   /// - Parameter known: what the ledger has of each item.
   func decide(_ items: [Item], _ known: [ItemRecord?]) async -> [Decision] {
-    if !items.contains(where: \.isHTTP) {
+    if items.allSatisfy({ $0.source.traits.contains(.answersAtOnce) }) {
       var decisions: [Decision] = []
       for (item, record) in zip(items, known) { decisions.append(await decide(item, record)) }
       return decisions
     }
     var decisions: [Decision?] = Array(repeating: nil, count: items.count)
-    // Servers are asked about many items at once; files answer at once.
+    // Servers are asked about many items at once; what answers at once need not be.
     await withTaskGroup(of: (Int, Decision)?.self) { group in
       var next = 0
       var left = items.count
@@ -106,17 +106,15 @@ struct Planner {
 
   private func decide(_ item: Item, _ record: ItemRecord?) async -> Decision {
     let isDone = record?.status == .done && !isFull
-    var state = SourceState()
+    let answersAtOnce = item.source.traits.contains(.answersAtOnce)
+    var state = item.listed ?? SourceState()
     var problem: FetchError?
     do throws(FetchError) {
-      switch item.source {
-      case .file(let path): state = try Fetcher.state(ofFile: path)
-      case .http(let source) where isDone || looksAtAll:
-        let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { attempt, error, wait in
+      if item.listed == nil, answersAtOnce || isDone || looksAtAll {
+        let fetcher = Fetcher(session, definition.fetch.retry) { attempt, error, wait in
           event(.retry(item: item.key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
         }
-        state = try await fetcher.look(source, known: isDone ? record?.version : nil)
-      case .http: break
+        state = try await fetcher.head(item.source, item.location, known: isDone ? record?.version : nil)
       }
     } catch {
       problem = error
@@ -125,7 +123,7 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
-    } else if isDone, item.isHTTP, let problem, problem.mayPass || definition.sink.grouping != .item {
+    } else if isDone, !answersAtOnce, let problem, problem.mayPass || definition.sink.grouping != .item {
       decision.action = .skip
       decision.isUnasked = true
       decision.reason = "could not be asked about; what is known stays"
@@ -139,13 +137,9 @@ struct Planner {
         ? "done at its present version\(decision.isOutdated ? ", by another form of the definition" : "")"
         : problem == nil ? "changed since it was done" : "could not be asked about"
     } else if continues, record.definitionHash == definition.fingerprint, let point = record.checkpoint, record.status != .failed {
-      // A server's version is compared when it answers.
-      let isSame: Bool
-      if item.isHTTP {
-        isSame = record.version.flatMap(HTTPVersion.init)?.isStrong == true
-      } else {
-        isSame = state.version == record.version
-      }
+      // Where the item was not looked at, its version is compared when it is read.
+      let isSeen = item.listed != nil || answersAtOnce
+      let isSame = isSeen ? state.version == record.version : record.version.map(item.source.isStable) == true
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
       if definition.sink.grouping == .stream {
@@ -155,7 +149,7 @@ struct Planner {
         decision.startOver(
           problem != nil
             ? "its source can't be read"
-            : item.isHTTP ? "its server gives no version that would tell a change" : "changed since it was begun")
+            : isSeen ? "changed since it was begun" : "its server gives no version that would tell a change")
       }
     } else {
       decision.reason = record.status == .failed ? "failed before" : "not finished before"

@@ -38,7 +38,8 @@ struct Planning {
   func plan(_ items: [Item]?) async throws -> Plan {
     let isShared = definition.sink.grouping == .run
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
-    let keepsAll = isShared && (continuing != nil || items != nil || definition.fetch.entries.contains(where: \.isHTTP))
+    let keepsAll =
+      isShared && (continuing != nil || items != nil || !definition.fetch.entries.allSatisfy { $0.source.traits.contains(.answersAtOnce) })
     var found = try await decide(items, keepsAll: keepsAll)
     if isShared, !keepsAll, !found.decisions.isEmpty, found.decisions.count < found.total {
       found = try await decide(items, keepsAll: true)
@@ -107,11 +108,11 @@ struct Planning {
     if let items {
       try await take(items.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
     } else if let limit = options.limitItems {
-      let first = try await discovery.items().prefix(limit)
+      let first = try await discovery.items(fetcher).prefix(limit)
       try await take(first.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
     } else {
       excluded.countAnew()
-      try await discovery.each(take)
+      try await discovery.each(fetcher, take)
     }
     kept.sort { Discovery.Found.precedes($0.found, $1.found) }
     decided.decisions = kept.enumerated().map { order, element in
@@ -123,6 +124,7 @@ struct Planning {
   }
 
   private var discovery: Discovery { Discovery(definition: definition, excluded: excluded) }
+  private var fetcher: Fetcher { Fetcher(planner.session, definition.fetch.retry) }
 
   /// Items that an earlier build called otherwise have their new names from now on. A dry run writes nothing.
   private func adopt(_ decisions: [Planner.Decision]) async throws {
@@ -167,7 +169,7 @@ struct Planning {
     func check(_ found: [Discovery.Found]) throws {
       for item in found.map(\.item) {
         if !isShared, isDiscovering { try claim(item, target(item), isNew: false) }
-        guard !replaced.isEmpty, case .file(let path) = item.source, let status = SourceFile.status(path),
+        guard !replaced.isEmpty, let path = item.localPath, let status = SourceFile.status(path),
           let position = replaced[FileStatus(status).identity]
         else { continue }
         let target = self.target(isShared ? nil : work[position].item)
@@ -175,12 +177,12 @@ struct Planning {
       }
     }
     if isDiscovering, options.limitItems == nil {
-      if !isShared || !replaced.isEmpty { try await discovery.each(check) }
+      if !isShared || !replaced.isEmpty { try await discovery.each(fetcher, check) }
     } else {
       try check(work.map { Discovery.Found(pattern: 0, item: $0.item) })
       // What a run that goes on has found before may be gone by now.
       if !replaced.isEmpty {
-        do { try await discovery.each(check) } catch RunFailure.noSource {} catch RunFailure.unreadable {}
+        do { try await discovery.each(fetcher, check) } catch RunFailure.noSource {} catch RunFailure.unreadable {}
       }
     }
   }

@@ -64,7 +64,7 @@ final class RunEngine: Sendable {
   private let chunksPerItem: Int
   private let control = Mutex(Control())
   let tell: @Sendable (SupervisionEvent) -> Void
-  let http: HTTPClient
+  let fetching: FetchSession
   /// What the engine is at, for its parent and for whoever watches.
   let marks: Marks
   let journal = Journal()
@@ -91,7 +91,8 @@ final class RunEngine: Sendable {
 
   init(
     _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
-    http: HTTPClient, session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    fetching: FetchSession, session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline,
+    progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
@@ -99,7 +100,7 @@ final class RunEngine: Sendable {
     self.ledger = ledger
     self.run = run
     self.state = state
-    self.http = http
+    self.fetching = fetching
     self.session = session
     self.shared = shared
     self.progress = progress

@@ -93,7 +93,7 @@ public final class Runner: Sendable {
   /// Discovers items and works on those that are not done.
   public func run() async throws(RunFailure) -> RunResult {
     do {
-      try OutputGuard(definition, state).check()
+      try await OutputGuard(definition, state).check()
       return try await locked { ledger in
         let continued = try await Self.continued(definition, options, ledger)
         return try await work(ledger, continuing: continued, resuming: nil)
@@ -106,14 +106,14 @@ public final class Runner: Sendable {
   /// Finishes a run, with the definition that it began with (which this runner must have been made with).
   public func resume(_ record: RunRecord) async throws(RunFailure) -> RunResult {
     do {
-      try OutputGuard(definition, state).check()
+      try await OutputGuard(definition, state).check()
       return try await locked { ledger in
         // Whoever held the lock before may have finished it; what was left may have been no more than a rename, done by now.
         guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
-        let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run).map(\.key)
-        return try await work(ledger, continuing: record, resuming: Discovery(definition: definition).items(keys: open))
+        let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run)
+        return try await work(ledger, continuing: record, resuming: try Discovery(definition: definition).items(open))
       }
     } catch {
       throw .from(error)
@@ -160,8 +160,8 @@ public final class Runner: Sendable {
 
   /// - Parameter resuming: the items, where none are to be discovered.
   private func work(_ ledger: Ledger, continuing: RunRecord?, resuming: [Item]?) async throws -> RunResult {
-    let http = HTTPClient()
-    defer { http.close() }
+    let fetching = FetchSession(definition.redactor)
+    defer { fetching.close() }
     let date = continuing?.startedAt ?? Date()
     let naming: @Sendable (String) -> OutputNaming = { [definition] run in OutputNaming(definition: definition, run: run, date: date) }
     let next = try await ledger.nextRun()
@@ -169,7 +169,7 @@ public final class Runner: Sendable {
       definition: definition, options: options, ledger: ledger, continuing: continuing,
       naming: naming((continuing?.id ?? next).description),
       planner: Planner(
-        definition: definition, http: http, isFull: options.isFull, continues: continuing != nil, looksAtAll: false,
+        definition: definition, session: fetching, isFull: options.isFull, continues: continuing != nil, looksAtAll: false,
         isStopping: { [self] in stopAsked.withLock { $0 } }, event: event),
       outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger),
       event: event)
@@ -195,14 +195,17 @@ public final class Runner: Sendable {
       result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
       return result
     }
-    let (schema, isInferred) = try await schema(plan.work, continuing, ledger, http)
+    let (schema, isInferred) = try await schema(plan.work, continuing, ledger, fetching)
     let chain = try definition.transformChain(for: schema)
     let new = Ledger.NewRun(
       definition: definition.text, definitionPath: definition.file, variables: definition.variables,
       schema: isInferred ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
     let (run, ids) = try await ledger.begin(
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
-      plan.work.map { Ledger.PlannedItem(key: $0.item.key, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil) }
+      plan.work.map {
+        Ledger.PlannedItem(
+          key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil)
+      }
     )
     let targets = naming(run.description)
     let planned = try await planned(plan, ids, targets, ledger)
@@ -215,8 +218,8 @@ public final class Runner: Sendable {
     if definition.sink.grouping == .stream { event(.toStandardOutput) }
     let timeline = Timeline(try await ledger.timeline(run))
     let engine = RunEngine(
-      definition, chain: chain, ledger: ledger, run: run, state: state, http: http, session: session, shared: shared,
-      columns: try await columns(ledger, plan.work.first?.item, http), timeline: timeline, progress: progress, event: event)
+      definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
+      columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event)
     if EngineProcess.isStartedAgain { engine.noteDeadLetters(before: try await ledger.totals(run).counts.deadLettered) }
     self.engine.withLock { $0 = engine }
     if stopAsked.withLock({ $0 }) { engine.stop() }
@@ -232,11 +235,11 @@ public final class Runner: Sendable {
 
   /// The fields that records are read by, and whether they are to be kept for the runs after.
   private func schema(
-    _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ http: HTTPClient
+    _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ fetching: FetchSession
   ) async throws -> (schema: Schema, isInferred: Bool) {
     if let fields = definition.parse.fields { return (fields, false) }
     if let schema = Schema.recorded(continuing?.schema) { return (schema, true) }
-    let inferred = await Sampler(definition: definition, http: http).inferredSchema(worked.lazy.map(\.item))
+    let inferred = await Sampler(definition: definition, session: fetching).inferredSchema(worked.lazy.map(\.item))
     let known = try await ledger.runs(pipeline: definition.name, limit: 100).lazy.compactMap { Schema.recorded($0.schema) }.first
     if let schema = inferred.schema {
       event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
@@ -256,10 +259,10 @@ public final class Runner: Sendable {
   }
 
   /// The columns that items are expected to have: those of the last item that is done, else of the first to come.
-  private func columns(_ ledger: Ledger, _ first: Item?, _ http: HTTPClient) async throws -> [String]? {
+  private func columns(_ ledger: Ledger, _ first: Item?, _ fetching: FetchSession) async throws -> [String]? {
     if let last = try await ledger.lastColumns(pipeline: definition.name) { return last }
     guard definition.parse.onSchemaChange != nil, let first else { return nil }
-    return try? await Sampler(definition: definition, http: http).columns(first)
+    return try? await Sampler(definition: definition, session: fetching).columns(first)
   }
 
   private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
@@ -275,7 +278,7 @@ public final class Runner: Sendable {
           item: decision.item, id: id, slot: shared ?? naming.slot(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
           knownVersion: definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil,
-          size: decision.item.isHTTP ? nil : decision.state.size, refusal: decision.refusal))
+          size: decision.item.source.traits.contains(.exactSizes) ? decision.state.size : nil, refusal: decision.refusal))
     }
     return planned
   }

@@ -13,7 +13,7 @@ struct Sampler {
   static let headBytes = 1 << 20
 
   let definition: PipelineDefinition
-  let http: HTTPClient
+  let session: FetchSession
 
   struct Sample {
     var chunk: RecordChunk
@@ -106,28 +106,11 @@ struct Sampler {
 
   /// The item's first bytes, as it is stored.
   func head(_ item: Item) async throws(RunFailure) -> ByteBuffer {
-    do {
-      switch item.source {
-      case .file(let path):
-        return try await BlockingThreads.files.run {
-          let descriptor = try SourceFile.open(path)
-          defer { close(descriptor) }
-          let buffer = ByteBuffer(capacity: Self.headBytes)
-          while buffer.count < Self.headBytes {
-            let n = pread(descriptor, buffer.bytes + buffer.count, Self.headBytes - buffer.count, off_t(buffer.count))
-            if n < 0 { throw FetchError.file(path, code: errno) }
-            if n == 0 { break }
-            buffer.count += n
-          }
-          return buffer
-        }
-      case .http(let source):
-        let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { _, _, _ in }
-        let expected = definition.expectedContent(itemName: item.name)
-        return try await fetcher.head(source, bytes: Self.headBytes, expected: expected)
-      }
+    do throws(FetchError) {
+      return try await Fetcher(session, definition.fetch.retry).bytes(
+        item.source, item.location, count: Self.headBytes, expected: definition.expectedContent(itemName: item.name))
     } catch {
-      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))", (error as? FetchError)?.errorCode ?? .noSample)
+      throw .sample("\(item.key): \(definition.redactor.redact("\(error)"))", error.errorCode)
     }
   }
 }

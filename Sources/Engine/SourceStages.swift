@@ -38,14 +38,14 @@ extension RunEngine {
   private func fetchItem(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws {
     do {
       let outcome =
-        task.planned.item.isHTTP
-        ? try await untilFailure(task) { [self] in try await fetchSource(task, outgoing, heartbeat) }
-        : try await fetchSource(task, outgoing, heartbeat)
+        task.planned.item.source.traits.contains(.rereadsFreely)
+        ? try await fetchSource(task, outgoing, heartbeat)
+        : try await untilFailure(task) { [self] in try await fetchSource(task, outgoing, heartbeat) }
       switch outcome {
       case .notModified: task.fail(.unchanged)
       case .delivered(let version):
         task.version = version
-        if task.planned.item.isHTTP { downloads.note(task.fetchedBytes) }
+        if task.planned.size == nil { downloads.note(task.fetchedBytes) }
         try await outgoing.add(.init(place: task.place, bytes: nil))
       }
     } catch  where task.isFailed {
@@ -71,7 +71,7 @@ extension RunEngine {
 
   /// Nothing of the item's download is wanted any more.
   func removeSpool(_ planned: PlannedItem) {
-    if planned.item.isHTTP { Spool.remove(spoolPath(planned)) }
+    if !planned.item.source.traits.contains(.rereadsFreely) { Spool.remove(spoolPath(planned)) }
   }
 
   private func spoolPath(_ planned: PlannedItem) -> String { state.spoolPath(pipeline: definition.name, key: planned.item.key) }
@@ -90,7 +90,7 @@ extension RunEngine {
   private func fetchSource(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
     let key = planned.item.key
-    let fetcher = Fetcher(http: http, timeouts: definition.fetch.timeouts, retry: definition.fetch.retry) { [self] attempt, error, wait in
+    let fetcher = Fetcher(fetching, definition.fetch.retry) { [self] attempt, error, wait in
       progress.update { $0.retries += 1 }
       journal.add("fetch", nil, "retried", "\(key): \(definition.redactor.redact(error.description))")
       event(.retry(item: key, attempt: attempt, reason: definition.redactor.redact(error.description), wait: wait))
@@ -111,12 +111,12 @@ extension RunEngine {
       }
     }
     let outcome: Fetcher.Outcome
-    switch planned.item.source {
-    case .file(let path):
-      outcome = try await fetcher.fetchFile(path, from: from, digest: digest, heartbeat, began: begin, deliver: deliver)
-    case .http(let source):
-      var download = HTTPDownload(
-        fetcher, source, from: from, spool: try spool(task), known: planned.knownVersion,
+    let (source, location) = (planned.item.source, planned.item.location)
+    if source.traits.contains(.rereadsFreely) {
+      outcome = try await fetcher.read(source, location, from: from, digest: digest, heartbeat, began: begin, deliver: deliver)
+    } else {
+      let download = Download(
+        fetcher, source, location, from: from, spool: try spool(task), known: planned.knownVersion,
         expected: definition.expectedContent(itemName: planned.item.name), digest: digest, failures: task.attempt - 1, heartbeat)
       download.began = begin
       download.deliver = deliver

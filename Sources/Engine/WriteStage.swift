@@ -101,8 +101,7 @@ extension RunEngine {
     // Bytes from a server may have been damaged on the way; a file stays as it is. What a checkpoint kept of the reading
     // may be another library's.
     case .damaged(_, _, stage: "decompress"):
-      if case .http = task.planned.item.source { return true }
-      return task.continuation != nil
+      return !task.planned.item.source.traits.contains(.rereadsFreely) || task.continuation != nil
     default: return false
     }
   }

@@ -33,6 +33,15 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether there is nothing at the item's place.
+  package var isMissing: Bool {
+    switch self {
+    case .file(_, let code): code == ENOENT || code == ENOTDIR
+    case .status(let code, _): code == 404 || code == 410
+    default: false
+    }
+  }
+
   /// Whether it failed since the process may have no more descriptors.
   public var lacksDescriptors: Bool {
     switch self {

@@ -1,91 +1,80 @@
 import Configuration
-import Foundation
 import Supervision
 
 /// What a definition says of fetching: where the items come from, and how they are asked for.
 public struct FetchSection: Sendable {
-  /// A path, pattern or address of `fetch.from`, with what it takes to fetch it.
-  public struct Entry: Sendable {
-    public var source: SourcePattern
-    public var headers: [HTTPHeader]
-    public var sha256: String?
-    public var connection = HTTPConnection()
-    /// With the values of secrets.
-    public var pattern: String { source.value }
-    public var isHTTP: Bool { HTTPAddress.isOne(pattern) }
+  /// A path, pattern or address of `fetch.from`, with the source that it is for.
+  package struct Entry: Sendable {
+    /// Braces and all, with the values of secrets.
+    package var pattern: SourcePattern
+    package var sha256: String?
+    package var source: any Source
+
+    /// The name that its items have, as far as the pattern tells.
+    package var itemName: String { type(of: source).itemName(key: pattern.value) }
   }
 
-  public private(set) var entries: [Entry] = []
-  public private(set) var timeouts = HTTPRequest.Timeouts()
-  public private(set) var retry = Fetcher.Retry()
+  package private(set) var entries: [Entry] = []
+  package private(set) var retry = Fetcher.Retry()
 
   /// A section that says nothing.
   package init() {}
 
-  private static let source: Shape = Shape.object(
-    [
-      Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true),
-      Key("headers", .map(.text), "HTTP headers to send."),
-      Key("sha256", .text, "The SHA-256 that the content must have."),
-    ] + connection)
+  private static let entry: Shape = Shape.object(
+    [Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true)]
+      + .union(Sources.all.map { $0.page.keys }) + [Key("sha256", .text, "The SHA-256 that the content must have.")])
 
   package static let keys: [Key] =
     [
       Key(
         "from",
         .either(
-          [.list(.either([.text, source], "a path, an address, or a map with url")), .text, source], "a path, an address, or a list of them"
-        ), "Paths, globs and addresses.", required: true),
-      Key(
-        "timeout",
-        .object([
-          Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte, once connected (default 30s)."),
-          Key("total", .duration, "For a whole transfer (default 1h)."),
-        ]), "HTTP's time limits."),
-    ] + connection
+          [.list(.either([.text, entry], "a path, an address, or a map with url")), .text, entry], "a path, an address, or a list of them"
+        ), "Paths, globs and addresses.", required: true)
+    ] + .union(Sources.all.map { $0.sharedKeys })
 
   package init(_ fetch: Value, _ reader: inout DefinitionReader) {
-    if let timeout = fetch["timeout"] {
-      if let connect = timeout["connect"]?.text.flatMap(Scalars.duration) { timeouts.connect = connect }
-      if let idle = timeout["idle"]?.text.flatMap(Scalars.duration) { timeouts.idle = idle }
-      if let total = timeout["total"]?.text.flatMap(Scalars.duration) { timeouts.total = total }
-    }
     if let attempts = fetch["retry"]?["attempts"]?.text.flatMap({ Int($0) }) { retry.attempts = attempts }
     if let (first, longest) = fetch["retry"]?["backoff"]?.text.flatMap(Scalars.durationRange) {
       retry.backoff = Backoff(first: first, longest: longest)
     }
-    let shared = Self.connection(fetch, HTTPConnection(), &reader)
+    let makers = Sources.all.map { (source: $0, make: $0.maker(fetch, &reader)) }
     for element in fetch["from"]?.elements ?? [] {
-      let url = element["url"] ?? element
-      guard var pattern = url.text else { continue }
-      var source = url.position.source ?? SourcePattern(pattern)
-      let headers = element["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
-      if pattern.hasPrefix("file://") {
-        source = source.dropping("file://")
-        pattern = source.value
+      // An entry's own key says which source it is for; else its address does, by its scheme.
+      let keys = Set(Sources.all.map { $0.addressKey })
+      let address = element.entries.first { keys.contains($0.key) }?.value ?? element
+      guard let text = address.text else { continue }
+      let key = element.entries.first { keys.contains($0.key) }?.key ?? "url"
+      let scheme = Sources.scheme(of: text)
+      guard let (source, make) = makers.first(where: { $0.source.addressKey == key && $0.source.schemes.contains(scheme) }) else {
+        reader.report(address.position.diagnostic("“\(scheme)” is no scheme that can be fetched; there are \(Self.schemes)"))
+        continue
       }
+      if !element.entries.isEmpty { Self.refuseKeys(of: element, notOf: source, &reader) }
       // A value with braces stands for many addresses, and one with a star for many files.
-      var entry = Entry(
-        source: source.spellingOutPatterns(of: HTTPAddress.isOne(pattern) ? "{}" : "{}*?["),
-        headers: headers,
-        sha256: element["sha256"]?.text?.lowercased())
-      entry.connection = Self.connection(element, shared, &reader)
-      if entry.isHTTP { Self.checkAddresses(entry, at: url.position, &reader) }
-      if !entry.isHTTP, let scheme = pattern.range(of: "://") {
-        reader.report(
-          url.position.diagnostic("“\(pattern[..<scheme.lowerBound])” is no scheme that can be fetched; there are http and https"))
-      }
-      if let sum = entry.sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
+      let pattern = source.normal(address.position.source ?? SourcePattern(text)).spellingOutPatterns(of: source.patternCharacters)
+      let sha256 = element["sha256"]?.text?.lowercased()
+      if let sum = sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
         reader.report(
           (element["sha256"] ?? element).position.diagnostic("a SHA-256 has 64 hexadecimal digits, and this has \(sum.count) characters"))
       }
-      if headers.contains(where: { ($0.name + $0.value).contains { $0 == "\n" || $0 == "\r\n" || $0 == "\r" } }) {
-        reader.report(element.position.diagnostic("a header can't hold a line end"))
-      }
-      entries.append(entry)
+      let made = make(SourceEntry(value: element, pattern: pattern, position: address.position), &reader)
+      entries.append(Entry(pattern: pattern, sha256: sha256, source: made))
     }
     if let from = fetch["from"], from.elements.isEmpty {
       reader.report(from.position.diagnostic("the list is empty; name at least one path or address"))
     }
+  }
+
+  /// Reports keys that are for other sources. A path in an address's place, as a test has it, may keep the address's keys.
+  private static func refuseKeys(of element: Value, notOf source: any Source.Type, _ reader: inout DefinitionReader) {
+    guard !source.schemes.contains("") else { return }
+    reader.refuseKeys(of: element, notOf: source.page.name, Sources.all.map { $0.page }, setting: "source")
+  }
+
+  /// The schemes that people write: `file, http and https`.
+  private static var schemes: String {
+    let schemes = Sources.schemes
+    return schemes.dropLast().joined(separator: ", ") + " and " + (schemes.last ?? "")
   }
 }

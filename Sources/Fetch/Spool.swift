@@ -2,20 +2,18 @@ import Files
 import Foundation
 import Synchronization
 
-/// A download on disk, so that one that breaks off goes on from where it was, in this process or a later one. One that is small stays
+/// A download of any source on disk, so that one that breaks off goes on from where it was, in this process or a later one. One that is small stays
 /// in memory: to fetch it again costs less than a file does.
 ///
 /// The content is `<path>.a` or `<path>.b`; `<path>.json` says which, of what version it is and how many of its bytes are
 /// known to be on the disk. A later process trusts those and no more, and content of another version never goes into the
 /// file that the description speaks of: whatever a crash leaves, the bytes it is followed to are the version's.
-public final class Spool: HTTPReceiver {
+package final class Spool: ContentReceiver {
   struct Description: Codable {
-    var etag: String?
-    var lastModified: String?
-    /// The answer's Date: what tells whether `lastModified` is strong.
-    var date: String?
+    /// What the source goes on with; nil where the content can't be gone on with.
+    var token: String?
     var mediaType: String?
-    /// As the answer that the content began with had it; it stays as it is while the content grows.
+    /// As the reading that the content began with had it; it stays as it is while the content grows.
     var version: String?
     var total: Int?
     var isComplete = false
@@ -24,17 +22,26 @@ public final class Spool: HTTPReceiver {
     /// `a` or `b`.
     var file = "a"
 
-    var validators: HTTPValidators { HTTPValidators(etag: etag, lastModified: lastModified, date: date) }
-    /// What If-Range takes; nil where the content can't be gone on with.
-    var validator: String? { validators.strong }
-
     init(file: String = "a") { self.file = file }
 
-    init(_ head: HTTPHead, file: String) throws(FetchError) {
-      (etag, lastModified, date, mediaType) = (head.etag, head.lastModified, head.date, head.mediaType)
-      total = try head.contentLength()
+    init(_ head: ContentHead, file: String) {
+      (token, mediaType, version, total) = (head.token, head.mediaType, head.version, head.total)
       self.file = file
-      version = validators.version(length: total)?.description
+    }
+
+    /// What stands in a description's file. An earlier build wrote no token, but what its source had told: that is the token then.
+    static func of(_ data: Data) -> Description? {
+      guard var description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file) else {
+        return nil
+      }
+      let isEarlier = (try? JSONDecoder().decode(Earlier.self, from: data)).map { $0.etag != nil || $0.lastModified != nil } == true
+      if description.token == nil, isEarlier { description.token = String(decoding: data, as: UTF8.self) }
+      return description
+    }
+
+    private struct Earlier: Decodable {
+      var etag: String?
+      var lastModified: String?
     }
   }
 
@@ -47,23 +54,16 @@ public final class Spool: HTTPReceiver {
     /// The file that the description on the disk speaks of.
     var described: String?
     var syncedAt = ContinuousClock.now
-    var head: HTTPHead?
+    /// Of the reading under way, once its content is taken.
+    var head: ContentHead?
     var failure: FetchError?
-    /// Whether the answer's content is taken.
-    var accepts = false
-    /// From which byte on was asked for; 0 to ask for all.
-    var asked = 0
-    /// Where the answer's content ends, where that is known.
-    var end: Int?
-    /// Whether the answer does not go on with what there is.
-    var isRefused = false
   }
 
   /// New bytes are put on the disk after so many, or after so long: what a crash can cost.
-  public struct SyncRule: Sendable {
-    public var bytes = 16 << 20
-    public var every = Duration.seconds(5)
-    public init() {}
+  package struct SyncRule: Sendable {
+    package var bytes = 16 << 20
+    package var every = Duration.seconds(5)
+    package init() {}
   }
 
   #if FAILPOINTS
@@ -74,33 +74,32 @@ public final class Spool: HTTPReceiver {
     private static let memoryBytes = 256 << 10
   #endif
 
-  public let path: String
+  package let path: String
   private let rule: SyncRule
   private let state: Mutex<State>
 
   /// What of an earlier try's content is gone on with.
-  public enum Belief: Sendable {
+  package enum Belief: Sendable {
     case all
-    /// What the server is asked about by If-Range, but not what is complete: its source may have been mended since.
+    /// What the source is asked to go on with, but not what is complete: its source may have been mended since.
     case partial
     case none
   }
 
   /// Opens what an earlier try left, as far as that is believed, or an empty spool.
-  public init(path: String, rule: SyncRule = SyncRule(), believing belief: Belief = .all) throws(FetchError) {
+  package init(path: String, rule: SyncRule = SyncRule(), believing belief: Belief = .all) throws(FetchError) {
     self.path = path
     self.rule = rule
     var initial = State()
     if access(path + ".json", F_OK) == 0, let data = FileManager.default.contents(atPath: path + ".json"),
-      let description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file)
+      let description = Description.of(data)
     {
       initial.described = description.file
       var status = stat()
       let isThere = stat("\(path).\(description.file)", &status) == 0 && Int(status.st_size) >= description.synced
-      let isBelieved = description.isComplete ? belief == .all : belief != .none && description.validator != nil
+      let isBelieved = description.isComplete ? belief == .all : belief != .none && description.token != nil
       if isThere, isBelieved {
         initial.description = description
-        initial.description.version = description.version ?? description.validators.version(length: description.total)?.description
         initial.length = description.synced
       }
     }
@@ -133,82 +132,45 @@ public final class Spool: HTTPReceiver {
   }
 
   /// Bytes there are.
-  public var length: Int { state.withLock { $0.length } }
-  public var isComplete: Bool { state.withLock { $0.description.isComplete } }
-  public var version: String? { state.withLock { $0.description.version } }
+  package var length: Int { state.withLock { $0.length } }
+  package var isComplete: Bool { state.withLock { $0.description.isComplete } }
+  package var version: String? { state.withLock { $0.description.version } }
   var mediaType: String? { state.withLock { $0.description.mediaType } }
-  var validator: String? { state.withLock { $0.description.validator } }
-  var head: HTTPHead? { state.withLock { $0.head } }
+  var token: String? { state.withLock { $0.description.token } }
+  var total: Int? { state.withLock { $0.description.total } }
+  /// What the reading under way has told; nil before its content is taken.
+  var head: ContentHead? { state.withLock { $0.head } }
   var failure: FetchError? { state.withLock { $0.failure } }
-  var accepts: Bool { state.withLock { $0.accepts } }
-  var isRefused: Bool { state.withLock { $0.isRefused } }
 
-  /// Forgets the head of the try before. The next request asks for the bytes from `asked` on.
-  func prepare(asked: Int) {
+  /// Forgets the reading before.
+  func prepare() {
     state.withLock {
       $0.head = nil
       $0.failure = nil
-      $0.accepts = false
-      $0.asked = asked
-      $0.end = nil
-      $0.isRefused = false
     }
   }
 
-  /// Takes a response's head: whether its content goes on with what is here, is all anew, or is refused.
-  public func begin(_ head: HTTPHead) -> Bool {
+  /// Takes content that goes on with what is here, or all of it anew.
+  package func begin(_ head: ContentHead) -> Bool {
     state.withLock { state in
-      state.head = head
-      do throws(FetchError) {
-        switch head.status {
-        case 200:
-          var description = try Description(head, file: state.description.file)
-          if state.length > 0 {
-            startOver(&state)
-            description.file = state.description.file
-          }
-          description.synced = state.description.synced
-          state.description = description
-          state.end = description.total
-        case 206 where state.asked > 0:
-          do throws(FetchError) {
-            let range = try Self.continuation(head, state.description, at: state.length)
-            state.description.total = range.total
-            state.end = range.last + 1
-          } catch {
-            state.isRefused = true
-            throw error
-          }
-        default: return true
+      if head.start == 0 {
+        var description = Description(head, file: state.description.file)
+        if state.length > 0 {
+          startOver(&state)
+          description.file = state.description.file
         }
-      } catch {
-        state.failure = error
+        description.synced = state.description.synced
+        state.description = description
+      } else if head.start == state.length {
+        state.description.total = head.total ?? state.description.total
+      } else {
+        state.failure = .connection("content came from byte \(head.start) on, and byte \(state.length) was asked for")
         return false
       }
-      state.accepts = true
-      if state.descriptor < 0, let end = state.end, end <= Self.memoryBytes { state.memory.reserveCapacity(end) }
+      state.head = head
+      if state.descriptor < 0, let end = head.end, end <= Self.memoryBytes { state.memory.reserveCapacity(end) }
       return true
     }
-  }
-
-  /// The range that a 206 holds, where it goes on with `length` bytes of what `description` says (RFC 9110 §15.3.7).
-  ///
-  /// - Throws: ``FetchError/answer(_:isTransient:)``.
-  private static func continuation(
-    _ head: HTTPHead, _ description: Description, at length: Int
-  ) throws(FetchError) -> HTTPHead.ContentRange {
-    func no(_ words: String) -> FetchError { .answer("the server sends a part (206) \(words)", isTransient: true) }
-    guard var range = head.contentRange else { throw no("and does not say which: its Content-Range is missing or unreadable") }
-    guard range.first == length else { throw no("from byte \(range.first) on, and was asked for byte \(length)") }
-    if let total = range.total, let known = description.total, total != known { throw no("of \(total) bytes; before it was \(known)") }
-    range.total = range.total ?? description.total
-    guard let total = range.total, range.last < total else { throw no("and does not say how long the whole is") }
-    if let count = try head.contentLength(), count != range.last - range.first + 1 {
-      throw no("of \(range.last - range.first + 1) bytes by its Content-Range, and of \(count) by its Content-Length")
-    }
-    if let etag = head.etag, etag != description.etag { throw no("of another version") }
-    if head.etag == nil, let modified = head.lastModified, modified != description.lastModified { throw no("of another version") }
-    return range
   }
 
   /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
@@ -236,9 +198,9 @@ public final class Spool: HTTPReceiver {
   }
 
   /// Takes more of the content.
-  public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  package func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     state.withLock { state in
-      guard state.accepts, let start = bytes.baseAddress else { return true }
+      guard state.head != nil, let start = bytes.baseAddress else { return true }
       if state.descriptor < 0, state.length + bytes.count <= Self.memoryBytes {
         state.memory.append(contentsOf: bytes)
         state.length += bytes.count
@@ -256,12 +218,12 @@ public final class Spool: HTTPReceiver {
     }
   }
 
-  /// The transfer ended without an error. A server may send less than it was asked for: then the content is not complete.
+  /// The reading ended without an error. A server may send less than it was asked for: then the content is not complete.
   ///
-  /// - Throws: ``FetchError/connection(_:)`` where other bytes came than the answer's head says.
+  /// - Throws: ``FetchError/connection(_:)`` where other bytes came than the head says.
   func finish() throws(FetchError) {
     try state.withLock { state throws(FetchError) in
-      if let end = state.end, state.length != end {
+      if let end = state.head?.end, state.length != end {
         throw .connection("the content ended after \(state.length) bytes, and the server says that it has \(end)")
       }
       if let total = state.description.total, state.length < total { return }
@@ -273,7 +235,7 @@ public final class Spool: HTTPReceiver {
   /// Whether there are bytes that a later process would not trust.
   var hasNew: Bool {
     state.withLock {
-      $0.descriptor >= 0 && $0.length > $0.description.synced && ($0.description.validator != nil || $0.description.isComplete)
+      $0.descriptor >= 0 && $0.length > $0.description.synced && ($0.description.token != nil || $0.description.isComplete)
     }
   }
 
@@ -317,17 +279,17 @@ public final class Spool: HTTPReceiver {
   }
 
   /// Takes a spool off the disk.
-  public static func remove(_ path: String) {
+  package static func remove(_ path: String) {
     for suffix in [".json", ".json.new", ".a", ".b"] { unlink(path + suffix) }
   }
 
   /// Takes no more bytes: a transfer that is being ended may have some still, and the next spool may be in the same file.
-  func seal() { state.withLock { $0.accepts = false } }
+  func seal() { state.withLock { $0.head = nil } }
 
   /// Begins from nothing.
-  public func reset() {
+  package func reset() {
     state.withLock {
-      $0.accepts = false
+      $0.head = nil
       startOver(&$0)
     }
   }

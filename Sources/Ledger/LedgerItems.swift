@@ -95,7 +95,7 @@ extension Ledger {
     """
     SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
     items.read, items.written, items.filtered, items.dead_lettered, items.error, items.attempts,
-    c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
+    \(try location(db)), c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
     \(try position(db)), \(try blankLines(db)) FROM items LEFT JOIN checkpoints c ON c.item = items.id
     """
   }
@@ -105,9 +105,16 @@ extension Ledger {
     try db.columns(in: "checkpoints").contains { $0.name == "blank_lines" } ? "c.blank_lines" : "0"
   }
 
+  /// The column of an item's location; an older ledger that is only read has none.
+  private static func location(_ db: Database) throws -> String {
+    try db.columns(in: "items").contains { $0.name == "location" } ? "items.location" : "NULL"
+  }
+
   /// What a run will work on, in order.
   public struct PlannedItem: Sendable {
     public var key: String
+    /// What it takes to open it again, without secrets; nil where its key says it all.
+    public var location: String?
     /// Whether what was done before counts no more: checkpoint and dead letters go.
     public var startsOver: Bool
     /// Its place among all the run's items, those that are done already included.
@@ -115,8 +122,9 @@ extension Ledger {
     /// Whether the ledger has it already.
     public var isKnown: Bool
 
-    public init(key: String, ordinal: Int, startsOver: Bool, isKnown: Bool) {
+    public init(key: String, location: String?, ordinal: Int, startsOver: Bool, isKnown: Bool) {
       self.key = key
+      self.location = location
       self.ordinal = ordinal
       self.startsOver = startsOver
       self.isKnown = isKnown
@@ -128,14 +136,14 @@ extension Ledger {
   ) throws -> [ItemID] {
     let upsert = try db.makeStatement(
       sql: """
-        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash) VALUES (?1, ?2, ?3, ?4, 'pending', ?5)
+        INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash, location) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?7)
         ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
-        definition_hash = excluded.definition_hash, error = NULL, version = iif(?6, NULL, version), header = iif(?6, NULL, header)
+        definition_hash = excluded.definition_hash, location = excluded.location, error = NULL, version = iif(?6, NULL, version), header = iif(?6, NULL, header)
         RETURNING id
         """)
     return try items.map { item in
       let number = try Int64.fetchOne(
-        upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver])
+        upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver, item.location])
       guard let number else { throw DamagedValue("id") }
       let id = ItemID(number)
       if item.startsOver, item.isKnown { try forgetWork(db, id) }

@@ -111,6 +111,8 @@ public struct ItemRecord: Sendable {
   public var counts: RecordCounts
   public var error: String?
   public var attempts: Int
+  /// What it takes to open it again, without secrets; nil where its key says it all, and in ledgers of earlier builds.
+  public var location: String?
 }
 
 /// A record or an item that will not be tried again in its run, kept whole, with why.

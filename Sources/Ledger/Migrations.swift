@@ -114,6 +114,10 @@ enum Migrations {
           ALTER TABLE checkpoints DROP COLUMN part_checksum;
           """)
     }
+    migrator.registerMigration("locations") { db in
+      // What it takes to open an item again, without secrets; NULL where its key says it all.
+      try db.execute(sql: "ALTER TABLE items ADD COLUMN location TEXT")
+    }
     return migrator
   }
 }

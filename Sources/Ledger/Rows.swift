@@ -153,6 +153,7 @@ extension ItemRecord {
     counts = try columns.counts()
     error = try columns.next(orNil: String.self)
     attempts = try columns.count()
+    location = try columns.next(orNil: String.self)
     if let offset = try columns.next(orNil: Int.self) {
       var point = Checkpoint()
       point.offset = try Row.checked(offset, "offset")

@@ -3,14 +3,14 @@ import Configuration
 import Definition
 import Engine
 
-struct Check: ParsableCommand {
+struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Validate definitions: every error with its place, or one line ok.")
 
   @Argument(help: "Definitions' paths.", completion: .file(extensions: ["yaml", "yml"])) var pipelines: [String]
   @OptionGroup var variables: VariableOptions
   @OptionGroup var common: CommonOptions
 
-  func run() throws {
+  func run() async throws {
     let console = try common.console()
     let values = try variables.values()
     var failed = false
@@ -18,7 +18,7 @@ struct Check: ParsableCommand {
       do throws(DefinitionErrors) {
         let definition = try PipelineDefinition.load(path: pipeline, variables: values)
         let outputs = OutputGuard(definition, common.stateFolder(beside: pipeline))
-        try outputs.check()
+        try await outputs.check()
         for pattern in outputs.patternsOfOwnOutput {
           console.log(
             .warning,

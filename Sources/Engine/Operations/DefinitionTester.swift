@@ -1,6 +1,7 @@
 import Configuration
 import Decompress
 import Definition
+import Fetch
 import Foundation
 import Parse
 import Records
@@ -53,7 +54,7 @@ public struct DefinitionTester: Sendable {
     }
     let reading = definition.readingText(isJSON: isJSON)
     // The format goes by items' names where the definition does not say.
-    let name = Codecs.bare(Discovery.name(definition.fetch.entries.first?.pattern ?? ""))
+    let name = Codecs.bare(definition.fetch.entries.first?.itemName ?? "")
     let bytes = ByteBuffer(capacity: text.utf8.count + 1)
     bytes.append(Array(text.utf8))
     let sample = try await Sampler.cut(bytes, reading, name: name, isCut: false)

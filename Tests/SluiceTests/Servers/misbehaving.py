@@ -6,11 +6,13 @@ connection, later ones are served, by Range and If-Range where asked. Paths in /
 host, /around to itself; /terse gives no reason behind its status. Each request is a line of JSON on stdout.
 """
 import collections
+import hashlib
 import http.server
 import json
 import os
 import re
 import sys
+import urllib.parse
 
 import ranges
 
@@ -50,7 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                      "key": self.headers.get("X-Key")}) + "\n")
         sys.stdout.flush()
         kind, name = path.strip("/").split("/", 1)
-        file = os.path.join(folder, os.path.basename(name))
+        file = os.path.join(folder, os.path.basename(urllib.parse.unquote(name)))
         if kind == "missing" or not os.path.exists(file):
             return self.end(404, {})
         if kind == "down":
@@ -72,6 +74,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(file, "rb") as f:
             body = f.read()
         etag = '"%d-%d"' % (len(body), count if kind == "changing" else 0)
+        if kind in ("digested", "rangeless"):
+            etag = '"%s"' % hashlib.md5(body).hexdigest()
+        if kind == "rangeless":
+            # It knows no ranges: whatever is asked for, all comes.
+            del self.headers["Range"]
         breaks = (kind == "flaky" and count == 2) or (kind == "changing" and count == 1)
         ranges.answer(self, body, etag, (lambda length: length // 2) if breaks else None)
 

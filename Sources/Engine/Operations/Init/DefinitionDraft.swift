@@ -1,3 +1,4 @@
+import Decompress
 import Definition
 import Fetch
 import Foundation
@@ -30,20 +31,20 @@ public struct DefinitionDraft: Sendable {
     let name = name ?? Self.name(for: sources.first ?? "")
     let path = path(name)
     do {
-      let http = HTTPClient()
-      defer { http.close() }
       let list = sources.map { YAMLText.value(source($0, path)) }.joined(separator: ", ")
       // Enough to look at the sources by.
       let definition = try PipelineDefinition.load(
         text: "pipeline: look\nfetch: {from: [\(list)]}\nwrite: {path: out.jsonl}\n", path: path, variables: [:])
+      let session = FetchSession(definition.redactor)
+      defer { session.close() }
       let items: [Item]
       do {
-        items = try await Discovery(definition: definition).items()
+        items = try await Discovery(definition: definition).items(Fetcher(session, definition.fetch.retry))
       } catch RunFailure.noSource(let pattern) {
         throw RunFailure.unreadable("nothing matches \(pattern); check how it is spelled, and the folder it is looked for in", .noSource)
       }
       guard let first = items.first else { throw RunFailure.noSource(sources.first ?? "") }
-      let look = try await Self.look(items, first, definition, http)
+      let look = try await Self.look(items, first, definition, session)
       return try await Drafting(
         name: name, path: path, sources: sources.map { source($0, path) }, look: look, itemCount: items.count,
         encoding: EncodingSearch([look.text] + look.slices).guess()
@@ -57,10 +58,10 @@ public struct DefinitionDraft: Sendable {
 
   /// The first item that holds something, of a few.
   private static func look(
-    _ items: [Item], _ first: Item, _ definition: PipelineDefinition, _ http: HTTPClient
+    _ items: [Item], _ first: Item, _ definition: PipelineDefinition, _ session: FetchSession
   ) async throws -> SourceLook {
     for item in items.prefix(10) {
-      let look = try await SourceLook(item, definition, http)
+      let look = try await SourceLook(item, definition, session)
       if look.text.count > 0 { return look }
     }
     throw RunFailure.sample("\(first.key): it is empty; there is nothing to go by")
@@ -68,7 +69,8 @@ public struct DefinitionDraft: Sendable {
 
   /// Letters, digits, - and _ of the first source's name.
   static func name(for source: String) -> String {
-    let stem = Item(key: source, name: Discovery.name(String(source.prefix { $0 != "?" && $0 != "#" })), source: .file(path: source)).stem
+    let stem = NameEndings.stem(
+      of: FileSource.itemName(key: String(source.prefix { $0 != "?" && $0 != "#" })), formats: RecordFormats.endings)
     var name = ""
     for character in stem.lowercased() {
       if character.isASCII, character.isLetter || character.isNumber || character == "_" {

@@ -30,11 +30,13 @@ struct SourceLook {
   /// Pieces of the text behind that, at even distances, the item's end among them where it could be had.
   let slices: [ByteBuffer]
 
-  init(_ item: Item, _ definition: PipelineDefinition, _ http: HTTPClient) async throws {
+  init(_ item: Item, _ definition: PipelineDefinition, _ session: FetchSession) async throws {
     self.item = item
-    let size = Self.fileSize(item)
-    let isLocal = size != nil
-    stored = try await isLocal ? Self.read(item, from: 0, count: Self.wholeBytes) : Sampler(definition: definition, http: http).head(item)
+    let fetcher = Fetcher(session, definition.fetch.retry)
+    let size = try await Self.size(item, fetcher)
+    stored =
+      try await size == nil
+      ? Sampler(definition: definition, session: session).head(item) : fetcher.bytes(item.source, item.location, count: Self.wholeBytes)
     let stored = stored
     isWhole = size.map { $0 <= stored.count } ?? (stored.count < Sampler.headBytes)
     let inflated = try Self.inflate(stored, item, definition)
@@ -46,7 +48,8 @@ struct SourceLook {
       let step = (size - stored.count) / Self.sliceCount
       for number in 1...Self.sliceCount {
         let from = stored.count + step * number - Self.sliceBytes
-        pieces.append(try await Self.read(item, from: max(from, stored.count) & ~3, count: Self.sliceBytes))
+        pieces.append(
+          try await fetcher.bytes(item.source, item.location, from: max(from, stored.count) & ~3, count: Self.sliceBytes))
       }
       slices = pieces
     } else {
@@ -55,31 +58,10 @@ struct SourceLook {
     if let format = ForeignFormat.of(text) { throw RunFailure.sample("\(item.key): \(format)", .wrongFormat) }
   }
 
-  /// Bytes of a regular file; nil for what is none.
-  private static func fileSize(_ item: Item) -> Int? {
-    guard case .file(let path) = item.source else { return nil }
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    return Int(status.st_size)
-  }
-
-  private static func read(_ item: Item, from: Int, count: Int) async throws -> ByteBuffer {
-    guard case .file(let path) = item.source else { return ByteBuffer(capacity: 0) }
-    return try await BlockingThreads.files.run {
-      let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-      guard descriptor >= 0 else { throw FetchError.file(path, code: errno) }
-      defer { close(descriptor) }
-      var status = stat()
-      let size = fstat(descriptor, &status) == 0 ? max(0, Int(status.st_size) - from) : count
-      let buffer = ByteBuffer(capacity: min(count, size))
-      while buffer.count < buffer.capacity {
-        let n = pread(descriptor, buffer.bytes + buffer.count, buffer.capacity - buffer.count, off_t(from + buffer.count))
-        if n < 0 { throw FetchError.file(path, code: errno) }
-        if n == 0 { break }
-        buffer.count += n
-      }
-      return buffer
-    }
+  /// Bytes of an item that may be read anywhere at no cost; nil for one that may not.
+  private static func size(_ item: Item, _ fetcher: Fetcher) async throws -> Int? {
+    guard item.source.traits.isSuperset(of: [.answersAtOnce, .rereadsFreely, .ranges, .exactSizes]) else { return nil }
+    return try await fetcher.head(item.source, item.location, known: nil).size
   }
 
   private static func inflate(

@@ -8,6 +8,27 @@ struct HTTPValidators: Codable, Hashable {
   /// The answer's Date.
   var date: String?
 
+  init(etag: String? = nil, lastModified: String? = nil, date: String? = nil) {
+    (self.etag, self.lastModified, self.date) = (etag, lastModified, date)
+  }
+
+  init(_ head: HTTPHead) { self.init(etag: head.etag, lastModified: head.lastModified, date: head.date) }
+
+  /// As a ``ContentHead`` tells it: a line each. No header's value holds a line end.
+  var token: String { "\(etag ?? "")\n\(lastModified ?? "")\n\(date ?? "")" }
+
+  /// - Parameter token: lines, or the JSON object of an earlier build's spool.
+  init?(token: String) {
+    if token.hasPrefix("{") {
+      guard let validators = try? JSONDecoder().decode(HTTPValidators.self, from: Data(token.utf8)) else { return nil }
+      self = validators
+    } else {
+      let lines = token.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? nil : String($0) }
+      guard lines.count == 3 else { return nil }
+      self.init(etag: lines[0], lastModified: lines[1], date: lines[2])
+    }
+  }
+
   /// What If-Range takes: a validator that differs where any byte does. A weak entity tag may stay as it is when bytes change. So may a
   /// Last-Modified of the second in which the answer was made, or of none that is known (§8.8.2.2); with an entity tag there
   /// a date is not used at all (§13.1.5).
@@ -30,7 +51,7 @@ struct HTTPValidators: Codable, Hashable {
 }
 
 /// A version as text: `etag:"1"`, `modified:DATE:LENGTH`, `weakly-modified:DATE:LENGTH`.
-public struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
+package struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
   enum Kind: String { case etag, modified, weaklyModified = "weakly-modified" }
   let kind: Kind
   let value: String
@@ -40,7 +61,7 @@ public struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
     (self.kind, self.value, self.length) = (kind, value, length)
   }
 
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     guard let colon = text.firstIndex(of: ":"), let kind = Kind(rawValue: String(text[..<colon])) else { return nil }
     let value = text[text.index(after: colon)...]
     // A date ends in GMT, and has colons itself.
@@ -51,10 +72,10 @@ public struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
     self.init(kind: kind, value: String(value[..<value.index(before: end.upperBound)]), length: length)
   }
 
-  public var description: String { "\(kind.rawValue):\(value)\(length.map { ":\($0)" } ?? "")" }
+  package var description: String { "\(kind.rawValue):\(value)\(length.map { ":\($0)" } ?? "")" }
 
   /// Whether content of this version is the same byte for byte.
-  public var isStrong: Bool {
+  package var isStrong: Bool {
     switch kind {
     case .etag: HTTPValidators.isStrong(value)
     case .modified: true

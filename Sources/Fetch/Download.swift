@@ -3,24 +3,25 @@ import Foundation
 import Records
 import Supervision
 
-/// A download under way: delivers a source's content in order while it arrives, and goes on with what broke off by Range and
-/// If-Range. Nothing is delivered twice.
+/// A download under way, of any source: delivers an item's content in order while it arrives in a ``Spool``, and goes on with what broke
+/// off. Nothing is delivered twice.
 ///
-/// A request that fails is an attempt. Where bytes were delivered, and no strong validator says which version they are of, nothing can be
-/// gone on with: the item has to begin anew, and the failure stays what it was.
-public struct HTTPDownload {
+/// A reading that fails is an attempt. Where bytes were delivered, and the source gave no token to go on by, nothing can be gone on with:
+/// the item has to begin anew, and the failure stays what it was.
+package final class Download {
   private let fetcher: Fetcher
-  private let source: HTTPSource
+  private let source: any Source
+  private let location: String
   private let spool: Spool
   private let start: Int
-  private let known: HTTPVersion?
+  private let known: String?
   private let expected: ExpectedContent
   private let digest: Digest?
   private let heartbeat: Heartbeat
 
-  /// Told the version as soon as the server has said it.
-  public var began: (String?) async throws -> Void = { _ in }
-  public var deliver: (ByteBuffer) async throws -> Void = { _ in }
+  /// Told the version as soon as the source has said it.
+  package var began: (String?) async throws -> Void = { _ in }
+  package var deliver: (ByteBuffer) async throws -> Void = { _ in }
 
   /// The byte that the next delivery begins at, and that the first did.
   private var delivered: Int
@@ -34,16 +35,17 @@ public struct HTTPDownload {
   ///   - start: the byte that is delivered first.
   ///   - known: a version that need not be fetched again.
   ///   - digest: told all bytes, in order, those before `start` too.
-  ///   - failures: requests that failed in earlier attempts at the item.
-  public init(
-    _ fetcher: Fetcher, _ source: HTTPSource, from start: Int, spool: Spool, known: String?, expected: ExpectedContent, digest: Digest?,
-    failures: Int, _ heartbeat: Heartbeat
+  ///   - failures: readings that failed in earlier attempts at the item.
+  package init(
+    _ fetcher: Fetcher, _ source: any Source, _ location: String, from start: Int, spool: Spool, known: String?, expected: ExpectedContent,
+    digest: Digest?, failures: Int, _ heartbeat: Heartbeat
   ) {
     self.fetcher = fetcher
     self.source = source
+    self.location = location
     self.spool = spool
     self.start = start
-    self.known = known.flatMap(HTTPVersion.init)
+    self.known = known
     self.expected = expected
     self.digest = digest
     self.failures = failures
@@ -53,11 +55,11 @@ public struct HTTPDownload {
   }
 
   /// - Throws: ``DownloadFailure``; whatever ``deliver`` and ``began`` throw.
-  public mutating func run() async throws -> Fetcher.Outcome {
+  package func run() async throws -> Fetcher.Outcome {
     do {
       while !spool.isComplete {
         do {
-          if try await request() { return .notModified }
+          if try await read() { return .notModified }
         } catch let error as FetchError {
           try await fail(error)
         }
@@ -80,12 +82,12 @@ public struct HTTPDownload {
     return .delivered(version: spool.version ?? "")
   }
 
-  /// A request failed: waits for the next, or throws what becomes of the item.
-  private mutating func fail(_ error: FetchError) async throws {
+  /// A reading failed: waits for the next, or throws what becomes of the item.
+  private func fail(_ error: FetchError) async throws {
     failures += 1
     lastError = error
     // Bytes that were delivered can't be gone on with where another version begins, or none is known to be the same.
-    if error.isTransient, delivered > first, spool.validator == nil { throw end(error, failures, beginsAnew: true) }
+    if error.isTransient, delivered > first, spool.token == nil { throw end(error, failures, beginsAnew: true) }
     if case .changed = error { throw end(error, failures, beginsAnew: true) }
     do {
       try await fetcher.pause(after: failures, error)
@@ -98,7 +100,7 @@ public struct HTTPDownload {
     DownloadFailure(error: error, failures: failures, beginsAnew: beginsAnew, isTold: isTold)
   }
 
-  /// The server does not go on where a transfer broke off: that transfer's failure is why the content is fetched anew.
+  /// The source does not go on where a reading broke off: that reading's failure is why the content is fetched anew.
   private func startOver() throws {
     spool.reset()
     if delivered > first {
@@ -106,64 +108,50 @@ public struct HTTPDownload {
     }
   }
 
-  /// One request, to its end; true where the server says that nothing changed.
-  private mutating func request() async throws -> Bool {
-    var request = HTTPRequest(source, fetcher.timeouts)
-    var conditions: [(String, String)] = []
-    if spool.length > 0, let validator = spool.validator {
+  /// One reading, to its end; true where the source says that nothing changed.
+  private func read() async throws -> Bool {
+    var request = ReadRequest(known: known)
+    if spool.length > 0, let token = spool.token {
       try FailPoint.spoolRange.pass(.before)
-      request.offset = spool.length
-      request.headers.append(("If-Range", validator))
-    } else {
-      conditions = known?.conditions ?? []
-      request.headers += conditions
+      request = ReadRequest(from: spool.length, token: token, total: spool.total)
     }
-    spool.prepare(asked: request.offset)
+    spool.prepare()
     do {
-      for try await _ in fetcher.http.send(request, to: spool) {
-        guard spool.accepts, let head = spool.head else { continue }
-        try expected.check(codings: head.contentCodings)
-        if request.offset > 0, head.status == 200, delivered > first { try checkSame() }
+      let end = try await source.read(location, request, to: spool, in: fetcher.session) { [self] in
+        guard let head = spool.head else { return }
+        try expected.check(codings: head.codings)
+        if request.from > 0, head.start == 0, delivered > first { try checkSame() }
         try await announce()
         try await pass()
       }
-    } catch let error as FetchError {
-      guard !spool.isRefused else {
-        try startOver()
-        return false
+      switch end {
+      case .whole: try spool.finish()
+      case .notModified: return true
+      case .cannotContinue: try startOver()
+      case .stopped: throw FetchError.connection("interrupted")
       }
+    } catch let error as FetchError {
       throw spool.failure ?? error
     }
-    guard let head = spool.head else { throw FetchError.connection("the server gave no answer") }
-    switch head.status {
-    case _ where spool.accepts:
-      try spool.finish()
-      return false
-    case 304 where !conditions.isEmpty: return true
-    // The server has fewer bytes than we hold, or knows no ranges.
-    case 416 where request.offset > 0:
-      try startOver()
-      return false
-    default: throw FetchError.status(head.status, retryAfter: head.retryAfter)
-    }
+    return false
   }
 
   /// Content comes from its start again: it has to be what was delivered of it before.
   ///
   /// - Throws: ``FetchError/changed`` where it is of another version, ``DownloadFailure`` where that can't be told.
   private func checkSame() throws {
-    if spool.validator == nil { try startOver() }
+    if spool.token == nil { try startOver() }
     guard announced == .some(spool.version) else { throw FetchError.changed }
   }
 
-  private mutating func announce() async throws {
+  private func announce() async throws {
     guard announced != .some(spool.version) else { return }
     announced = spool.version
     try await began(spool.version)
   }
 
   /// Delivers what has come since.
-  private mutating func pass() async throws {
+  private func pass() async throws {
     if !isLookedAt {
       guard spool.length >= ExpectedContent.lookedAt || spool.isComplete else { return }
       let beginning = ByteBuffer(capacity: ExpectedContent.lookedAt)

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 
 /// HTTP by libcurl's multi interface, on one thread of its own. Connections are kept and used again.
-public final class HTTPClient: Sendable {
+public final class HTTPClient: SharedClient {
   private struct Commands {
     var start: [Transfer] = []
     var cancel: [Transfer] = []

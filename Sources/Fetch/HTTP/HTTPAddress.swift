@@ -32,6 +32,17 @@ public enum HTTPAddress {
     return "\(scheme)://\(user)\(try host(place))\(encoded(tail))"
   }
 
+  /// What must be the same for headers and passwords to be sent: scheme, host and port; empty for what is no address.
+  static func origin(_ text: String) -> String {
+    guard let address = try? normal(text), let parts = URLComponents(string: address) else { return "" }
+    return origin(parts)
+  }
+
+  static func origin(_ address: URLComponents?) -> String {
+    let scheme = address?.scheme?.lowercased() ?? ""
+    return "\(scheme)://\(address?.host?.lowercased() ?? ""):\(address?.port ?? (scheme == "https" ? 443 : 80))"
+  }
+
   /// A host's name, with its port.
   private static func host(_ place: Substring) throws(Problem) -> String {
     var name = place

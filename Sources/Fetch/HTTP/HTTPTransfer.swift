@@ -180,7 +180,7 @@ final class Transfer: @unchecked Sendable {
     let text = String(cString: pointer)
     let next = (try? HTTPAddress.normal(text)) ?? text
     let from = (try? HTTPAddress.normal(request.url)).flatMap { URLComponents(string: $0) }
-    isAway = isAway || Self.origin(from) != Self.origin(URLComponents(string: next))
+    isAway = isAway || HTTPAddress.origin(from) != HTTPAddress.origin(URLComponents(string: next))
     if isAway {
       setHeaders(request.headers.filter { Self.harmlessHeaders.contains($0.0.lowercased()) })
       // Nor does it learn who the client is.
@@ -192,11 +192,6 @@ final class Transfer: @unchecked Sendable {
     // RFC 9110 §15.4: all but 307 and 308 turn what was sent into a question.
     if request.body != nil, status < 307 { _ = sluice_curl_set_long(handle, CURLOPT_HTTPGET, 1) }
     return true
-  }
-
-  private static func origin(_ address: URLComponents?) -> String {
-    let scheme = address?.scheme?.lowercased() ?? ""
-    return "\(scheme)://\(address?.host?.lowercased() ?? ""):\(address?.port ?? (scheme == "https" ? 443 : 80))"
   }
 
   private func setHeaders(_ headers: [(String, String)]) {

@@ -1,16 +1,3 @@
-/// An http or https source: where it is, and how its server is asked.
-public struct HTTPSource: Sendable, Hashable {
-  public var url: String
-  public var headers: [HTTPHeader]
-  public var connection: HTTPConnection
-
-  public init(url: String, headers: [HTTPHeader] = [], connection: HTTPConnection = HTTPConnection()) {
-    self.url = url
-    self.headers = headers
-    self.connection = connection
-  }
-}
-
 /// A header field of a request (RFC 9110, section 5).
 public struct HTTPHeader: Sendable, Hashable {
   public var name: String
@@ -66,12 +53,12 @@ public struct HTTPRequest: Sendable {
   public init(url: String) { self.url = url }
 
   /// A request for a source's content as it is stored: a server that is not told may compress it.
-  init(_ source: HTTPSource, _ timeouts: Timeouts) {
-    url = source.url
-    headers = source.headers.map { ($0.name, $0.value) }
+  package init(_ url: String, _ settings: HTTPSettings) {
+    self.url = url
+    headers = settings.headers.map { ($0.name, $0.value) }
     if !headers.contains(where: { $0.0.lowercased() == "accept-encoding" }) { headers.append(("Accept-Encoding", "identity")) }
-    connection = source.connection
-    self.timeouts = timeouts
+    connection = settings.connection
+    timeouts = settings.timeouts
   }
 }
 

@@ -1,17 +1,31 @@
 import Configuration
 import Foundation
+import Supervision
 
-/// How a definition says what an HTTP source's server is, and how it is reached.
-extension FetchSection {
-  static let tls: [Key] = [
+/// What a definition says of how HTTP servers are asked: for sources, and whatever else goes over HTTP.
+package struct HTTPSettings: Sendable, Hashable {
+  package var headers: [HTTPHeader] = []
+  package var connection = HTTPConnection()
+  package var timeouts = HTTPRequest.Timeouts()
+
+  package init() {}
+
+  private static let tls: [Key] = [
     Key("ca", .text, "The certificates of the authorities that are trusted, in place of the system's."),
     Key("certificate", .text, "This client's certificate, for servers that ask for one."),
     Key("key", .text, "Its key, where the certificate's file does not hold it."),
     Key("password", .text, "The key's password, where it has one.", secret: true),
   ]
 
+  package static let timeoutKey = Key(
+    "timeout",
+    .object([
+      Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte, once connected (default 30s)."),
+      Key("total", .duration, "For a whole transfer (default 1h)."),
+    ]), "HTTP's time limits.")
+
   /// Of a source, and of fetch for all sources.
-  static let connection: [Key] = [
+  package static let connectionKeys: [Key] = [
     Key(
       "tls", .object(tls),
       "How servers and this client prove who they are, in PEM: a file's path, relative to the definition, or ${file:PATH}. Verification can't be turned off."
@@ -22,8 +36,27 @@ extension FetchSection {
     ),
   ]
 
+  /// What `fetch` says for all its entries.
+  package init(shared fetch: Value, _ reader: inout DefinitionReader) {
+    connection = Self.connection(fetch, HTTPConnection(), &reader)
+    guard let timeout = fetch["timeout"] else { return }
+    if let connect = timeout["connect"]?.text.flatMap(Scalars.duration) { timeouts.connect = connect }
+    if let idle = timeout["idle"]?.text.flatMap(Scalars.duration) { timeouts.idle = idle }
+    if let total = timeout["total"]?.text.flatMap(Scalars.duration) { timeouts.total = total }
+  }
+
+  /// What an entry says; `shared` is what holds where it says nothing.
+  package init(_ entry: Value, _ shared: HTTPSettings, _ reader: inout DefinitionReader) {
+    self = shared
+    connection = Self.connection(entry, shared.connection, &reader)
+    headers = entry["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
+    if headers.contains(where: { ($0.name + $0.value).contains { $0 == "\n" || $0 == "\r\n" || $0 == "\r" } }) {
+      reader.report(entry.position.diagnostic("a header can't hold a line end"))
+    }
+  }
+
   /// What `tls` and `proxy` of a map say; `base` is what holds where they say nothing.
-  static func connection(_ value: Value, _ base: HTTPConnection, _ reader: inout DefinitionReader) -> HTTPConnection {
+  private static func connection(_ value: Value, _ base: HTTPConnection, _ reader: inout DefinitionReader) -> HTTPConnection {
     var connection = base
     if let tls = value["tls"] {
       if let ca = tls["ca"] { connection.authorities = pem(ca, holding: "CERTIFICATE", &reader) }
@@ -74,8 +107,8 @@ extension FetchSection {
   }
 
   /// Reports what is wrong with an entry's addresses.
-  static func checkAddresses(_ entry: Entry, at place: Position, _ reader: inout DefinitionReader) {
-    for address in SourceExpansion.braces(entry.pattern).prefix(100) {
+  static func checkAddresses(_ pattern: String, at place: Position, _ reader: inout DefinitionReader) {
+    for address in SourceExpansion.braces(pattern).prefix(100) {
       if let open = address.firstIndex(where: { "{}".contains($0) }) {
         let close = address[open...].firstIndex(of: "}") ?? open
         let word = Redactor.hidingPasswords(String(address[open...close]))
@@ -93,9 +126,4 @@ extension FetchSection {
       }
     }
   }
-}
-
-extension FetchSection.Entry {
-  /// The source at one of the entry's addresses.
-  public func source(_ url: String) -> HTTPSource { HTTPSource(url: url, headers: headers, connection: connection) }
 }

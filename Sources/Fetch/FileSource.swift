@@ -1,0 +1,226 @@
+import Configuration
+import Files
+import Foundation
+import Records
+
+/// Files of this machine.
+///
+/// A file's key is its normal path, relative to the definition where it lies below it: as the definition spells it, with the names of
+/// secrets in their places.
+package final class FileSource: Source {
+  package static let page = ComponentPage(
+    .source, "file", "Files of this machine, by paths and globs.", abilities: ["patterns", "ranges"], place: "fetch.from[]",
+    example: """
+      pipeline: flights
+      fetch: {from: 'sample-data/flights-2013-*.csv.gz'}
+      write: {path: 'out/{item.stem}.jsonl'}
+      """,
+    errors: [.noSource, .unreadableFile, .changedSource, .wrongChecksum],
+    guarantees: [
+      "A file that is replaced while it is read is read to its end as it was when it was opened.",
+      "A file that is written to while it is read is read again from its start: no output mixes two versions.",
+      "What the pipeline itself has written, its definition and its state folder are never items.",
+    ],
+    limits: [
+      "Only regular files are read; named pipes, devices and sockets are refused before they are opened.",
+      "A version is a file's size and the time it was last changed, in nanoseconds as far as the file system keeps them.",
+    ])
+
+  package static let schemes = ["", "file"]
+  package static let patternCharacters = "{}*?["
+
+  /// What relative paths are relative to; absolute.
+  private let folder: String
+
+  private init(folder: String) { self.folder = folder }
+
+  package static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
+    let source = FileSource(folder: reader.folder)
+    return { _, _ in source }
+  }
+
+  package static func bare(folder: String) -> any Source { FileSource(folder: folder) }
+
+  package static func normal(_ pattern: SourcePattern) -> SourcePattern {
+    let scheme = "file://"
+    return pattern.value.lowercased().hasPrefix(scheme) ? pattern.dropping(String(pattern.value.prefix(scheme.count))) : pattern
+  }
+
+  package static func itemName(key: String) -> String { Sources.itemName(path: FileName.path(shown: key)) }
+
+  package var traits: SourceTraits { [.answersAtOnce, .rereadsFreely, .ranges, .exactSizes] }
+
+  // MARK: Items
+
+  package func isPattern(_ pattern: SourcePattern) -> Bool { NormalPath(pattern, in: folder).isGlob }
+
+  package func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
+    let place = NormalPath(pattern, in: folder)
+    // A path with brackets may be a file's name.
+    if place.isGlob, SourceFile.status(place.path) == nil { return nil }
+    return FileKeys(pattern, place, folder, redactor).item(place.file)
+  }
+
+  package func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
+    FileListing(pattern, NormalPath(pattern, in: folder), folder, session.redactor)
+  }
+
+  package func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
+    var path = absolute(FileName.path(shown: kept))
+    // A file may be called like a secret's name.
+    if kept.contains("${"), SourceFile.status(path) == nil { path = absolute(FileName.path(shown: reveal(kept))) }
+    return ListedItem(key: kept, name: Sources.itemName(path: path), location: path, kept: kept)
+  }
+
+  package func localPath(_ location: String) -> String? { location }
+
+  package func takesOutput(_ pattern: SourcePattern, _ output: (String) -> String?) -> Bool {
+    let place = NormalPath(pattern, in: folder)
+    guard place.isGlob else { return false }
+    // A name that the pattern matches.
+    let name = (place.path as NSString).lastPathComponent.replacing("*", with: "x").replacing("?", with: "x")
+    return output(name).map { place.matches(NormalPath(SourcePattern($0), in: folder).path) } ?? false
+  }
+
+  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+
+  // MARK: One file
+
+  package func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
+    var status = stat()
+    guard FileName.withBytes(location, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(location), code: errno) }
+    return try Self.state(location, status)
+  }
+
+  private static func state(ofOpen descriptor: Int32, _ path: String) throws(FetchError) -> SourceState {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .file(FileName.shown(path), code: errno) }
+    return try state(path, status)
+  }
+
+  private static func state(_ path: String, _ status: stat) throws(FetchError) -> SourceState {
+    try SourceFile.requireFile(path, status)
+    return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
+  }
+
+  /// Blocks as it reads.
+  package func read(
+    _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
+    _ progress: () async throws -> Void
+  ) async throws -> ReadEnd {
+    let descriptor = try SourceFile.open(location)
+    defer { close(descriptor) }
+    let state = try Self.state(ofOpen: descriptor, location)
+    let size = state.size ?? 0
+    if let known = request.known, known == state.version { return .notModified }
+    if let token = request.token, token != state.version || request.from > size { return .cannotContinue }
+    var head = ContentHead()
+    head.start = request.from
+    (head.version, head.token) = (state.version, state.version)
+    // Files of the system may have content and no size.
+    if size > 0 { (head.end, head.total) = (size, size) }
+    guard receiver.begin(head) else { return .stopped }
+    try await progress()
+    var offset = request.from
+    let most = min(Fetcher.pieceBytes, max(1, request.limit ?? .max))
+    while offset < size || size == 0 {
+      let room = size == 0 ? most : min(most, size - offset)
+      let buffer = ByteBuffer(capacity: room)
+      let count = pread(descriptor, buffer.bytes, room, off_t(offset))
+      guard count >= 0 else { throw FetchError.file(FileName.shown(location), code: errno) }
+      if count == 0 { break }
+      buffer.count = count
+      offset += count
+      guard receiver.take(buffer) else { return .stopped }
+      try await progress()
+    }
+    // What was written to meanwhile is of two versions.
+    guard try Self.state(ofOpen: descriptor, location).version == state.version else { throw FetchError.changed }
+    return .whole
+  }
+}
+
+/// The files of a path or glob. What a glob does not find may be a name with brackets.
+private final class FileListing: Listing {
+  private static let batchSize = 512
+
+  private let place: NormalPath
+  private let keys: FileKeys
+  private var walk: GlobWalk?
+  private var isBegun = false
+  private var isFound = false
+  private var isOver = false
+
+  init(_ pattern: SourcePattern, _ place: NormalPath, _ folder: String, _ redactor: Redactor) {
+    self.place = place
+    keys = FileKeys(pattern, place, folder, redactor)
+  }
+
+  func next() async throws(FetchError) -> [ListedItem]? {
+    if isOver { return nil }
+    if !isBegun, place.isGlob { walk = try GlobWalk(place) }
+    isBegun = true
+    var batch: [ListedItem] = []
+    while batch.count < Self.batchSize, let match = try walk?.next() { batch.append(keys.item(match)) }
+    isFound = isFound || !batch.isEmpty
+    if !batch.isEmpty { return batch }
+    isOver = true
+    guard !isFound, SourceFile.status(place.path) != nil else { return nil }
+    return [keys.item(place.file)]
+  }
+}
+
+/// What a pattern's files are called, now and in earlier builds: those called them by the path as it was spelled, and with whatever the
+/// environment held as a secret taken out. A ledger's items are found by these names too, and then have their new ones.
+private struct FileKeys {
+  private let folder: String
+  private let redactor: Redactor
+  /// What normal paths begin with, and how the definition spells it.
+  private let normal: String
+  private let spelled: String
+  /// Whether the definition has the path as seen from its folder.
+  private let isRelative: Bool
+
+  init(_ pattern: SourcePattern, _ place: NormalPath, _ folder: String, _ redactor: Redactor) {
+    self.folder = folder
+    self.redactor = redactor
+    isRelative = !pattern.value.hasPrefix("/")
+    let path = isRelative ? folder + "/" + pattern.value : pattern.value
+    normal = place.literalPrefix
+    if place.isGlob {
+      let parts = path.split(separator: "/")
+      spelled = "/" + parts.prefix { !SourceExpansion.isGlob(String($0)) }.joined(separator: "/")
+    } else {
+      spelled = path
+    }
+  }
+
+  func item(_ match: GlobWalk.Match) -> ListedItem {
+    let key = isRelative ? Self.relative(match.shown, to: folder) : below(match.shown)
+    return ListedItem(
+      key: key, name: Sources.itemName(path: match.path), location: match.path, kept: key, formerKeys: formerKeys(match.path, key))
+  }
+
+  /// A path below the definition's folder as the definition would have it.
+  private func below(_ path: String) -> String { path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path }
+
+  /// Those that are other than `key`.
+  private func formerKeys(_ path: String, _ key: String) -> [String] {
+    var keys = [redactor.redact(below(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))]
+    // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
+    if !path.hasPrefix(folder + "/"), !key.contains("${") {
+      keys.append(FileName.shown(isRelative ? path : Self.relative(path, to: folder)))
+    }
+    return keys.filter { !$0.utf8.elementsEqual(key.utf8) }
+  }
+
+  /// A path as seen from a folder, with `..` where it lies outside: what is relative in a definition stays so, for folders may move.
+  private static func relative(_ path: String, to folder: String) -> String {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let base = folder.split(separator: "/", omittingEmptySubsequences: false)
+    let common = zip(parts, base).prefix { $0.0 == $0.1 }.count
+    // A secret may hold the whole way from the root on.
+    guard common > 0, path.hasPrefix("/") else { return path }
+    return (Array(repeating: "..", count: base.count - common) + parts.dropFirst(common)).joined(separator: "/")
+  }
+}

@@ -1,0 +1,107 @@
+import Synchronization
+
+/// Hands an answer's content on where it is what was asked for, as libcurl brings it.
+final class HTTPAnswer: HTTPReceiver {
+  /// What was asked for.
+  enum Asked: Sendable {
+    case whole
+    /// Some bytes, of any version.
+    case part(ReadRequest)
+    /// The rest of content with these validators.
+    case rest(of: HTTPValidators?, ReadRequest)
+  }
+
+  private struct State {
+    var head: HTTPHead?
+    var isAccepted = false
+    var isStopped = false
+    var isRefused = false
+    var failure: FetchError?
+  }
+  private let state = Mutex(State())
+  private let asked: Asked
+  private let receiver: any ContentReceiver
+
+  init(_ asked: Asked, _ receiver: any ContentReceiver) {
+    self.asked = asked
+    self.receiver = receiver
+  }
+
+  var head: HTTPHead? { state.withLock { $0.head } }
+  /// Whether the content is what was asked for.
+  var isAccepted: Bool { state.withLock { $0.isAccepted } }
+  /// Whether the receiver wanted no more.
+  var isStopped: Bool { state.withLock { $0.isStopped } }
+  /// Whether the answer does not go on with what there is.
+  var isRefused: Bool { state.withLock { $0.isRefused } }
+  /// Why the answer can't be used.
+  var failure: FetchError? { state.withLock { $0.failure } }
+
+  func begin(_ head: HTTPHead) -> Bool {
+    state.withLock { state in
+      state.head = head
+      do throws(FetchError) {
+        guard let content = try content(head) else { return true }
+        state.isAccepted = true
+        state.isStopped = !receiver.begin(content)
+        return !state.isStopped
+      } catch {
+        state.failure = error
+        if case .rest = asked, head.status == 206 { state.isRefused = true }
+        return false
+      }
+    }
+  }
+
+  /// What is told of the content; nil where the answer has none that was asked for.
+  private func content(_ head: HTTPHead) throws(FetchError) -> ContentHead? {
+    var content = ContentHead()
+    let validators = HTTPValidators(head)
+    switch (head.status, asked) {
+    case (200, _):
+      content.total = try head.contentLength()
+      content.end = content.total
+    case (206, .rest(let known, let request)):
+      let range = try Self.continuation(head, known, request)
+      (content.start, content.end, content.total) = (range.first, range.last + 1, range.total)
+    case (206, .part(let request)):
+      guard let range = head.contentRange, range.first == request.from else {
+        throw .answer("the server sends another part (206) than was asked for", isTransient: true)
+      }
+      (content.start, content.total) = (range.first, range.total)
+    default: return nil
+    }
+    content.version = validators.version(length: content.total)?.description
+    content.token = validators.strong == nil ? nil : validators.token
+    content.mediaType = head.mediaType
+    content.codings = head.contentCodings
+    return content
+  }
+
+  /// The range that a 206 holds, where it goes on with the bytes of what is known (RFC 9110 §15.3.7).
+  ///
+  /// - Throws: ``FetchError/answer(_:isTransient:)``.
+  private static func continuation(
+    _ head: HTTPHead, _ known: HTTPValidators?, _ request: ReadRequest
+  ) throws(FetchError) -> HTTPHead.ContentRange {
+    func no(_ words: String) -> FetchError { .answer("the server sends a part (206) \(words)", isTransient: true) }
+    guard var range = head.contentRange else { throw no("and does not say which: its Content-Range is missing or unreadable") }
+    guard range.first == request.from else { throw no("from byte \(range.first) on, and was asked for byte \(request.from)") }
+    if let total = range.total, let known = request.total, total != known { throw no("of \(total) bytes; before it was \(known)") }
+    range.total = range.total ?? request.total
+    guard let total = range.total, range.last < total else { throw no("and does not say how long the whole is") }
+    if let count = try head.contentLength(), count != range.last - range.first + 1 {
+      throw no("of \(range.last - range.first + 1) bytes by its Content-Range, and of \(count) by its Content-Length")
+    }
+    if let etag = head.etag, etag != known?.etag { throw no("of another version") }
+    if head.etag == nil, let modified = head.lastModified, modified != known?.lastModified { throw no("of another version") }
+    return range
+  }
+
+  func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard isAccepted else { return true }
+    let goesOn = receiver.receive(bytes)
+    if !goesOn { state.withLock { $0.isStopped = true } }
+    return goesOn
+  }
+}
