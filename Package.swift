@@ -88,6 +88,9 @@ let package = Package(
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "StepTests",
+      dependencies: ["Configuration", "Definition", "Engine", "Fetch", "Parse", "Records", "Transform"], swiftSettings: swiftSettings),
+    .testTarget(
       name: "SluiceTests", dependencies: ["sluice", "Configuration", "Definition", "Fetch", "Records", "Supervision"],
       exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])

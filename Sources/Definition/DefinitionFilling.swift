@@ -29,8 +29,7 @@ extension PipelineDefinition {
     if let section = value["decompress"] { decompress = DecompressSection(section, &reader) }
     if let section = value["parse"] { parse = ParseSection(section, &reader) }
     if let section = value["transform"] { transform = TransformSection(section["steps"] ?? section, &reader) }
-    // A program that parses is the first step: what it is sent has no fields.
-    if let program = parse.program { transform.prepend(.program(program.options, fields: program.fields)) }
+    if let program = parse.program { transform.begin(with: program.options, answering: program.fields) }
     if let section = value["write"] { write = WriteSection(section, &reader) }
     if let limits = value["limits"] {
       if let share = limits["dead_letters"]?.text.flatMap(Scalars.share) { deadLetterLimit = share }

@@ -48,12 +48,20 @@ public struct PipelineDefinition: Sendable {
 
   /// The values of parse, transform and write: where they differ, output differs.
   var fingerprintText = ""
+  /// The files that steps have loaded, on which output hangs; nil before ``prepared()``.
+  private var loaded: [StepPreparation.Loaded]?
+  /// What is to be told of what steps have loaded, a sentence each.
+  public private(set) var loadedNotes: [String] = []
 
   /// The five stages, in the order that records take.
   public enum StageName: String, Sendable, CaseIterable { case fetch, decompress, parse, transform, write }
 
-  /// What an item's output depends on besides the item.
-  public var fingerprint: String { Digest.of(fingerprintText) }
+  /// What an item's output depends on besides the item: the definition, and what its steps have loaded. So it is complete once the
+  /// definition is prepared.
+  public var fingerprint: String { Digest.of(fingerprintText + (loaded ?? []).map { "loaded \($0.name): \($0.digest)\n" }.joined()) }
+
+  /// The files that its steps have loaded: their paths as the definition has them, and whole.
+  public var loadedFiles: [(name: String, path: String)] { (loaded ?? []).map { ($0.name, $0.path) } }
 
   /// A stage's settings; each stage has some.
   public func stage(_ name: StageName) -> Stage {
@@ -138,11 +146,29 @@ public struct PipelineDefinition: Sendable {
   ) throws(DefinitionErrors) -> PipelineDefinition {
     var (definition, reader) = read(text: text, path: path, variables: variables, environment: environment)
     // What hangs on the fields is checked as far as they are known.
-    let scope = definition.parse.fields.map { Scope($0, untyped: definition.parse.unreadFields) } ?? .open
-    for diagnostic in definition.compile(scope).diagnostics { reader.report(diagnostic) }
+    for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) }
     guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
     return definition
   }
+
+  /// The definition with what its steps load, which blocks. A run prepares it once, before records flow.
+  ///
+  /// - Throws: ``DefinitionErrors`` where a step can't load what it needs, or does not go together with it.
+  public func prepared() throws(DefinitionErrors) -> PipelineDefinition {
+    if loaded != nil { return self }
+    var definition = self
+    var preparation = StepPreparation(folder: folder, digest: Digest.of)
+    definition.transform.prepare(&preparation)
+    definition.loaded = preparation.loaded
+    definition.loadedNotes = preparation.notes
+    // What was loaded may tell the types of more fields.
+    let diagnostics = preparation.diagnostics.isEmpty ? definition.compile(knownFields).diagnostics : preparation.diagnostics
+    guard diagnostics.isEmpty else { throw errors(diagnostics, file: shownPath) }
+    return definition
+  }
+
+  /// The fields that items' records are known to have before one is looked at.
+  private var knownFields: Scope { parse.fields.map { Scope($0, untyped: parse.unreadFields) } ?? .open }
 
   /// What takes the secrets out that a definition names, be the definition right or not.
   public static func redactor(
@@ -191,21 +217,8 @@ public struct PipelineDefinition: Sendable {
 
   /// The transform checked against the fields of records, and what is wrong in it, placed in the file.
   func compile(_ scope: Scope) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
-    let (chain, errors) = TransformChain.compile(
+    TransformChain.compile(
       transform.steps, scope: scope, bounds: EvaluationBounds(textBytes: parse.recordLimit, batchBytes: memory))
-    let diagnostics = errors.map { error -> Diagnostic in
-      guard error.entry < transform.positions[error.step].count else {
-        return Diagnostic(error.error.message, .wrongExpression, line: 1, column: 1)
-      }
-      let places = transform.positions[error.step][error.entry]
-      var place = error.isName ? places.name : places.value
-      if place.isVerbatim, !error.isName {
-        place.column += error.error.offset
-        place.length = error.error.length
-      }
-      return place.diagnostic(error.error.message, error.error.isUnreachable ? .unreachableStep : .wrongExpression)
-    }
-    return (chain, diagnostics)
   }
 
   /// The same for text that stands in the definition itself: not compressed, UTF-8, and JSON Lines where `isJSON`.
@@ -221,7 +234,7 @@ public struct PipelineDefinition: Sendable {
   ///
   /// - Throws: ``DefinitionErrors``.
   public func transformChain(for schema: Schema) throws(DefinitionErrors) -> TransformChain {
-    let (chain, diagnostics) = compile(Scope(schema))
+    let (chain, diagnostics) = try prepared().compile(Scope(schema))
     guard diagnostics.isEmpty else { throw errors(diagnostics, file: file) }
     return chain
   }

@@ -1,4 +1,5 @@
 import CDigest
+import Records
 
 /// SHA-256 (FIPS 180-4) of bytes that come in pieces.
 ///
@@ -29,6 +30,13 @@ public final class Digest {
     let digest = Digest()
     var text = text
     text.withUTF8 { if let base = $0.baseAddress { digest.update(base, $0.count) } }
+    return digest.finish()
+  }
+
+  /// The SHA-256 of all bytes of a buffer, in hexadecimal digits.
+  public static func of(_ buffer: ByteBuffer) -> String {
+    let digest = Digest()
+    digest.update(buffer.bytes, buffer.count)
     return digest.finish()
   }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Processes
 import Records
 
@@ -22,36 +23,26 @@ public struct TransformChain: Sendable {
   /// Checks all steps and reports everything that is wrong, not the first alone.
   ///
   /// - Parameter scope: what is known of the records' fields. A chain that is to run must know them all.
-  public static func compile(
-    _ steps: [TransformStep], scope: Scope, bounds: EvaluationBounds = EvaluationBounds()
-  ) -> (chain: TransformChain, errors: [StepError]) {
-    var errors: [StepError] = []
-    var scope = scope
-    var programs: [ProgramOptions] = []
-    var plans: [TransformPlan] = []
-    var pending: [TransformStep] = []
-    var start = 0
-    func close(before next: Int) {
-      let (plan, found) = TransformPlan.compile(pending, scope: scope, bounds)
-      errors += found.map { StepError(step: $0.step + start, entry: $0.entry, isName: $0.isName, error: $0.error) }
-      plans.append(plan)
-      scope = plan.scope
-      pending = []
-      start = next
+  package static func compile(
+    _ steps: [any Step], scope: Scope, bounds: EvaluationBounds = EvaluationBounds()
+  ) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
+    var diagnostics: [Diagnostic] = []
+    var rest = steps[...]
+    func plan(_ scope: Scope) -> TransformPlan {
+      let own = rest.prefix { $0.program == nil }
+      rest = rest.dropFirst(own.count)
+      let (plan, found) = TransformPlan.compile(Array(own), scope: scope, bounds)
+      diagnostics += found
+      return plan
     }
-    for (i, step) in steps.enumerated() {
-      guard case .program(let options, let fields) = step else {
-        pending.append(step)
-        continue
-      }
-      close(before: i + 1)
-      programs.append(options)
-      if let fields { scope = Scope(fields) }
+    var chain = TransformChain(first: plan(scope))
+    while let step = rest.popFirst(), let program = step.program {
+      var fields = StepFields((chain.links.last?.plan ?? chain.first).scope)
+      _ = step.check(&fields)
+      diagnostics += fields.diagnostics
+      chain.links.append(Link(program: program, plan: plan(fields.scope)))
     }
-    close(before: steps.count)
-    var chain = TransformChain(first: plans[0])
-    chain.links = zip(programs, plans.dropFirst()).map { Link(program: $0, plan: $1) }
-    return (chain, errors)
+    return (chain, diagnostics)
   }
 
   private init(first: TransformPlan) { self.first = first }

@@ -52,12 +52,12 @@ dialect.headerLines = 0
 let csvFormat = CSV(dialect, recordLimit: 1 << 20)
 let schema = Schema(fields)
 
-func mapping(_ steps: [TransformStep] = []) -> ColumnMapping {
+func mapping(_ steps: [any Step] = []) -> ColumnMapping {
   let decoded = TransformPlan.compile(steps, input: schema).plan.decoded
   return ColumnMapping(schema: schema, columnCount: fields.count, columns: Array(fields.indices), decoded: decoded)
 }
 
-func batch(_ format: any RecordFormat, _ buffer: ByteBuffer, _ steps: [TransformStep] = []) -> RecordBatch {
+func batch(_ format: any RecordFormat, _ buffer: ByteBuffer, _ steps: [any Step] = []) -> RecordBatch {
   format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), mapping(steps))
 }
 
@@ -69,7 +69,7 @@ func encoding(_ encoder: any RecordEncoder, _ batch: RecordBatch) -> () -> Int {
   }
 }
 
-func applying(_ steps: [TransformStep]) -> () -> Int {
+func applying(_ steps: [any Step]) -> () -> Int {
   let plan = TransformPlan.compile(steps, input: schema).plan
   let batch = batch(csvFormat, csv, steps)
   return { (try? plan.apply(batch).selectedCount) ?? 0 }
@@ -80,11 +80,11 @@ func parsing(_ format: any RecordFormat, _ buffer: ByteBuffer) -> () -> Int {
   return { format.parse(RecordChunk(buffer: buffer, offset: 0, sequence: 0), mapping).rowCount }
 }
 
-let arithmetic: [TransformStep] = [
-  .filter("minutes IS NOT NULL AND distance >= 500"), .derive([(name: "speed", expression: "distance / (minutes / 60)")]),
+let arithmetic: [any Step] = [
+  FilterStep("minutes IS NOT NULL AND distance >= 500"), DeriveStep([(name: "speed", expression: "distance / (minutes / 60)")]),
 ]
-let functions: [TransformStep] = [
-  .derive([
+let functions: [any Step] = [
+  DeriveStep([
     (name: "united", expression: "carrier LIKE 'U%'"), (name: "even", expression: "regexp_like(carrier, '^[A-M]+$')"),
     (name: "late", expression: "CASE WHEN delay > 60 THEN 'very' WHEN delay > 0 THEN 'late' ELSE 'good' END"),
     (name: "hour", expression: "date_part('hour', at)"), (name: "route", expression: "lower(carrier) || '-' || upper(carrier)"),

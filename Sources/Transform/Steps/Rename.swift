@@ -1,0 +1,47 @@
+import Configuration
+import Records
+
+/// Gives fields other names.
+package struct RenameStep: Step {
+  package static let page = ComponentPage(
+    .step, "rename", "Old name: new name.", place: "transform[]",
+    example: """
+      pipeline: renamed
+      fetch: {from: sample-data/flights-2013-01.csv.gz}
+      transform:
+        - rename: {origin: departure_airport, dest: arrival_airport}
+      write: {path: out/renamed.jsonl}
+      """,
+    errors: [.wrongExpression], guarantees: ["A field keeps its place, its type and its values, byte by byte."])
+  package static let shape = Shape.map(.text)
+
+  let entries: [PlacedPair]
+
+  package init(_ entries: [(from: String, to: String)]) { self.entries = entries.map { PlacedPair($0.from, $0.to) } }
+
+  package init(_ entry: Entry, _ reader: inout DefinitionReader) { entries = entry.value.placedPairs }
+
+  package var place: Position? { entries.first?.name.place }
+
+  package func check(_ fields: inout StepFields) -> [any StepWork] {
+    var works: [any StepWork] = []
+    for entry in entries {
+      let name = entry.value.text
+      guard let at = fields.position(of: entry.name, whole: true) else { continue }
+      if let other = fields.schema.position(of: name), other != at {
+        fields.report("there is a field “\(name)” already", at: entry.value)
+        continue
+      }
+      fields.rename(at, to: name)
+      works.append(Renaming(position: at, name: name))
+    }
+    return works
+  }
+
+  private struct Renaming: StepWork {
+    let position: Int
+    let name: String
+
+    func run(_ batch: inout RecordBatch, _ conditions: StepConditions) { batch.columns[position].field.name = name }
+  }
+}

@@ -1,0 +1,13 @@
+/// Every step that a definition may name, in the order in which they are listed.
+package enum Steps {
+  package static let all: [any Step.Type] = [
+    FilterStep.self,
+    DeriveStep.self,
+    RenameStep.self,
+    SelectStep.self,
+    DropStep.self,
+    CastStep.self,
+    ExpectStep.self,
+    ExecStep.self,
+  ]
+}
