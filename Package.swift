@@ -88,6 +88,8 @@ let package = Package(
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "SinkTests", dependencies: ["Configuration", "Definition", "Files", "Parse", "Records", "Write"], swiftSettings: swiftSettings),
+    .testTarget(
       name: "StepTests",
       dependencies: ["Configuration", "Definition", "Engine", "Fetch", "Parse", "Records", "Transform"], swiftSettings: swiftSettings),
     .testTarget(

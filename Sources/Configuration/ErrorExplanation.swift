@@ -167,7 +167,8 @@ extension ErrorCode {
     case .inflatesTooFar:
       .init(
         "an item inflates beyond its limits",
-        cause: "It may be a bomb: a small file that fills the disk. Or it wants more memory than a stream may take, as zstd --long=31 makes it.",
+        cause:
+          "It may be a bomb: a small file that fills the disk. Or it wants more memory than a stream may take, as zstd --long=31 makes it.",
         remedy: "If it is right that it is so large, raise what the message names: decompress.limits.ratio, .bytes or .window.")
     case .wrongFormat:
       .init(

@@ -99,7 +99,8 @@ struct MessageTests {
     #expect(outcome.status == 78 && outcome.stderr.contains(hint), "\(outcome.stderr)")
   }
 
-  @Test("an output's name does not promise what is not written", arguments: ["xz", "xlsx", "tsv", "PARQUET", "tsv.gz", "csv.bz2", "csv.zz"])
+  @Test(
+    "an output's name does not promise what is not written", arguments: ["xz", "xlsx", "tsv", "PARQUET", "tsv.gz", "csv.bz2", "csv.zz"])
   func misnamedOutput(_ ending: String) throws {
     let shop = try Workshop()
     func check(_ more: String) throws -> Outcome {

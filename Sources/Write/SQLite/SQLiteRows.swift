@@ -58,7 +58,11 @@ struct SQLiteRows: RecordEncoder {
       case .integers(let values):
         appendTexts(rows, to: out) { row, out in
           if values.isNull(row) { return false }
-          if column.field.type == .date { TimeText.writeDate(values.values[row], to: out) } else { TimeText.writeTimestamp(values.values[row], to: out) }
+          if column.field.type == .date {
+            TimeText.writeDate(values.values[row], to: out)
+          } else {
+            TimeText.writeTimestamp(values.values[row], to: out)
+          }
           return true
         }
       case .doubles(let values): append(.double, values, rows, to: out)
@@ -76,7 +80,9 @@ struct SQLiteRows: RecordEncoder {
       }
     }
     let length = UInt32(out.count - start)
-    withUnsafeBytes(of: length) { UnsafeMutableRawPointer(out.bytes + start).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(out.bytes), byteCount: 4) }
+    withUnsafeBytes(of: length) {
+      UnsafeMutableRawPointer(out.bytes + start).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(out.bytes), byteCount: 4)
+    }
   }
 
   @inline(__always)

@@ -210,7 +210,9 @@ private final class SQLiteSession: SinkSession {
     for (name, group) in Dictionary(grouping: try (forgotten + committables).map { ($0, try token($0)) }, by: \.1.target.database) {
       let database = database(name)
       // What is forgotten needs no database that is gone.
-      guard group.contains(where: { committables.contains($0.0) }) || FileManager.default.fileExists(atPath: database.path) else { continue }
+      guard group.contains(where: { committables.contains($0.0) }) || FileManager.default.fileExists(atPath: database.path) else {
+        continue
+      }
       try database.use { connection in
         try FailPoint.tableCommit.pass(.before)
         try connection.transaction {
@@ -291,7 +293,8 @@ private enum SQLiteCommits {
 
   /// Notes a commit; false where it was noted before.
   static func note(_ commit: String, _ owner: String, _ connection: SQLiteConnection) throws -> Bool {
-    try connection.run("CREATE TABLE IF NOT EXISTS sluice_commits (id TEXT PRIMARY KEY, owner TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID")
+    try connection.run(
+      "CREATE TABLE IF NOT EXISTS sluice_commits (id TEXT PRIMARY KEY, owner TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID")
     if try has(commit, connection) { return false }
     try connection.execute("INSERT INTO sluice_commits VALUES (?, ?, datetime('now'))", commit, owner)
     return true
@@ -441,15 +444,17 @@ private final class SQLiteWriter: SinkWriter {
     let key = Set(target.key.map { $0.lowercased() })
     let indexes = try connection.rows("SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND NOT partial", target.table)
       .compactMap { $0.first ?? nil }
-    var isUnique = try Set(
-      connection.rows("SELECT name FROM pragma_table_info(?) WHERE pk > 0", target.table).compactMap { $0.first??.lowercased() }) == key
+    var isUnique =
+      try Set(
+        connection.rows("SELECT name FROM pragma_table_info(?) WHERE pk > 0", target.table).compactMap { $0.first??.lowercased() }) == key
     for index in indexes where !isUnique {
       isUnique = try Set(connection.rows("SELECT name FROM pragma_index_info(?)", index).compactMap { $0.first??.lowercased() }) == key
     }
     if !isUnique {
       let list = target.key.map(SQLiteConnection.quoted).joined(separator: ", ")
       throw no(
-        "merge needs a unique index on the key: CREATE UNIQUE INDEX \(target.table)_key ON \(SQLiteConnection.quoted(target.table)) (\(list))")
+        "merge needs a unique index on the key: CREATE UNIQUE INDEX \(target.table)_key ON \(SQLiteConnection.quoted(target.table)) (\(list))"
+      )
     }
   }
 

@@ -1,0 +1,195 @@
+import Foundation
+import Testing
+
+@Suite("Tables of SQLite")
+struct TableTests {
+  private let shop: Workshop
+
+  init() throws { shop = try Workshop() }
+
+  /// A definition of the pipeline; `write` is its sink.
+  private func define(_ write: String, from: String = "'*.csv'", more: String = "") throws {
+    try shop.write("pipeline.yaml", "pipeline: orders\nfetch: {from: \(from)}\n\(more)write: {\(write)}\n")
+  }
+
+  /// The rows of a query, a line each.
+  private func query(_ sql: String, _ database: String = "orders.db") throws -> String {
+    let outcome = try shop.run("/usr/bin/env", ["sqlite3", shop.path(database), sql])
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    return outcome.stdout
+  }
+
+  @Test("each mode does what it says, run after run")
+  func modes() throws {
+    try shop.write("a.csv", "id,city,amount\n1,Rome,1.5\n2,Oslo,2\n2,Bern,3\n")
+    try shop.write("b.csv", "id,city,amount\n3,Riga,\n1,Paris,9\n")
+    for (mode, want) in [
+      ("append", "1|Rome|1.5\n2|Oslo|2.0\n2|Bern|3.0\n3|Riga|\n1|Paris|9.0\n"),
+      ("replace", "1|Rome|1.5\n2|Oslo|2.0\n2|Bern|3.0\n3|Riga|\n1|Paris|9.0\n"), ("merge", "1|Paris|9.0\n2|Bern|3.0\n3|Riga|\n"),
+    ] {
+      try define("table: \(mode), database: orders.db, mode: \(mode)\(mode == "merge" ? ", key: [id]" : "")")
+      let run = try shop.runPipeline("pipeline.yaml", "--state", mode)
+      #expect(run.status == 0 && run.records["written"] == 5, "\(run.stderr)")
+      #expect(try query("SELECT * FROM \(mode) ORDER BY rowid") == want, "\(mode)")
+      // Nothing is new: nothing is done again.
+      #expect(try shop.runPipeline("pipeline.yaml", "--state", mode).status == 0)
+      #expect(try query("SELECT * FROM \(mode) ORDER BY rowid") == want, "\(mode), the second time")
+    }
+    try shop.write("c.csv", "id,city,amount\n2,Wien,4\n")
+    for (mode, want) in [("append", "6"), ("replace", "6"), ("merge", "3")] {
+      try define("table: \(mode), database: orders.db, mode: \(mode)\(mode == "merge" ? ", key: [id]" : "")")
+      #expect(try shop.runPipeline("pipeline.yaml", "--state", mode).status == 0)
+      #expect(try query("SELECT count(*) FROM \(mode)") == want + "\n", "\(mode), with an item more")
+    }
+    #expect(try query("SELECT city FROM merge WHERE id = 2") == "Wien\n")
+    #expect(try query("SELECT name FROM sqlite_schema WHERE name LIKE 'sluice_staging%'") == "")
+  }
+
+  @Test("values, names and NULL come back as they were", arguments: ["csv", "jsonl"])
+  func values(_ format: String) throws {
+    _ = try shop.python(
+      """
+      import csv, json, random, sys
+      random.seed(7)
+      texts = ["", "plain", 'with "quotes"', "comma, and\\nline end", "Zürich 😀", "'; DROP TABLE t; --", "1", "null", "\\x01"]
+      rows = []
+      for i in range(5000):
+          rows.append({"a \\"b\\"": i - 2500, "rowid": random.choice([None, 2**63 - 1, -2**63, 0]), "order": random.choice([None, 0.1, -1e300, 5e-324, 3.0]),
+              "text": random.choice(texts[1:]), "yes": random.choice([None, True, False]), "day": "2024-02-%02d" % (1 + i % 29),
+              "at": "2024-02-29 23:59:%02d.%06d" % (i % 60, i)})
+      with open("want.json", "w") as f: json.dump(rows, f)
+      if sys.argv[1] == "csv":
+          with open("in.csv", "w", newline="") as f:
+              out = csv.DictWriter(f, list(rows[0])); out.writeheader()
+              for row in rows: out.writerow({k: "" if v is None else ("true" if v is True else "false" if v is False else v) for k, v in row.items()})
+      else:
+          with open("in.jsonl", "w") as f: f.writelines(json.dumps(row) + "\\n" for row in rows)
+      """, format)
+    let fields =
+      "parse: {fields: {'a \"b\"': bigint not null, rowid: bigint, order: double, text: text, \"yes\": boolean, day: date, at: timestamp}}\n"
+    try define("table: 'odd \"table\"', database: orders.db", from: "'in.*'", more: fields)
+    let run = try shop.runPipeline()
+    #expect(run.status == 0, "\(run.stderr)")
+    let compared = try shop.python(
+      """
+      import json, sqlite3
+      want = json.load(open("want.json"))
+      got = sqlite3.connect("orders.db").execute('SELECT * FROM [odd "table"]').fetchall()
+      assert len(got) == len(want), len(got)
+      for w, g in zip(want, got):
+          w = list(w.values())
+          w[4] = None if w[4] is None else int(w[4])
+          w[6] = w[6].rstrip("0").rstrip(".") if "." in w[6] else w[6]
+          assert tuple(w) == g, (w, g)
+      print("same")
+      """)
+    #expect(compared.stdout == "same\n")
+  }
+
+  @Test("a table that does not take the rows fails the item that has them, and keeps what it had")
+  func constraints() throws {
+    _ = try query(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, city TEXT NOT NULL, added TEXT DEFAULT 'now'); INSERT INTO t VALUES (7, 'Old', 'then')")
+    try shop.write("a.csv", "id,city\n1,Rome\n2,Oslo\n")
+    try shop.write("b.csv", "id,city\n7,Bern\n")
+    try shop.write("c.csv", "id,city\n3,\n")
+    try shop.write("d.csv", "id,city\n4,Riga\n")
+    try define("table: t, database: orders.db")
+    let run = try shop.runPipeline()
+    #expect(run.status == 69 && run.items["failed"] == 2, "\(run.stderr)")
+    #expect(run.stderr.contains("b.csv") && run.stderr.contains("UNIQUE constraint failed: t.id"), "\(run.stderr)")
+    #expect(run.stderr.contains("c.csv") && run.stderr.contains("NOT NULL constraint failed: t.city"), "\(run.stderr)")
+    #expect(try query("SELECT * FROM t ORDER BY id") == "1|Rome|now\n2|Oslo|now\n4|Riga|now\n7|Old|then\n")
+    #expect(try query("SELECT name FROM sqlite_schema WHERE name LIKE 'sluice_staging%'") == "")
+    // With the rows mended, resuming writes them.
+    try shop.write("b.csv", "id,city\n8,Bern\n")
+    try shop.write("c.csv", "id,city\n3,Graz\n")
+    let resumed = try shop.sluice("resume", "pipeline.yaml", "--output", "json", "--progress", "none")
+    #expect(resumed.status == 0, "\(resumed.stderr)")
+    #expect(try query("SELECT group_concat(id) FROM (SELECT id FROM t ORDER BY id)") == "1,2,3,4,7,8\n")
+  }
+
+  @Test("what does not fit the table is told before a row is written")
+  func shape() throws {
+    _ = try query("CREATE TABLE t (id INTEGER, town TEXT)")
+    try shop.write("a.csv", "id,city\n1,Rome\n")
+    try define("table: t, database: orders.db")
+    let missing = try shop.runPipeline()
+    #expect(missing.status == 74 && missing.stderr.contains("the table has no column “city”; it has id, town"), "\(missing.stderr)")
+    try define("table: t, database: orders.db, mode: merge, key: [id]", more: "transform: [{rename: {city: town}}]\n")
+    let noIndex = try shop.runPipeline()
+    #expect(noIndex.stderr.contains("CREATE UNIQUE INDEX t_key ON \"t\" (\"id\")"), "\(noIndex.stderr)")
+    _ = try query("CREATE UNIQUE INDEX t_key ON \"t\" (\"id\")")
+    #expect(try shop.runPipeline().status == 0)
+    #expect(try query("SELECT * FROM t") == "1|Rome\n")
+    try shop.write("not.db", "this is text and no database at all, whatever it is called\n")
+    try define("table: t, database: not.db")
+    let foreign = try shop.runPipeline("pipeline.yaml", "--full")
+    #expect(foreign.status == 74 && foreign.stderr.contains("not a database"), "\(foreign.stderr)")
+    #expect(shop.read("not.db").hasPrefix("this is text"))
+  }
+
+  @Test("a row without its key is a dead letter, which a replay merges once it has one")
+  func keys() throws {
+    try shop.write("a.csv", "id,city,spare\n1,Rome,9\n,Oslo,5\n")
+    try define("table: t, database: orders.db, mode: merge, key: [id]", more: "limits: {dead_letters: 1}\n")
+    let run = try shop.runPipeline()
+    #expect(run.status == 0 && run.records["dead_lettered"] == 1, "\(run.stderr)")
+    let letters = try shop.sluice("dead-letters", "list", "pipeline.yaml")
+    #expect(letters.stdout.contains("missing_value") && letters.stdout.contains("id"), "\(letters.stdout)")
+    try define(
+      "table: t, database: orders.db, mode: merge, key: [id]",
+      more: "limits: {dead_letters: 1}\ntransform: [{derive: {id: 'coalesce(id, spare)'}}]\n")
+    let replayed = try shop.sluice("dead-letters", "replay", "pipeline.yaml")
+    #expect(replayed.status == 0, "\(replayed.stdout)\(replayed.stderr)")
+    #expect(try query("SELECT * FROM t ORDER BY id") == "1|Rome|9\n5|Oslo|5\n")
+    #expect(try query("SELECT count(*) FROM sluice_commits") == "0\n")
+  }
+
+  @Test(
+    "a run that is killed in the middle of an item goes on there, and no row is missing or doubled",
+    arguments: ["append", "replace", "merge"])
+  func killed(_ mode: String) throws {
+    _ = try shop.python("open('a.csv','w').write('id,text\\n' + ''.join('%d,text %d\\n' % (i, i % 977) for i in range(300000)))")
+    try define(
+      "table: t, database: orders.db, checkpoint: {bytes: 100KB, every: 20ms}, mode: \(mode)\(mode == "merge" ? ", key: [id]" : "")")
+    for point in ["table.insert/before=kill@3", "table.stage/before=kill@2", "table.stage/after=kill@2", "table.commit/before=kill@1"] {
+      _ = try shop.run(
+        Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--progress", "none"],
+        environment: ["SLUICE_FAILPOINTS": point])
+    }
+    let killed = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--progress", "none"],
+      environment: ["SLUICE_FAILPOINTS": "table.commit/after=kill@1"])
+    #expect(killed.status == 9 || killed.status == 137, "\(killed.status)")
+    let ended = try shop.runPipeline()
+    #expect(ended.status == 0 && !ended.stderr.contains("starts over"), "\(ended.stderr)")
+    #expect(try query("SELECT count(*), count(DISTINCT id), sum(id) FROM t") == "300000|300000|44999850000\n")
+    #expect(try query("SELECT name FROM sqlite_schema WHERE name LIKE 'sluice_staging%'") == "")
+  }
+
+  @Test("a dry run makes no database, and shows the rows")
+  func dryRun() throws {
+    try shop.write("a.csv", "id,city\n1,Rome\n")
+    try define("table: t, database: orders.db")
+    let dry = try shop.sluice("run", "pipeline.yaml", "--dry-run")
+    #expect(dry.status == 0 && dry.stdout.contains("Rome"), "\(dry.stdout)\(dry.stderr)")
+    #expect(!shop.exists("orders.db") && !shop.exists(".sluice"))
+  }
+
+  @Test(
+    "a definition of a table is checked",
+    arguments: [
+      ("table: t", "a table needs database"), ("table: t, database: 'oracle://host/db'", "“oracle” is no database that can be written"),
+      ("table: sqlite_t, database: a.db", "a table's name"), ("table: t, database: a.db, mode: merge", "merge needs key"),
+      ("table: t, database: a.db, key: [id]", "key is for mode merge"), ("table: t, database: a.db, path: x.csv", "table is for sqlite"),
+      ("table: t, database: a.db, format: csv", "format is for file"),
+      ("table: t, database: a.db, mode: mrege, key: [id]", "did you mean “merge”"),
+      ("checkpoint: {every: 1s}", "give it path, a file, or table and database"),
+    ])
+  func definitions(_ write: String, _ words: String) throws {
+    try define(write, from: "a.csv")
+    let checked = try shop.sluice("check", "pipeline.yaml")
+    #expect(checked.status == 78 && checked.stderr.contains(words), "\(checked.stderr)")
+  }
+}
