@@ -30,6 +30,8 @@ package final class Download {
   private var failures: Int
   private var lastError: FetchError?
   private var isLookedAt = false
+  /// The spool's, when bytes were last delivered.
+  private var restarts = 0
 
   /// - Parameters:
   ///   - start: the byte that is delivered first.
@@ -51,6 +53,7 @@ package final class Download {
     self.failures = failures
     self.heartbeat = heartbeat
     first = digest == nil ? start : 0
+    restarts = spool.restarts
     delivered = first
   }
 
@@ -64,11 +67,13 @@ package final class Download {
           try await fail(error)
         }
       }
-      try await announce()
       try await pass()
     } catch {
       spool.seal()
-      let failure = error as? DownloadFailure ?? (error as? FetchError).map { end($0, failures + 1) }
+      var failure = error as? DownloadFailure
+      if failure == nil, let error = error as? FetchError {
+        if case .changed = error { failure = end(error, failures + 1, beginsAnew: true) } else { failure = end(error, failures + 1) }
+      }
       if case .answer? = failure?.error {
         // What is no content of the item's is not to be found by a later process.
         spool.reset()
@@ -120,8 +125,6 @@ package final class Download {
       let end = try await source.read(location, request, to: spool, in: fetcher.session) { [self] in
         guard let head = spool.head else { return }
         try expected.check(codings: head.codings)
-        if request.from > 0, head.start == 0, delivered > first { try checkSame() }
-        try await announce()
         try await pass()
       }
       switch end {
@@ -152,6 +155,9 @@ package final class Download {
 
   /// Delivers what has come since.
   private func pass() async throws {
+    if restarts != spool.restarts, delivered > first { try checkSame() }
+    restarts = spool.restarts
+    try await announce()
     if !isLookedAt {
       guard spool.length >= ExpectedContent.lookedAt || spool.isComplete else { return }
       let beginning = ByteBuffer(capacity: ExpectedContent.lookedAt)

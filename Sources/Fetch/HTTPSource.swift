@@ -140,9 +140,16 @@ package final class HTTPSource: Source {
       asked.headers += conditions
     }
     let answer = HTTPAnswer(asked.offset > 0 ? .rest(of: validators, request) : request.limit == nil ? .whole : .part(request), receiver)
+    var thrown: (any Error)?
     do {
-      for try await _ in session.client(HTTPClient.self).send(asked, to: answer) { try await progress() }
+      for try await _ in session.client(HTTPClient.self).send(asked, to: answer) {
+        do { try await progress() } catch {
+          thrown = error
+          throw error
+        }
+      }
     } catch let error as FetchError {
+      if let thrown { throw thrown }
       if answer.isRefused { return .cannotContinue }
       if answer.isStopped { return .stopped }
       throw answer.failure ?? error

@@ -63,7 +63,8 @@ package protocol Source: AnyObject, Component, Sendable {
   func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState
   /// Reads an item once, from a byte to the end, and hands its bytes to `receiver` as they come. It may block its thread.
   ///
-  /// - Parameter progress: called on the caller's task when the receiver was told something; what it throws ends the reading.
+  /// - Parameter progress: called on the caller's task when the receiver was told something; what it throws ends the reading, and is
+  ///   thrown whatever else happened.
   /// - Throws: ``FetchError``, and whatever `progress` throws.
   func read(
     _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,

@@ -57,6 +57,8 @@ package final class Spool: ContentReceiver {
     /// Of the reading under way, once its content is taken.
     var head: ContentHead?
     var failure: FetchError?
+    /// How often content began anew in the place of other content.
+    var restarts = 0
   }
 
   /// New bytes are put on the disk after so many, or after so long: what a crash can cost.
@@ -141,6 +143,8 @@ package final class Spool: ContentReceiver {
   /// What the reading under way has told; nil before its content is taken.
   var head: ContentHead? { state.withLock { $0.head } }
   var failure: FetchError? { state.withLock { $0.failure } }
+  /// How often content began anew in the place of other content.
+  var restarts: Int { state.withLock { $0.restarts } }
 
   /// Forgets the reading before.
   func prepare() {
@@ -176,6 +180,7 @@ package final class Spool: ContentReceiver {
   /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
   private func startOver(_ state: inout State) {
     if state.descriptor >= 0 { close(state.descriptor) }
+    state.restarts += 1
     state.descriptor = -1
     state.memory = []
     state.length = 0

@@ -282,6 +282,26 @@ struct AnswerTests {
     #expect(server.printed.count == 2)
   }
 
+  @Test("a download that an earlier build left is gone on with")
+  func earlierSpool() throws {
+    let shop = try Workshop()
+    let answer: [String: Any] = ["body": Self.old, "headers": [["ETag", "\"1\""]]]
+    let server = try ScriptServer(
+      shop, answers: ["/x.csv": [answer.merging(["send": 20_000]) { $1 }, answer.merging(["range": true]) { $1 }]])
+    try write(shop, server.url + "/x.csv", attempts: 1)
+    #expect(try shop.runPipeline().status == 69)
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: shop.path(".sluice/spool/p")).first { $0.hasSuffix(".json") })
+    try shop.write(
+      ".sluice/spool/p/\(name)",
+      """
+      {"etag":"\\"1\\"","mediaType":"text/csv","version":"etag:\\"1\\"","total":\(Self.old.utf8.count),"isComplete":false,"synced":20000,"file":"a"}
+      """)
+    let resumed = try shop.sluice("resume", "pipeline.yaml")
+    #expect(resumed.status == 0 && (shop.read("out.csv") == Self.old) as Bool, "\(resumed.stderr)")
+    #expect(server.sent("Range") == [nil, "bytes=20000-"] && server.sent("If-Range").last == .some("\"1\""))
+  }
+
   @Test("a run that waits for servers that do not answer whether items are new stops when it is told to")
   func stopped() throws {
     let shop = try Workshop()

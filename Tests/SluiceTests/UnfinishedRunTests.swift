@@ -19,6 +19,21 @@ struct UnfinishedRunTests {
 
   private func areCounted(_ outcome: Outcome) -> Bool { outcome.items.count == 4 && outcome.items.values.allSatisfy { $0 >= 0 } }
 
+  @Test("an item that the definition finds no more is opened by its own source, with the headers of its entry")
+  func opensByItsSource() throws {
+    let shop = try Workshop()
+    let server = try ScriptServer(
+      shop, answers: ["/2026-11-26.csv": [["status": 503], ["body": "id\n26\n"]], "/2026-11-27.csv": [["body": "id\n27\n"]]])
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch:\n  retry: {attempts: 1}\n  from: [{url: '\(server.url)/${DAY}.csv', headers: {X-Key: k}}]\nparse: {fields: {id: bigint}}\nwrite: {path: 'out/{item.stem}.jsonl'}\n"
+    )
+    #expect(try shop.runPipeline(environment: ["DAY": "2026-11-26"]).status == 69)
+    let resumed = try shop.run(Workshop.binary, ["resume", "pipeline.yaml"], environment: ["DAY": "2026-11-27"])
+    #expect(resumed.status == 0 && shop.read("out/2026-11-26.jsonl") == "{\"id\":26}\n", "\(resumed.stderr)")
+    #expect(server.sent("X-Key").allSatisfy { $0 == "k" } && server.printed.count == 2)
+  }
+
   @Test("an item whose file was taken away after it failed is closed, and named once; the run is done", arguments: [true, false])
   func fileIsTakenAway(_ each: Bool) throws {
     let shop = try Workshop()

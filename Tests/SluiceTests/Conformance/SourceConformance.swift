@@ -231,12 +231,20 @@ enum SourceConformance {
 
   static func handsOnErrors(_ bench: SourceBench) async throws -> [String] {
     try await with(bench, "t.bin", bytes(3_000_000)) { source, item, session in
-      do {
-        _ = try await source.read(item.location, ReadRequest(), to: Keeper(), in: session) { throw Thrown() }
-        return ["it goes on after the caller threw"]
-      } catch {
-        return error is Thrown ? [] : ["the caller's error became \(error)"]
+      var complaints = Complaints()
+      for enough in [Int.max, 1] {
+        var hasThrown = false
+        do {
+          _ = try await source.read(item.location, ReadRequest(), to: Keeper(enough: enough), in: session) {
+            hasThrown = true
+            throw Thrown()
+          }
+          complaints.expect(!hasThrown, "it goes on after the caller threw")
+        } catch {
+          complaints.expect(error is Thrown, "the caller's error became \(error)")
+        }
       }
+      return complaints.all
     }
   }
 
@@ -297,7 +305,10 @@ enum SourceConformance {
     return try await with(bench, "m.bin", old) { source, item, session in
       let (delivered, end) = try await download(source, item, session) { try bench.put(item.name, new) }
       let isOne = delivered == Array(old.prefix(delivered.count)) || delivered == Array(new.prefix(delivered.count))
-      if !isOne { return ["\(delivered.count) bytes of two versions are delivered"] }
+      if !isOne {
+        let (a, b) = (zip(delivered, old).prefix { $0 == $1 }.count, zip(delivered, new).prefix { $0 == $1 }.count)
+        return ["\(delivered.count) bytes of two versions are delivered: \(a) of one, or \(b) of the other, and then others"]
+      }
       if case .success = end, delivered != new, delivered != old { return ["the download ends with a part"] }
       return []
     }
