@@ -10,7 +10,7 @@ public enum NameEndings {
   static let outer = packed.union(Codecs.all.flatMap { $0.page.endings })
   /// Of formats of records that are not read here.
   static let inner: Set<String> = [
-    "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "json", "geojson", "geojsonl",
+    "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "geojson", "geojsonl",
     "topojson", "xml",
     "yaml", "yml", "html", "htm", "parquet", "pq", "arrow", "feather", "ipc", "avro", "orc", "xlsx", "xls", "xlsm", "xlsb", "ods", "sqlite",
     "sqlite3",

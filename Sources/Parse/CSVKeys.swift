@@ -1,18 +1,23 @@
 import Configuration
 
-/// What becomes of an item of csv or tsv without a byte (`parse.on_empty`).
+/// What becomes of an item of csv, tsv or json without a byte (`parse.on_empty`).
 enum OnEmpty: String, CaseIterable { case fail, accept }
 
 /// The keys that say how delimited values are written, and how they are read.
 extension CSVDialect {
+  /// Of formats whose items hold something before their first record.
+  static let emptyKey = Key(
+    "on_empty", .choice(OnEmpty.allCases.map(\.rawValue)),
+    "What becomes of an item of csv, tsv or json without a byte, where a header or a document is to be: fail (default), or accept it as one without records."
+  )
+
+  static func acceptsEmpty(_ value: Value) -> Bool { value["on_empty"]?.text == OnEmpty.accept.rawValue }
+
   static let keys: [Key] = [
     Key(
       "header", .either([.boolean, .integer(atLeast: 0)], "true, false, or the number of header lines"),
       "Whether columns are named by a header (default true)."),
-    Key(
-      "on_empty", .choice(OnEmpty.allCases.map(\.rawValue)),
-      "What becomes of an item of csv or tsv without a byte, where a header is to be: fail (default), or accept it as one without records."
-    ),
+    emptyKey,
     Key(
       "columns", .list(.text),
       "The columns' names in their order, whatever the header says: for a header that is narrower or wider than the records, or none."),
@@ -63,7 +68,7 @@ extension CSVDialect {
     }
     quote = Self.byte(value["quote"], "quote", default: 0x22, &reader)
     escape = Self.byte(value["escape"], "escape", default: quote, &reader)
-    acceptsEmpty = value["on_empty"]?.text == OnEmpty.accept.rawValue
+    acceptsEmpty = Self.acceptsEmpty(value)
     if let stray = value["stray_quotes"]?.text.flatMap(StrayQuotes.init) { strayQuotes = stray }
     if let lines = value["skip_lines"]?.text.flatMap({ Int($0) }) { skipLines = lines }
     if let lines = value["skip_footer_lines"]?.text.flatMap({ Int($0) }) { skipFooterLines = lines }

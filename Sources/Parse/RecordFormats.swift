@@ -3,7 +3,7 @@ import Configuration
 /// The formats that records can be read in.
 package enum RecordFormats {
   /// Every format. The first is that of items whose names say nothing.
-  package static let all: [any RecordFormat.Type] = [CSV.self, TSV.self, JSONLines.self, Lines.self]
+  package static let all: [any RecordFormat.Type] = [CSV.self, TSV.self, JSONLines.self, JSON.self, Lines.self]
 
   /// The pages of all formats.
   package static let pages = all.map { $0.page }
@@ -52,11 +52,8 @@ package enum RecordFormats {
   /// documents alone; empty where none of them does.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] {
     let readers = all.filter { format in TextDocument.allCases.contains { format.reads($0) } }
-    for format in readers {
-      let guesses = format.guesses(sample)
-      if !guesses.isEmpty { return guesses }
-    }
-    if sample.document != nil { return [] }
+    let guesses = readers.flatMap { $0.guesses(sample) }
+    if !guesses.isEmpty || sample.document != nil { return guesses.sorted { $0.score > $1.score } }
     return all.filter { format in !readers.contains { $0 == format } }.flatMap { $0.guesses(sample) }
   }
 

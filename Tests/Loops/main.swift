@@ -47,6 +47,11 @@ let json = flights { text, cells in
   text += "\"minutes\":\(cells[4]),\"distance\":\(cells[5])}\n"
 }
 
+let document = flights { text, cells in
+  text +=
+    "\(text.isEmpty ? "[" : ",\n"){ \"at\": \"\(cells[0])\", \"carrier\": \"\(cells[1])\", \"more\": [\(cells[2]), {\"minutes\": \(cells[4])}] }"
+}
+
 var dialect = CSVDialect()
 dialect.headerLines = 0
 let csvFormat = CSV(dialect, recordLimit: 1 << 20)
@@ -98,6 +103,10 @@ let loops: [String: () -> () -> Int] = [
   },
   "csv parse": { parsing(csvFormat, csv) },
   "csv parse, quoted": { parsing(csvFormat, quoted) },
+  "json document boundary": {
+    var framer = JSON().makeFramer()
+    return { (try? document.withSpan { try framer.boundary($0, isFinal: false).records?.starts.count }) ?? 0 }
+  },
   "json parse": { parsing(JSONLines(), json) },
   "filter and arithmetic": { applying(arithmetic) },
   "functions": { applying(functions) },

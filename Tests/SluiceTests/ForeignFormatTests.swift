@@ -105,11 +105,11 @@ struct ForeignFormatTests {
     let shop = try Workshop()
     let large = "[" + (0..<60_000).map { "{\"id\":\($0),\"name\":\"n\"}" }.joined(separator: ",") + "]"
     let documents = [
-      "array.json": "[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":\"b\"}]", "array.csv": " [ {\"id\": NaN}, {\"id\": 2} ]\n",
-      "numbers.json": "[1, 2, 3]\n",
-      "pretty.json": "{\n  \"features\": [\n    {\"a\": 1, \"b\": 2}\n  ]\n}\n", "large.geojson": large,
+      "list.csv": "[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":\"b\"}]", "array.csv": " [ {\"id\": NaN}, {\"id\": 2} ]\n",
+      "numbers.csv": "[1, 2, 3]\n",
+      "pretty.csv": "{\n  \"features\": [\n    {\"a\": 1, \"b\": 2}\n  ]\n}\n", "large.geojson": large,
       "object.csv": "{\"error\":{\"code\":429,\"message\":\"slow\"}}",
-      "lines.json": "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":\"b\"}\n", "xml.csv": "<?xml version=\"1.0\"?>\n<rows><row/></rows>\n",
+      "lines.csv": "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":\"b\"}\n", "xml.csv": "<?xml version=\"1.0\"?>\n<rows><row/></rows>\n",
       "error.csv": "<Error><Code>NoSuchKey</Code></Error>",
       "page.csv": "\u{FEFF}\n<!-- a, b -->\n<!DOCTYPE html>\n<html><p>Sign in, please</p></html>\n",
       "array.jsonl": "[{\"id\":1},{\"id\":2}]", "page.jsonl": "<HTML lang='en'><head></head></HTML>\n", "page16.csv": "<html>a,b\n",
@@ -122,7 +122,7 @@ struct ForeignFormatTests {
     let outcome = try shop.runPipeline()
     #expect(outcome.items == ["total": documents.count + 1, "done": 1, "skipped": 0, "failed": documents.count], "\(outcome.stderr)")
     let words = [
-      "array": "a JSON array", "numbers": "a JSON array", "large": "a JSON array", "pretty": "a JSON object",
+      "array": "a JSON array", "list": "parse.format: json", "numbers": "a JSON array", "large": "a JSON array", "pretty": "a JSON object",
       "object": "parse.format: jsonl",
       "lines": "parse.format: jsonl", "xml": "XML", "error": "XML", "page": "a web page", "page16": "a web page",
     ]
@@ -131,7 +131,7 @@ struct ForeignFormatTests {
       #expect(line.contains(words[(name as NSString).deletingPathExtension] ?? "?") && line.contains("[SL-304]"), "\(name): \(line)")
     }
     // With its own format a document is read, and a table whose values look like JSON too.
-    try shop.write("lines.yaml", "pipeline: l\nfetch: {from: in/lines.json}\nparse: {format: jsonl}\nwrite: {path: l.jsonl}\n")
+    try shop.write("lines.yaml", "pipeline: l\nfetch: {from: in/lines.csv}\nparse: {format: jsonl}\nwrite: {path: l.jsonl}\n")
     #expect(try shop.runPipeline("lines.yaml").records["written"] == 2)
     try shop.write("values.csv", "{\"a\":1}\n{\"a\":2}\n")
     try shop.write("brackets.csv", "[id];[name]\n1;a\n")

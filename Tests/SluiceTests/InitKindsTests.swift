@@ -248,8 +248,7 @@ struct InitKindsTests {
   @Test(
     "documents, binary formats and pages are refused by name, in gzip too",
     arguments: [
-      ("[{\"a\":1},{\"a\":2}]", "a JSON array"), ("{\n  \"a\": [\n    1\n  ]\n}\n", "a JSON object"),
-      ("<!DOCTYPE html><html><body>no</body></html>", "a web page"),
+      ("[1, 2]\n", "a JSON array"), ("<rows><row a='1'/></rows>", "XML"), ("<!DOCTYPE html><html><body>no</body></html>", "a web page"),
       ("SQLite format 3\u{0}rest of it", "SQLite"), ("PAR1\u{15}\u{4}\u{15}", "Parquet"), ("PK\u{3}\u{4}\u{14}\u{0}", "zip"),
     ])
   func refused(_ text: String, _ name: String) throws {
@@ -262,8 +261,6 @@ struct InitKindsTests {
       #expect(made.status != 0 && made.stderr.contains(name) && made.stderr.contains("SL-304"), "\(file): \(made.stderr)")
       #expect(!shop.exists("p.yaml"))
     }
-    try shop.write("long.json", "{\"all\":[" + (0..<300_000).map { "{\"n\":\($0)}" }.joined(separator: ",") + "]}")
-    #expect(try shop.sluice("init", "long.json", "--to", "p.yaml").stderr.contains("one JSON value longer than the sample"))
   }
 
   @Test("a header alone is said to be one, and is sure of nothing")

@@ -399,6 +399,84 @@ SLUICE_INLINE size_t sluice_write_rows(const struct sluice_cells *cells, size_t 
   return count;
 }
 
+/// How far the inside of a JSON array or object is read: by how many brackets it is open, whether within a string, and whether the
+/// next byte stands behind a backslash there.
+struct sluice_json_nesting {
+  size_t depth;
+  uint64_t in_string; ///< all ones within a string
+  uint64_t is_escaped; ///< 1 behind a backslash
+};
+
+/// A bit for each of the 64 bytes at p that opens an array or object, and for each that closes one.
+SLUICE_INLINE void sluice_json_brackets(const uint8_t *p, uint64_t *opening, uint64_t *closing) {
+  // A bit tells brackets from braces.
+#if defined(__SSE2__)
+  const __m128i bit = _mm_set1_epi8(0x20), open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
+  uint64_t opens = 0, closes = 0;
+  for (int i = 0; i < 4; i++) {
+    const __m128i v = _mm_or_si128(_mm_loadu_si128((const __m128i *)(p + 16 * i)), bit);
+    opens |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, open)) << (16 * i);
+    closes |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, close)) << (16 * i);
+  }
+  *opening = opens;
+  *closing = closes;
+#else
+  *opening = *closing = 0;
+  for (int i = 0; i < 64; i++) {
+    *opening |= (uint64_t)((p[i] | 0x20) == '{') << i;
+    *closing |= (uint64_t)((p[i] | 0x20) == '}') << i;
+  }
+#endif
+}
+
+/// Reads on in an array or object, of which n bytes more are at p, to behind the bracket that closes it. Returns where that is, or 0
+/// where it is not among them. Brackets are counted and not matched: whether what stands there is JSON is for its reader to say.
+///
+/// Reads nothing past p + n.
+SLUICE_INLINE size_t sluice_json_close(const uint8_t *p, size_t n, struct sluice_json_nesting *nesting) {
+  size_t i = 0;
+  for (; n - i >= 64; i += 64) {
+    uint64_t quotes = sluice_equal_mask(p + i, '"'), slashes = sluice_equal_mask(p + i, '\\'), opening, closing;
+    if (slashes | nesting->is_escaped) {
+      uint64_t escaped = nesting->is_escaped;
+      nesting->is_escaped = 0;
+      slashes &= ~escaped;
+      while (slashes) {
+        // The byte behind a backslash is escaped, be it a backslash itself.
+        const uint64_t slash = slashes & (0 - slashes);
+        if (slash >> 63) nesting->is_escaped = 1;
+        escaped |= slash << 1;
+        slashes &= ~(slash | slash << 1);
+      }
+      quotes &= ~escaped;
+    }
+    const uint64_t inside = sluice_prefix_xor(quotes) ^ nesting->in_string;
+    nesting->in_string = (uint64_t)((int64_t)inside >> 63);
+    sluice_json_brackets(p + i, &opening, &closing);
+    opening &= ~inside;
+    closing &= ~inside;
+    const size_t closes = (size_t)__builtin_popcountll(closing);
+    if (nesting->depth > closes) {
+      nesting->depth += (size_t)__builtin_popcountll(opening) - closes;
+      continue;
+    }
+    for (uint64_t all = opening | closing; all; all &= all - 1) {
+      if (opening & all & (0 - all)) nesting->depth++;
+      else if (--nesting->depth == 0) return i + (size_t)__builtin_ctzll(all) + 1;
+    }
+  }
+  for (; i < n; i++) {
+    const uint8_t c = p[i];
+    if (nesting->is_escaped) nesting->is_escaped = 0;
+    else if (c == '\\') nesting->is_escaped = 1;
+    else if (c == '"') nesting->in_string = ~nesting->in_string;
+    else if (nesting->in_string) continue;
+    else if ((c | 0x20) == '{') nesting->depth++;
+    else if ((c | 0x20) == '}' && --nesting->depth == 0) return i + 1;
+  }
+  return 0;
+}
+
 /// A key that is expected in an object: where `"name":` begins among the spellings, and how long it is; of `length` 0 it is one that
 /// has to be looked for otherwise.
 struct sluice_json_key {

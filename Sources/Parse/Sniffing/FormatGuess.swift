@@ -97,9 +97,12 @@ public struct FormatGuess: Sendable {
   }
 
   /// Adds more records of the item to the sample: what did not fit what was guessed so far.
-  package mutating func learn(_ records: ByteBuffer) {
+  package mutating func learn(_ records: ByteBuffer) { learn(RecordChunk(buffer: records, offset: 0, sequence: 0)) }
+
+  mutating func learn(_ chunk: RecordChunk) {
+    let records = chunk.buffer
     if let objects {
-      let more = objects.sample(RecordChunk(buffer: records, offset: 0, sequence: 0), Prologue(bytes: 0, lines: 0))
+      let more = objects.sample(chunk, Prologue(bytes: 0, lines: 0))
       let (before, after) = (values.cells.first?.count ?? 0, more.cells.first?.count ?? 0)
       for (name, cells) in zip(more.names, more.cells) {
         if let at = values.names.firstIndex(of: name) {

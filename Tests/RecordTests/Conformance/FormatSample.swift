@@ -26,16 +26,18 @@ struct FormatSample {
   private var lines = 0
   /// What ends a line, where the text has lines.
   let lineEnd: UInt8
-  /// The beginning of a record that never ends, put behind the whole records.
+  /// The beginning of a record that never ends, put behind the whole records, and how much of it is no record yet.
   let unended: [UInt8]
+  let unendedBefore: Int
 
   /// - Parameters:
   ///   - settings: the definition's `parse`, as YAML.
   ///   - fields: names and types.
-  init(_ name: String, _ settings: String, _ fields: [(String, ValueType)], unended: String, lineEnd: UInt8 = 0x0A) {
+  init(_ name: String, _ settings: String, _ fields: [(String, ValueType)], unended: String, before: String = "", lineEnd: UInt8 = 0x0A) {
     self.name = name
     self.lineEnd = lineEnd
-    self.unended = Array(unended.utf8)
+    self.unended = Array((before + unended).utf8)
+    unendedBefore = before.utf8.count
     schema = Schema(fields.map { Field(name: $0.0, type: $0.1) })
     format = Self.section(settings).recordFormat(itemName: "")
   }
@@ -76,6 +78,7 @@ struct FormatSample {
     lines = sample.lines
     lineEnd = sample.lineEnd
     unended = sample.unended
+    unendedBefore = sample.unendedBefore
   }
 
   // MARK: The samples
@@ -86,7 +89,7 @@ struct FormatSample {
     table("csv, CR", "format: csv", ",", end: "\r", lineEnd: 0x0D),
     table("csv, other dialect", "{format: csv, delimiter: '::', comment: '#'}", "::"),
     table("csv, lines before", "{format: csv, skip_lines: 2, delimiter: ;}", ";", before: "a title\n\n"), table("tsv", "format: tsv", "\t"),
-    lines(), programLines(),
+    lines(), programLines(), documents(), array(), nested(),
   ]
 
   private static func table(
@@ -127,6 +130,68 @@ struct FormatSample {
     sample.add(bytes: Array("{\"text\":\"".utf8) + [0xC3, 0x28] + Array("\"}".utf8), .fault("invalid_encoding"))
     sample.add("\n")
     sample.add("{}", .fields([nil, nil, nil]))
+    return sample
+  }
+
+  /// Records that a JSON document may hold, with what stands between two of them.
+  private mutating func addObjects(between: String) {
+    add("{\"id\":1,\"text\":\"one\",\"more\":null}", .fields(["1", "one", nil]))
+    add(between)
+    add(
+      "{\n  \"more\" : [1, {\"}\": \"]\"}],\n  \"text\" : \"a\\n\\\"b\\u00e9\\\\\", \"id\": 2\n}",
+      .fields(["2", "a\n\"bé\\", "[1, {\"}\": \"]\"}]"]))
+    add(between)
+    add("{\"id\":\"x\"}", .fault("invalid_value"))
+    add(between)
+    add("{\"id\":[1}]", .fault("invalid_json"))
+    add(between)
+    add("[[1], {}]", .fault("invalid_json"))
+    add(between)
+    add("-12.5", .fault("invalid_json"))
+    add(between)
+    add("\"a ] }\\\" \"", .fault("invalid_json"))
+    add(between)
+    add(bytes: Array("{\"text\":\"".utf8) + [0xC3, 0x28] + Array("\"}".utf8), .fault("invalid_encoding"))
+    add(between)
+    add("{}", .fields([nil, nil, nil]))
+  }
+
+  private static let jsonFields: [(String, ValueType)] = [("id", .bigint), ("text", .text), ("more", .json)]
+
+  private static func documents() -> FormatSample {
+    var sample = FormatSample(
+      "json, documents", "{format: json, records: $, on_empty: accept}", jsonFields, unended: "{\"id\": 1, \"text\": \"never closed")
+    sample.add("\n\u{1E}")
+    sample.add("{\"id\":1,\"text\":\"one\",\"more\":null}", .fields(["1", "one", nil]))
+    sample.add("\n\u{1E}")
+    sample.add("{ \"more\" : {\"a\" :\n{}}, \"id\":\n2 }", .fields(["2", nil, "{\"a\" :\n{}}"]))
+    sample.add(" ")
+    sample.add("{\"id\":[1}]", .fault("invalid_json"))
+    sample.add("\n\n")
+    sample.add("-12.5e3", .fault("invalid_json"))
+    sample.add("\t")
+    sample.add("{}", .fields([nil, nil, nil]))
+    sample.add("\n")
+    return sample
+  }
+
+  private static func array() -> FormatSample {
+    var sample = FormatSample("json, an array", "format: json", jsonFields, unended: "{\"id\": 1, \"text\": \"never closed", before: "[")
+    sample.add("\n[\n")
+    sample.addObjects(between: " ,\n")
+    sample.add(" ]\n")
+    return sample
+  }
+
+  private static func nested() -> FormatSample {
+    var sample = FormatSample(
+      "json, deep in an object", "{format: json, records: \"$['a b'].c[*].d[1][*]\"}", jsonFields,
+      unended: "{\"id\": 1, \"text\": \"never", before: "{\"a b\": {\"c\": [{\"d\": [[], [")
+    sample.add("{\"a\": [{\"id\": 9}, \"]}\"], \"n\": -0.5e+3,\n\"a\\u0020b\": {\"x\":\"\\\"}\", \"c\": [ 1, {\"d\": [[{\"id\": 8}], [")
+    sample.addObjects(between: ",")
+    sample.add("]], \"e\": true}, {\"d\": [null]}, {\"f\": {\"d\": [0, [{}]]}}, {\"d\": [{}, [\n")
+    sample.add("{\"id\":3}", .fields(["3", nil, nil]))
+    sample.add("], [{}]]}], \"c2\": null} }\n{\"a b\": {\"c\": []}}\n")
     return sample
   }
 

@@ -132,11 +132,7 @@ private struct Drafting {
     let sniffer = Sniffer(text, isWhole: look.isTextWhole, name: look.item.name)
     var guesses = RecordFormats.guesses(sniffer)
     if guesses.isEmpty, let document = sniffer.document {
-      let hasLine = (0..<text.count).contains { text.bytes[$0] == 0x0A }
-      let isLong = (document == .jsonObject || document == .jsonArray) && !hasLine && !look.isTextWhole
-      throw RunFailure.sample(
-        "\(look.item.key): \(isLong ? "it is one JSON value longer than the sample, which is \(text.count) bytes; " : "")\(RecordFormats.refusal(of: document))",
-        .wrongFormat)
+      throw RunFailure.sample("\(look.item.key): \(RecordFormats.refusal(of: document))", .wrongFormat)
     }
     for i in guesses.indices where !guesses[i].isTable && guesses[i].format.readsFromAnyLine {
       for slice in look.convertedSlices(encoding.encoding) { guesses[i].learn(slice) }

@@ -68,7 +68,7 @@ struct DefinitionWriter {
       lines.append(commented("  \(key): \(value)", reason ?? guess.reasons[key] ?? ""))
     }
     if encoding.isUnknown || encoding.encoding != nil { add("encoding", (encoding.encoding ?? .utf8).name, encoding.evidence) }
-    for (key, value) in guess.settings { add(key, value) }
+    for (key, value) in guess.settings { add(key, YAMLText.value(value)) }
     guard guess.isTable else { return lines }
     let dialect = guess.dialect
     func text(_ bytes: [UInt8]) -> String { "\"" + Self.escaped(String(decoding: bytes, as: UTF8.self)) + "\"" }
