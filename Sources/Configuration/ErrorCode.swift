@@ -18,6 +18,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case wrongSchedule = "SL-112"
   case unreachableStep = "SL-113"
   case failedTest = "SL-114"
+  case unusableFile = "SL-115"
 
   case noSource = "SL-201"
   case unreadableFile = "SL-202"
@@ -53,6 +54,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case programFailed = "SL-503"
   case programRefused = "SL-504"
   case unusableProgram = "SL-505"
+  case noMatch = "SL-506"
 
   case cannotWrite = "SL-601"
 
@@ -86,6 +88,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case .recordTooLong: "record_too_long"
     case .evaluationFailed: "evaluation_failed"
     case .expectationFailed: "expectation_failed"
+    case .noMatch: "no_match"
     case .programFailed: "program_failed"
     case .programRefused: "program_refused"
     case .poison: "poison"
@@ -127,6 +130,7 @@ extension RecordFault.Code {
     case .recordTooLong: .recordTooLong
     case .evaluationFailed: .evaluationFailed
     case .expectationFailed: .expectationFailed
+    case .noMatch: .noMatch
     case .programFailed, .parserFailed: .programFailed
     case .programRefused: .programRefused
     case .poison: .poison

@@ -100,6 +100,11 @@ extension ErrorCode {
         cause: "“sluice test” took a test's input through parse and transform, and something else came out than the test expects.",
         remedy:
           "The difference is shown record by record, - for what was expected and + for what came out. Mend the definition or the test.")
+    case .unusableFile:
+      .init(
+        "a step can't use the file that it names",
+        cause: "A step loads a file before a run: it is not there, has not what the step takes of it, or takes more memory than it may.",
+        remedy: "The message names the file and, where something is wrong in it, the line. Paths are relative to the definition.")
     default: runExplanation
     }
   }
@@ -255,6 +260,10 @@ extension ErrorCode {
         "a record is not as transform.expect says", cause: "The expectation is false for it.",
         remedy:
           "“sluice dead-letters list” counts them. After a change of the definition, “sluice dead-letters replay” takes them through it.")
+    case .noMatch:
+      .init(
+        "a table has no row for a record", cause: "A lookup with on_missing: dead_letter found no row that has the record's keys.",
+        remedy: "The reason names the keys. Add them to the table; then “sluice dead-letters replay” takes the records through it.")
     case .programFailed:
       .init(
         "a program failed at a record",

@@ -50,8 +50,8 @@ public struct PipelineDefinition: Sendable {
   var fingerprintText = ""
   /// The files that steps have loaded, on which output hangs; nil before ``prepared()``.
   private var loaded: [StepPreparation.Loaded]?
-  /// What is to be told of what steps have loaded, a sentence each.
-  public private(set) var loadedNotes: [String] = []
+  /// What the files take that steps have loaded.
+  public private(set) var loadedSizes: [LoadedSize] = []
 
   /// The five stages, in the order that records take.
   public enum StageName: String, Sendable, CaseIterable { case fetch, decompress, parse, transform, write }
@@ -160,7 +160,7 @@ public struct PipelineDefinition: Sendable {
     var preparation = StepPreparation(folder: folder, digest: Digest.of)
     definition.transform.prepare(&preparation)
     definition.loaded = preparation.loaded
-    definition.loadedNotes = preparation.notes
+    definition.loadedSizes = preparation.sizes
     // What was loaded may tell the types of more fields.
     let diagnostics = preparation.diagnostics.isEmpty ? definition.compile(knownFields).diagnostics : preparation.diagnostics
     guard diagnostics.isEmpty else { throw errors(diagnostics, file: shownPath) }

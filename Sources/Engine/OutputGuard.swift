@@ -54,6 +54,9 @@ public struct OutputGuard: Sendable {
     if let there, there.identity == (try? FileStatus.of(definition.file))?.identity {
       throw Refusal("the output \(shown) is the definition itself; give write.path another name")
     }
+    if let there, let loaded = definition.loadedFiles.first(where: { (try? FileStatus.of($0.path))?.identity == there.identity }) {
+      throw Refusal("the output \(shown) is \(loaded.name), which a step loads; give write.path another name")
+    }
     if state.contains(target) {
       throw Refusal("the output \(shown) is in the state folder \(state.path); give write.path another folder")
     }

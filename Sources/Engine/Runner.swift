@@ -112,6 +112,13 @@ public final class Runner: Sendable {
         guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
+        // Records of one run are not to see two contents of a table.
+        if !definition.loadedFiles.isEmpty, !(try await ledger.hasDefinition(definition.fingerprint, run: record.id)) {
+          let files = definition.loadedFiles.map(\.name).joined(separator: ", ")
+          throw RunFailure.nothingToResume(
+            "what run \(record.id) loads (\(files)) has changed since it began; put the former content back, or work on what is left in a new run, with the new content: sluice run \(ShellText.word(definition.shownPath))"
+          )
+        }
         let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run)
         return try await work(ledger, continuing: record, resuming: try Discovery(definition: definition).items(open))
       }

@@ -95,7 +95,7 @@ package struct PlacedPair: Sendable {
     self.value = PlacedText(value)
   }
 
-  fileprivate init(name: PlacedText, value: PlacedText) {
+  package init(name: PlacedText, value: PlacedText) {
     self.name = name
     self.value = value
   }
@@ -133,6 +133,16 @@ struct UnreadStep: Step {
 
 // MARK: Preparing
 
+/// What a file takes that a step has loaded.
+public struct LoadedSize: Sendable {
+  /// The file's path as the definition has it.
+  public var name: String
+  public var records: Int
+  /// In memory, and what it may take there.
+  public var bytes: Int
+  public var mostBytes: Int
+}
+
 /// Lets steps load what they need, and keeps what the definition has to know of it.
 package struct StepPreparation {
   /// A file that a step has loaded.
@@ -149,8 +159,7 @@ package struct StepPreparation {
   /// What is wrong, placed in the definition.
   package private(set) var diagnostics: [Diagnostic] = []
   package private(set) var loaded: [Loaded] = []
-  /// What is told of it: how much there is, and what it takes. A sentence each.
-  package private(set) var notes: [String] = []
+  package private(set) var sizes: [LoadedSize] = []
   private let digest: (ByteBuffer) -> String
 
   /// - Parameter digest: the SHA-256 of bytes, in hexadecimal digits.
@@ -161,7 +170,8 @@ package struct StepPreparation {
 
   package mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
 
-  package mutating func tell(_ note: String) { notes.append(note) }
+  /// Tells what a file takes that is loaded.
+  package mutating func tell(_ size: LoadedSize) { sizes.append(size) }
 
   /// Notes content that the step's results hang on: it goes into the definition's fingerprint.
   package mutating func note(_ content: ByteBuffer, of name: String, at path: String) {

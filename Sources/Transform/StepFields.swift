@@ -27,6 +27,8 @@ package struct StepFields {
 
   // MARK: Reporting
 
+  package mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+
   /// Reports an error in a text of the definition.
   ///
   /// - Parameter whole: whether the whole text is meant, whatever the error's place in it.

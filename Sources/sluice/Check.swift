@@ -16,7 +16,7 @@ struct Check: AsyncParsableCommand {
     var failed = false
     for pipeline in pipelines {
       do throws(DefinitionErrors) {
-        let definition = try PipelineDefinition.load(path: pipeline, variables: values)
+        let definition = try PipelineDefinition.load(path: pipeline, variables: values).prepared()
         let outputs = OutputGuard(definition, common.stateFolder(beside: pipeline))
         try await outputs.check()
         for pattern in outputs.patternsOfOwnOutput {
@@ -33,6 +33,7 @@ struct Check: AsyncParsableCommand {
         if definition.sink.grouping == .stream {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
         }
+        for size in definition.loadedSizes { console.log(.info, "\(pipeline): \(definition.redactor.redact(Human.loaded(size)))") }
         if !common.quiet { console.print(pipelines.count == 1 ? "ok" : "\(pipeline): ok") }
       } catch {
         _ = console.fail(.definition(error))

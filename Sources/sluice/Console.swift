@@ -5,6 +5,7 @@ import Engine
 import Foundation
 import Ledger
 import Synchronization
+import Transform
 
 /// stdout for results, stderr for everything else.
 ///
@@ -192,6 +193,11 @@ enum Human {
       unit += 1
     }
     return unit == 0 ? "\(n) B" : String(format: "%.1f %@", value, units[unit] as NSString)
+  }
+
+  /// What a step has loaded.
+  static func loaded(_ size: LoadedSize) -> String {
+    "\(size.name) is loaded: \(count(size.records)) records, \(bytes(size.bytes)) of the \(bytes(size.mostBytes)) of memory that they may take"
   }
 
   /// How long until something happens, to the millisecond.

@@ -176,7 +176,7 @@ struct DeadLetters: AsyncParsableCommand {
         }
         console.hide(definition.redactor)
         let messages = RunMessages(console: console)
-        let runner = Runner(definition, state: subject.state, options: Runner.Options()) { messages.show($0) }
+        let runner = Runner(try await definition.preparedToRun(), state: subject.state, options: Runner.Options()) { messages.show($0) }
         var filter = criteria.filter(subject)
         filter.pipeline = definition.name
         try show(try await runner.replay(filter), console)

@@ -35,16 +35,15 @@ struct Resume: AsyncParsableCommand {
       var options = Runner.Options()
       options.lockWait = timing.wait?.duration ?? .zero
       options.acceptsSchemaChanges = acceptSchemaChanges
-      let runner = Runner(definition, state: subject.state, options: options) { session.report($0) }
-      try await perform(session, runner, record)
+      try await perform(session, options, record)
     } catch {
       throw console.fail(error)
     }
   }
 
-  private func perform(_ session: RunSession, _ runner: Runner, _ record: RunRecord) async throws(RunFailure) {
+  private func perform(_ session: RunSession, _ options: Runner.Options, _ record: RunRecord) async throws(RunFailure) {
     do {
-      try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.resume(record) }
+      try await session.perform(try await session.runner(options)) { (runner) throws(RunFailure) in try await runner.resume(record) }
     } catch let code as ExitCode {
       // What is wrong has been said.
       Sluice.leave(code)

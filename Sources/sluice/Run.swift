@@ -38,7 +38,7 @@ struct Run: AsyncParsableCommand {
     if dryRun {
       let report: DryRunReport
       do throws(RunFailure) {
-        report = try await DryRun(definition, state: state, options: options).report()
+        report = try await DryRun(try await definition.preparedToRun(), state: state, options: options).report()
       } catch {
         throw console.fail(error)
       }
@@ -48,7 +48,7 @@ struct Run: AsyncParsableCommand {
     }
     let session = RunSession(common, console, definition, state, timing, monitoring)
     if let code = await supervision.supervised(session) { throw code }
-    let runner = Runner(definition, state: state, options: options) { session.report($0) }
+    let runner = try await session.runner(options)
     try await session.perform(runner) { (runner) throws(RunFailure) in try await runner.run() }
   }
 }

@@ -57,6 +57,19 @@ final class RunSession: Sendable {
     messages.show(event)
   }
 
+  /// What carries the run out, once its steps have loaded what they need.
+  ///
+  /// - Throws: what to exit with, where they can't; it is told.
+  func runner(_ options: Runner.Options) async throws(ExitCode) -> Runner {
+    do throws(RunFailure) {
+      let definition = try await definition.preparedToRun()
+      for size in definition.loadedSizes { console.event(.info, Human.loaded(size)) }
+      return Runner(definition, state: state, options: options) { [self] in report($0) }
+    } catch {
+      throw await fail(error)
+    }
+  }
+
   /// Carries a run out and prints what it came to.
   func perform(_ runner: Runner, _ work: @escaping @Sendable (Runner) async throws(RunFailure) -> RunResult) async throws {
     let isStopping = Mutex(false)

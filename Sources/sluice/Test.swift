@@ -35,7 +35,8 @@ struct Test: AsyncParsableCommand {
           throw .definition(error)
         }
         console.hide(definition.redactor)
-        for test in definition.tests { outcomes.append((pipeline, try await DefinitionTester(definition).run(test))) }
+        let prepared = try await definition.preparedToRun()
+        for test in definition.tests { outcomes.append((pipeline, try await DefinitionTester(prepared).run(test))) }
       }
     } catch {
       throw console.fail(error)
