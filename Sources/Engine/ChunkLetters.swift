@@ -126,7 +126,7 @@ extension RecordFault.Code {
   /// The stage that finds it.
   var stage: String {
     switch self {
-    case .evaluationFailed, .expectationFailed, .programFailed, .programRefused: "transform"
+    case .evaluationFailed, .expectationFailed, .noMatch, .programFailed, .programRefused: "transform"
     default: "parse"
     }
   }

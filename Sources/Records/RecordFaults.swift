@@ -11,6 +11,8 @@ public struct RecordFault: Sendable {
     case recordTooLong = "record_too_long"
     case evaluationFailed = "evaluation_failed"
     case expectationFailed = "expectation_failed"
+    /// A table that a step looks records up in has nothing for it.
+    case noMatch = "no_match"
     /// A program of the user's failed at it, or answered with what can't be used.
     case programFailed = "program_failed"
     /// The same of a program that parses.

@@ -27,6 +27,21 @@ struct StepConformanceTests {
       StepCase(
         text: "expect: {small: a < 5, known: s IS NOT NULL}", unknown: "expect: {small: a < 5, known: nonesuch IS NOT NULL}")
     ],
+    "lookup": [
+      StepCase(
+        text: "lookup: {file: table.csv, on: {a: code}, take: {word: name, weight: kg}}",
+        unknown: "lookup: {file: table.csv, on: {nonesuch: code}, take: {word: name}}",
+        files: ["table.csv": "code,name,kg\n1,one,1.5\n2,\"t\"\"wo\",\n3,,0\n"], changed: ["table.csv": "code,name,kg\n1,eins,1.5\n"]),
+      StepCase(
+        text: "lookup: {file: table.jsonl, on: {s: text, n: number}, take: [mark], on_missing: dead_letter}",
+        unknown: "lookup: {file: table.jsonl, on: {s: text, nonesuch: number}, take: [mark]}",
+        files: ["table.jsonl": "{\"text\":\"17\",\"number\":7,\"mark\":true}\n{\"text\":\"na\\u00efve\",\"number\":3,\"mark\":false}\n"],
+        changed: ["table.jsonl": "{\"text\":\"17\",\"number\":8,\"mark\":true}\n"]),
+      StepCase(
+        text: "lookup: {file: keys.tsv, on: [x], on_missing: skip, fields: {x: double}}",
+        unknown: "lookup: {file: keys.tsv, on: [nonesuch], on_missing: skip}",
+        files: ["keys.tsv": "x\tnonesuch\n0.5\t1\n1e1\t2\n0\t3\n"], changed: ["keys.tsv": "x\tnonesuch\n"]),
+    ],
     "exec": [
       StepCase(
         text:

@@ -9,5 +9,6 @@ package enum Steps {
     CastStep.self,
     ExpectStep.self,
     ExecStep.self,
+    LookupStep.self,
   ]
 }
