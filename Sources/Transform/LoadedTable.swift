@@ -5,21 +5,6 @@ import Records
 
 /// A file of records that a step has loaded whole. Its columns are read as the types that the step asks for.
 package final class LoadedTable: Sendable {
-  /// How the file is spelled, beside what its format says.
-  package struct Spelling: Sendable {
-    package var format: ParseFormat
-    /// CSV's delimiter; nil for the format's own.
-    package var delimiter: [UInt8]?
-
-    package init(format: ParseFormat, delimiter: [UInt8]? = nil) {
-      self.format = format
-      self.delimiter = delimiter
-    }
-
-    /// The formats that a table may be in.
-    package static let formats: [ParseFormat] = [.csv, .tsv, .jsonl]
-  }
-
   /// What is wrong with the file, told with its name and the line.
   package struct Trouble: Error, Sendable { package let message: String }
 
@@ -32,53 +17,73 @@ package final class LoadedTable: Sendable {
   package let columns: [String]
   private let format: any RecordFormat
   private let chunk: RecordChunk
-  private let beginning: Beginning
+  private let prologue: Prologue
   private let sampled: Schema
+
+  /// Whether the columns are named before the first record, so that there are no others.
+  package var hasHeader: Bool { prologue.header != nil }
 
   /// What the file's bytes take in memory.
   package var bytes: Int { chunk.buffer.count }
 
-  /// Reads the head of a file's content, which is UTF-8.
+  /// Reads the head of a file's content.
   ///
-  /// - Parameter content: belongs to the table from here on.
-  package init(_ content: ByteBuffer, name: String, _ spelling: Spelling) throws(Trouble) {
+  /// - Parameters:
+  ///   - content: belongs to the table from here on.
+  ///   - settings: how it is read.
+  package init(_ content: ByteBuffer, name: String, _ settings: ParseSection) throws(Trouble) {
     self.name = name
-    var dialect = CSVDialect()
-    if spelling.format == .tsv { dialect.delimiter = [0x09] }
-    if let delimiter = spelling.delimiter { dialect.delimiter = delimiter }
-    format = spelling.format == .jsonl ? JSONLines() : CSV(dialect, recordLimit: 16_000_000)
-    let mark = content.count >= 3 && content.bytes[0] == 0xEF && content.bytes[1] == 0xBB && content.bytes[2] == 0xBF ? 3 : 0
-    if let bad = UTF8Text.firstInvalid(content.bytes + mark, content.count - mark) {
-      let line = 1 + (0..<mark + bad).reduce(0) { content.bytes[$1] == 0x0A ? $0 + 1 : $0 }
-      throw Trouble(message: "\(name):\(line): it is not UTF-8 text; write it anew as UTF-8, and not compressed")
-    }
-    var framer = format.makeFramer()
+    format = settings.recordFormat(itemName: name)
+    let text = try Self.text(content, name, settings.encoding)
     do throws(ParseError) {
-      beginning = try framer.begin(content.bytes + mark, content.count - mark, isFinal: true) ?? Beginning(bytes: 0, lines: 0)
+      if let document = TextDocument.of(text, isWhole: true), format.refuses(document) { throw .notRecords(document) }
+      var framer = format.makeFramer()
+      let prologue = try text.withSpan { (bytes) throws(ParseError) in try framer.begin(bytes, isFinal: true) }
+      self.prologue = prologue ?? Prologue(bytes: 0, lines: 0)
+      chunk = try Self.records(text, &framer, from: self.prologue.bytes)
     } catch {
-      throw Trouble(message: "\(name): it has no header line, which names the columns")
+      throw Trouble(message: "\(name): \(error)")
     }
-    let start = mark + beginning.bytes
-    // In its place: another copy of a large table would be much.
-    content.count -= start
-    memmove(content.bytes, content.bytes + start, content.count)
-    chunk = RecordChunk(buffer: content, offset: start, sequence: 0)
-    sampled = Inference.schema(of: format.sample(Self.head(chunk, &framer, beginning), beginning))
-    columns = beginning.header ?? sampled.fields.map(\.name)
+    // Of as many records types are inferred.
+    sampled = Inference.schema(of: format.sample(chunk.head(records: 10_000), prologue))
+    columns = prologue.header ?? sampled.fields.map(\.name)
   }
 
-  /// The first records, of which types are inferred.
-  private static func head(_ chunk: RecordChunk, _ framer: inout any RecordFramer, _ beginning: Beginning) -> RecordChunk {
-    framer.resume(beginning)
-    var end = 0
-    // The longest record takes no more than the second.
-    for most in [1 << 20, 32 << 20] where end == 0 {
-      guard chunk.buffer.count > most else { return chunk }
-      end = framer.boundary(chunk.buffer.bytes, most, isFinal: false)
+  private static func text(_ content: ByteBuffer, _ name: String, _ encoding: TextEncoding) throws(Trouble) -> ByteBuffer {
+    var text = content
+    let hasMark = content.count >= 2 && [[0xFF, 0xFE], [0xFE, 0xFF]].contains([content.bytes[0], content.bytes[1]])
+    if encoding != .utf8 || hasMark {
+      text = Transcoder.decode(content, encoding, isWhole: true).text
+    } else if content.count >= 3, content.bytes[0] == 0xEF, content.bytes[1] == 0xBB, content.bytes[2] == 0xBF {
+      content.count -= 3
+      memmove(content.bytes, content.bytes + 3, content.count)
     }
-    let head = ByteBuffer(capacity: end)
-    head.append(chunk.buffer.bytes, end)
-    return RecordChunk(buffer: head, offset: chunk.offset, sequence: 0)
+    guard let bad = UTF8Text.firstInvalid(text.bytes, text.count) else { return text }
+    let line = 1 + (0..<bad).reduce(0) { text.bytes[$1] == 0x0A ? $0 + 1 : $0 }
+    throw Trouble(message: "\(name):\(line): it is no text in the encoding that it should have; a compressed file is not read here")
+  }
+
+  /// All records, as one chunk.
+  private static func records(_ text: ByteBuffer, _ framer: inout any RecordFramer, from start: Int) throws(ParseError) -> RecordChunk {
+    var end = start
+    var places: RecordPlaces?
+    while end < text.count {
+      let found = try text.withSpan(end..<text.count) { (bytes) throws(ParseError) in try framer.boundary(bytes, isFinal: true) }
+      if let records = found.records {
+        let offset = UInt32(end - start)
+        var all = places ?? RecordPlaces()
+        all.starts += records.starts.map { $0 + offset }
+        all.ends += records.ends.map { $0 + offset }
+        places = all
+      }
+      if found.end == 0 { break }
+      end += found.end
+    }
+    try framer.finish()
+    // In its place: another copy of a large table would be much.
+    text.count = end - start
+    memmove(text.bytes, text.bytes + start, text.count)
+    return RecordChunk(buffer: text, offset: start, sequence: 0, records: places)
   }
 
   /// The type that the first records show of a column.
@@ -90,13 +95,13 @@ package final class LoadedTable: Sendable {
   ///
   /// - Throws: ``Trouble`` for the first record that is damaged or does not fit.
   package func values(_ fields: [Field]) throws(Trouble) -> (columns: [Vector], count: Int) {
-    let layout: Layout
+    let mapping: ColumnMapping
     do throws(ParseError) {
-      layout = try Layout(schema: Schema(fields), beginning: beginning, decoded: fields.map { _ in true })
+      mapping = try ColumnMapping(schema: Schema(fields), prologue: prologue, decoded: fields.map { _ in true })
     } catch {
       throw Trouble(message: "\(name): \(error)")
     }
-    let batch = format.parse(chunk, layout)
+    let batch = format.parse(chunk, mapping)
     if let fault = batch.faults.min(by: { $0.record < $1.record }) {
       let field = fault.field.map { "\($0): " } ?? ""
       let hint = fault.code == .invalidValue ? "; the step's fields give a column another type" : ""
@@ -107,12 +112,12 @@ package final class LoadedTable: Sendable {
 
   /// The lines on which rows begin, by their numbers.
   package func lines(of rows: [Int]) -> [Int] {
-    let width = beginning.header?.count ?? 0
-    let batch = format.parse(chunk, Layout(schema: Schema([]), columnCount: width, columns: [], decoded: []))
+    let width = prologue.header?.count ?? 0
+    let batch = format.parse(chunk, ColumnMapping(schema: Schema([]), columnCount: width, columns: [], decoded: []))
     return rows.map { line(batch, batch.record(ofRow: $0)) }
   }
 
-  private func line(_ batch: RecordBatch, _ record: Int) -> Int { beginning.lines + batch.places.line(record) + 1 }
+  private func line(_ batch: RecordBatch, _ record: Int) -> Int { prologue.lines + batch.places.line(record) + 1 }
 }
 
 extension StepPreparation {

@@ -115,7 +115,8 @@ struct LookupTests {
     arguments: [
       ("file: nowhere.csv, on: [country]", "nowhere.csv: No such file or directory"),
       ("file: ., on: [country], format: csv", "it is no file"),
-      ("file: countries.txt, on: [country]", "does not say what it is; say format: csv, tsv or jsonl"),
+      ("file: countries.csv, on: [country], format: xls", "expected one of "),
+      ("file: countries.csv, on: {country: code}, format: exec", "format exec needs exec"),
       ("file: countries.csv, on: {country: cod}", "countries.csv has no column “cod”; did you mean “code”?"),
       ("file: countries.csv, on: {country: code}, take: [capital]", "has no column “capital”; it has code, name, population"),
       ("file: countries.csv, on: {contry: code}", "there is no field “contry” here; did you mean “country”?"),
@@ -127,16 +128,15 @@ struct LookupTests {
       ),
       ("file: countries.csv, on: {country: code}, take: [name], fields: {name: text not null}", "countries.csv:4: name: name is not null"),
       ("file: ragged.csv, on: {country: code}", "ragged.csv:3: "),
-      ("file: latin.csv, on: {country: code}", "latin.csv:3: it is not UTF-8 text"),
-      ("file: empty.csv, on: {country: code}", "empty.csv: it has no header line"),
+      ("file: latin.csv, on: {country: code}", "latin.csv:3: it is no text in the encoding"),
+      ("file: empty.csv, on: {country: code}", "empty.csv: the item is empty"),
       ("file: countries.csv, on: {country: code}, memory: 10B", "it has 64 bytes, and may have 10"),
       ("file: countries.csv, on: {country: code}, take: [name], memory: 100B", "as a table, and may take 100"),
       ("file: countries.csv, on: []", "on names no field to look up by"),
-      ("file: countries.csv, on: {country: code}, delimiter: ', '", "a delimiter is one character"),
+      ("file: countries.csv, on: {country: code}, delimiter: ''", "a delimiter is one or more characters"),
     ])
   func errors(_ lookup: String, _ message: String) throws {
     let shop = try workshop(lookup)
-    try shop.write("countries.txt", Self.table)
     try shop.write("ragged.csv", "code,name\nde,a\nfr\n")
     try shop.write("latin.csv", Data([UInt8]("code,name\nde,a\nfr,".utf8) + [0xE9, 0x0A]))
     try shop.write("empty.csv", "")
@@ -212,6 +212,16 @@ struct LookupTests {
       "pipeline.yaml", shop.read("pipeline.yaml").replacing("write:", with: "  - derive: {more: population || 1 + name}\nwrite:"))
     let wrong = try shop.sluice("check", "pipeline.yaml")
     #expect(wrong.status == 78 && wrong.stderr.contains("pipeline.yaml:6:"), "\(wrong.stderr)")
+  }
+
+  @Test("the keys of parse say how the file is read")
+  func dialects() throws {
+    let shop = try workshop(
+      "file: t.txt, on: {country: code}, take: [name], delimiter: ';', encoding: latin-1, columns: [code, name], header: false, null_values: [-]"
+    )
+    try shop.write("t.txt", Data([UInt8]("de;M".utf8) + [0xFC] + [UInt8]("nchen\nno;-\n".utf8)))
+    #expect(try shop.runPipeline().status == 0)
+    #expect(shop.records("out.jsonl").map { $0["name"] as? String } == ["München", nil, nil, nil, nil])
   }
 
   @Test("an output does not replace a table")

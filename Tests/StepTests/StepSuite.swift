@@ -279,9 +279,9 @@ struct StepSuite: Sendable {
     var dialect = CSVDialect()
     dialect.headerLines = 0
     let count = schema.fields.count
-    let layout = ColumnMapping(
+    let mapping = ColumnMapping(
       schema: schema, columnCount: count, columns: Array(0..<count), decoded: Array(repeating: false, count: count))
-    return CSV(dialect, recordLimit: 1 << 20).parse(RecordChunk(buffer: text, offset: 0, sequence: 0), layout)
+    return CSV(dialect, recordLimit: 1 << 20).parse(RecordChunk(buffer: text, offset: 0, sequence: 0), mapping)
   }
 
   /// What is wrong in the form of a batch that is to have these fields.

@@ -28,25 +28,24 @@ package struct LookupStep: Step {
     ],
     limits: [
       "With its index the table may take `memory` (default 256MB); the file itself may have 2 GB.",
-      "The file is UTF-8, is not compressed, and lies on a disk of the machine.",
-      "Types are inferred from the first megabyte where `fields` does not give them; keys have the types of the record's fields.",
+      "The file is not compressed, and lies on a disk of the machine.",
+      "Types are inferred from the first 10,000 records where `fields` does not give them; keys have the types of the record's fields.",
     ])
 
   package static let shape = Shape.object(keys)
+  private static let keys = [Key].union([ownKeys, parseKeys])
 
-  private static let keys: [Key] = [
-    Key("file", .text, "The file: CSV with a header, TSV or JSON Lines; relative to the definition.", required: true),
+  private static let ownKeys: [Key] = [
+    Key(
+      "file", .text,
+      "The file, relative to the definition. The keys of parse that are here too say how it is read; without them its name says the format.",
+      required: true),
     Key(
       "on", .either([.list(.text), .map(.text)], "a map of field: column, or a list of names that are both"),
       "The fields whose values are looked up, and the file's columns that have them.", required: true),
     Key(
       "take", .either([.list(.text), .map(.text)], "a list of columns, or a map of new field: column"),
       "The file's columns that become fields (default none: what matters then is whether there is a row)."),
-    Key("format", .choice(LoadedTable.Spelling.formats.map(\.rawValue)), "What the file is (default: by its name's ending)."),
-    Key("delimiter", .text, "What stands between a CSV's fields (default a comma)."),
-    Key(
-      "fields", .map(.fieldType),
-      "Types of the file's columns; those of others are inferred, and keys have the types of the record's fields."),
     Key(
       "on_missing", .choice(OnMissing.allCases.map(\.rawValue)),
       "What becomes of a record whose keys the file has not: keep it with NULL (default), dead_letter, or skip it, as a filter does."),
@@ -55,6 +54,10 @@ package struct LookupStep: Step {
       "What becomes of keys that the file has more than once: fail (default), or the first or last of them counts."),
     Key("memory", .byteCount, "What the table may take with its index (default 256MB)."),
   ]
+  /// Keys of `parse` that say how the file is read.
+  private static let parseKeys = ParseSection.keys.filter {
+    !["on_bad_record", "on_schema_change", "on_empty", "exec", "limits"].contains($0.name)
+  }
 
   enum OnMissing: String, CaseIterable {
     case keep
@@ -68,7 +71,7 @@ package struct LookupStep: Step {
   private let keyPairs: [PlacedPair]
   /// New fields, and columns of the file.
   private let taken: [PlacedPair]
-  private let spelling: LoadedTable.Spelling
+  private let settings: ParseSection
   private let types: Schema
   private let typePlaces: [PlacedText]
   private let onMissing: OnMissing
@@ -123,22 +126,15 @@ package struct LookupStep: Step {
     file = value["file"].flatMap { file in file.text.map { PlacedText($0, at: file.position) } } ?? PlacedText("", at: entry.at)
     keyPairs = Self.pairs(value["on"])
     taken = Self.pairs(value["take"])
-    let ending = file.text.split(separator: ".").last.map { $0.lowercased() } ?? ""
-    let format = value["format"]?.text ?? (ending == "ndjson" ? "jsonl" : ending)
-    let delimiter = value["delimiter"]?.text
-    let known = LoadedTable.Spelling.formats.first { $0.rawValue == format }
-    spelling = LoadedTable.Spelling(format: known ?? .csv, delimiter: delimiter.map { Array($0.utf8) })
+    settings = ParseSection(value, &reader)
     types = value["fields"].map { Schema($0) } ?? Schema([])
     typePlaces = value["fields"]?.entries.map { PlacedText($0.key, at: $0.at) } ?? []
     onMissing = value["on_missing"]?.text.flatMap(OnMissing.init) ?? .keep
     onDuplicate = value["on_duplicate"]?.text.flatMap(OnDuplicate.init) ?? .fail
     memory = value["memory"]?.text.flatMap(Configuration.Scalars.byteCount) ?? 256_000_000
-    if known == nil, value.isWhole {
-      reader.report(file.place.diagnostic("the name of \(file.text) does not say what it is; say format: csv, tsv or jsonl"))
-    }
     if value.isWhole, keyPairs.isEmpty { reader.report((value["on"] ?? value).position.diagnostic("on names no field to look up by")) }
-    if let place = value["delimiter"]?.position, delimiter?.utf8.count != 1 || spelling.format == .jsonl {
-      reader.report(place.diagnostic("a delimiter is one character between the fields of a CSV"))
+    if settings.program != nil {
+      reader.report((value["format"] ?? value).position.diagnostic("a program's lines are no table; make a file of what it answers"))
     }
   }
 
@@ -153,7 +149,7 @@ package struct LookupStep: Step {
   package mutating func prepare(_ preparation: inout StepPreparation) {
     guard let content = preparation.content(of: file, most: memory) else { return }
     do throws(LoadedTable.Trouble) {
-      let loaded = try LoadedTable(content, name: file.text, spelling)
+      let loaded = try LoadedTable(content, name: file.text, settings)
       let unknown = (keyPairs.map(\.value) + taken.map(\.value) + typePlaces).filter { !has($0.text, loaded) }
       for column in unknown {
         let near = Spelling.nearest(to: column.text, among: loaded.columns)
@@ -174,8 +170,8 @@ package struct LookupStep: Step {
   }
 
   private func has(_ column: String, _ file: LoadedTable) -> Bool {
-    // Of JSON Lines only the first records have shown their members.
-    file.columns.contains(column) || (spelling.format == .jsonl && types.position(of: column) != nil)
+    // Without a header only the first records have shown what they have.
+    file.columns.contains(column) || (!file.hasHeader && types.position(of: column) != nil)
   }
 
   private func type(of column: String, in file: LoadedTable, or usual: ValueType) -> Field {
