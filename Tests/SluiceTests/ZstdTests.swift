@@ -77,7 +77,7 @@ struct ZstdTests {
   }
 
   @Test("a truncated, a damaged and a trailed item fail, and none is passed off as whole; keep_records keeps what was whole")
-  func damaged() throws {
+  func damagedFrames() throws {
     let shop = try Workshop()
     let lines = "n\n" + (0..<200_000).map { "\($0)" }.joined(separator: "\n") + "\n"
     try shop.write("whole.csv", lines)
