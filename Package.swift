@@ -12,7 +12,9 @@ func has(_ library: String, header: String) -> Bool {
 let hasISAL = has("ISAL", header: "isa-l/igzip_lib.h")
 // Where a component's own library is missing, the component is left out and says so.
 let hasZstd = has("ZSTD", header: "zstd.h")
-let codecLibraries: [Target.Dependency] = ["CZlib"] + (hasISAL ? ["CISAL"] : []) + (hasZstd ? ["CZstd"] : [])
+let hasArchive = has("ARCHIVE", header: "archive.h")
+let codecLibraries: [Target.Dependency] =
+  ["CZlib"] + (hasISAL ? ["CISAL"] : []) + (hasZstd ? ["CZstd"] : []) + (hasArchive ? ["CArchive"] : [])
 
 // Failpoints are in debug builds, and in those that are made with -Xswiftc -DFAILPOINTS.
 let swiftSettings: [SwiftSetting] = [
@@ -96,6 +98,7 @@ let package = Package(
       name: "SluiceTests", dependencies: ["sluice", "Configuration", "Definition", "Fetch", "Records", "Supervision"],
       exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
+    + (hasArchive ? [.systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])])] : [])
     + (hasZstd ? [.systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])])] : []),
   cxxLanguageStandard: .cxx17
 )

@@ -26,7 +26,7 @@ need_packages() {
 
 # ISA-L makes inflating fast and is not to be had everywhere: without it zlib serves.
 need_build_packages() {
-  need_packages pkg-config libcurl4-openssl-dev zlib1g-dev libzstd-dev libpcre2-dev libssl-dev libsqlite3-dev || return 1
+  need_packages pkg-config libcurl4-openssl-dev zlib1g-dev libzstd-dev libarchive-dev libpcre2-dev libssl-dev libsqlite3-dev || return 1
   case "$(uname -m)" in
     x86_64 | aarch64) need_packages libisal-dev || say "sluice: going on without libisal-dev; inflating will be slower" ;;
   esac

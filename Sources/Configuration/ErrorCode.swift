@@ -34,6 +34,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case damagedStream = "SL-302"
   case inflatesTooFar = "SL-303"
   case wrongFormat = "SL-304"
+  case unreadableMember = "SL-305"
 
   case recordTooLong = "SL-401"
   case missingColumn = "SL-402"

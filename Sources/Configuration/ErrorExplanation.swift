@@ -181,6 +181,11 @@ extension ErrorCode {
         cause:
           "Its first bytes are those of a compression, an archive, a binary file, a web page or a JSON document, which are never read as lines of text; or decompress.format says one thing and the bytes another.",
         remedy: "The message names what it is. Unpack or export it before, take the right file or address, or say parse.format.")
+    case .unreadableMember:
+      .init(
+        "a member of an archive can't be read",
+        cause: "It is encrypted, compressed in a way that is not read here, or its name leads out of the archive or stands twice.",
+        remedy: "The other members are read. Unpack this one first and fetch the file, or leave it out with decompress.members.")
     default: runExplanation
     }
   }

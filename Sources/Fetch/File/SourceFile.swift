@@ -1,4 +1,5 @@
 import Files
+import Configuration
 import Foundation
 
 /// Opens files that are sources. What is no file (a named pipe, a device, a socket, a folder) is refused before it is opened: to open

@@ -15,7 +15,7 @@ public enum FileName {
   }
 
   /// The name that these bytes are.
-  static func text(_ bytes: [UInt8]) -> String {
+  package static func text(_ bytes: [UInt8]) -> String {
     // Only names in that plane begin so: most need no second look.
     if !bytes.contains(0xF4), let text = String(validating: bytes, as: UTF8.self) { return text }
     var text = String.UnicodeScalarView()

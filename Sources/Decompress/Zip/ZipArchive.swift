@@ -1,0 +1,158 @@
+import Configuration
+import Records
+
+#if canImport(CArchive)
+  import CArchive
+#endif
+
+/// zip (APPNOTE.TXT): a directory at the end, members of which each can be read by itself.
+package enum ZipArchive: Archive {
+  package static let page = ComponentPage(
+    .archive, "zip", "Reads each member of a zip archive as an item of its own.", abilities: ["read"], endings: ["zip"],
+    place: "decompress",
+    example: """
+      pipeline: orders
+      fetch: {from: exports/*.zip}
+      decompress: {archive: zip, members: "*.csv"}
+      write: {path: "out/{item.stem}.jsonl"}
+      """,
+    errors: [.truncatedStream, .damagedStream, .inflatesTooFar, .unreadableMember],
+    guarantees: [
+      "A member is an item: its key is the archive's with !/ and the member's name. It is read again only when its own size or CRC-32 changes.",
+      "A member whose name would lead out of a folder (.., a root, a drive, a NUL byte), that is encrypted, or that is compressed in an unknown way fails alone, and says why.",
+      "Each member's size and CRC-32 are checked.",
+    ],
+    limits: [
+      "Members may be stored or compressed by deflate, bzip2, LZMA, xz, zstd or PPMd; not by deflate64, and not encrypted.",
+      "An archive has at most 1,000,000 members, and 256 MiB of directory. Archives of several parts are not read.",
+      "Folders, links and what macOS adds (__MACOSX) are passed over. Names that are not UTF-8 are kept byte for byte.",
+      "An interrupted run reads a member again from its beginning.",
+    ],
+    missing: missing)
+
+  /// Of a member, of the end of an archive without one, and of one that was to be split and is not.
+  package static let marks = [[3, 4], [5, 6], [7, 8]].map { Mark([0x50, 0x4B] + $0) }
+
+  package static func members(of bytes: any RandomAccess) throws -> [ArchiveMember] { try ZipDirectory.read(bytes) }
+
+  package static func read(_ place: String, of bytes: any RandomAccess, limits: DecompressLimits) throws -> any MemberReader {
+    guard let entry = ZipEntry(place), entry.isWithin(bytes.count) else {
+      throw ArchiveError.damaged(format: "zip", reason: "a member is not where it was")
+    }
+    if entry.size > limits.bytes { throw DecompressError.bytesExceeded(limit: limits.bytes) }
+    #if canImport(CArchive)
+      return try Reader(entry, bytes, limits)
+    #else
+      throw ArchiveError.missing(format: "zip", reason: missing ?? "")
+    #endif
+  }
+
+  #if canImport(CArchive)
+    private static let missing: String? = nil
+
+    /// Unpacks a member by libarchive, which is shown an archive of that member alone (``ZipMemberBytes``).
+    ///
+    /// It owns libarchive's state, which never leaves it; one task uses it at a time.
+    private final class Reader: MemberReader {
+      private let entry: ZipEntry
+      private let limits: DecompressLimits
+      private let archive: OpaquePointer
+      private let input: Input
+      private var made = 0
+
+      /// What libarchive's callbacks are given.
+      private final class Input {
+        let bytes: ZipMemberBytes
+        var position = 0
+        /// What the archive's bytes threw.
+        var failure: (any Error)?
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
+
+        init(_ bytes: ZipMemberBytes) { self.bytes = bytes }
+        deinit { block.deallocate() }
+
+        /// The next bytes; none at the end.
+        func next() -> UnsafeMutableRawBufferPointer? {
+          let count = min(block.count, bytes.count - position)
+          let part = UnsafeMutableRawBufferPointer(rebasing: block[..<count])
+          do {
+            try bytes.read(part, at: position)
+          } catch {
+            failure = error
+            return nil
+          }
+          position += count
+          return part
+        }
+
+        func seek(_ offset: Int, _ whence: Int32) -> Int {
+          let start =
+            switch whence {
+            case SEEK_CUR: position
+            case SEEK_END: bytes.count
+            default: 0
+            }
+          position = min(max(0, start + offset), bytes.count)
+          return position
+        }
+      }
+
+      init(_ entry: ZipEntry, _ bytes: any RandomAccess, _ limits: DecompressLimits) throws {
+        self.entry = entry
+        self.limits = limits
+        input = Input(try ZipMemberBytes(entry, in: bytes))
+        guard let archive = archive_read_new() else {
+          throw ArchiveError.damaged(format: "zip", reason: "there is no memory for libarchive")
+        }
+        self.archive = archive
+        archive_read_support_format_zip_seekable(archive)
+        // The input outlives libarchive's state: both are this object's, whose deinit frees the state first.
+        archive_read_set_callback_data(archive, Unmanaged.passUnretained(input).toOpaque())
+        archive_read_set_read_callback(archive) { _, data, start in
+          guard let data else { return Int(ARCHIVE_FATAL) }
+          let input = Unmanaged<Input>.fromOpaque(data).takeUnretainedValue()
+          guard let part = input.next() else { return Int(ARCHIVE_FATAL) }
+          start?.pointee = UnsafeRawPointer(part.baseAddress)
+          return part.count
+        }
+        archive_read_set_seek_callback(archive) { _, data, offset, whence in
+          guard let data else { return Int64(ARCHIVE_FATAL) }
+          return Int64(Unmanaged<Input>.fromOpaque(data).takeUnretainedValue().seek(Int(offset), whence))
+        }
+        var header: OpaquePointer?
+        guard archive_read_open1(archive) == ARCHIVE_OK, archive_read_next_header(archive, &header) >= ARCHIVE_WARN else { throw failure }
+      }
+
+      deinit { archive_read_free(archive) }
+
+      private var failure: any Error {
+        if let failure = input.failure { return failure }
+        let words = archive_error_string(archive).map { String(cString: $0) } ?? "libarchive's code \(archive_errno(archive))"
+        return ArchiveError.damaged(format: "zip", reason: "a member can't be unpacked: \(words)")
+      }
+
+      func read(into out: ByteBuffer) throws -> Bool {
+        while out.count < out.capacity {
+          let count = archive_read_data(archive, out.bytes + out.count, out.capacity - out.count)
+          // libarchive holds the checksum against the content only when it is asked for more than there is.
+          guard count >= 0 else { throw failure }
+          if count == 0 {
+            guard made == entry.size else {
+              throw ArchiveError.damaged(format: "zip", reason: "a member is shorter than its directory says")
+            }
+            return false
+          }
+          out.count += count
+          made += count
+          if made > limits.bytes { throw DecompressError.bytesExceeded(limit: limits.bytes) }
+          if made > 16 << 20, made / max(entry.packed, 1) > limits.ratio {
+            throw DecompressError.ratioExceeded(limit: limits.ratio, offset: entry.packed)
+          }
+        }
+        return true
+      }
+    }
+  #else
+    private static let missing: String? = "this sluice was built without libarchive (libarchive-dev was not there)"
+  #endif
+}
