@@ -30,7 +30,7 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
       "its content is still compressed, by \(name): decompress.format auto takes one compression off and none takes off nothing; take the rest off first: \(command)"
     case .missing(let reason, let command): "its content is compressed by \(name), and \(reason); take that off first: \(command)"
     case .archive: "its content is \(name), and archives are not supported yet; unpack it first"
-    case .data: "its content is \(name), which is not supported yet; export it as CSV or JSON Lines first"
+    case .data: "its content is \(name), which is not supported yet; export it as text first"
     case .other: "its content is \(name), and no table of text"
     }
   }

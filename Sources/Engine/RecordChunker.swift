@@ -160,7 +160,7 @@ struct RecordChunker {
   ///   - isLast: whether nothing is cut after this.
   private mutating func cut(isFinal: Bool, isLast: Bool, _ emit: Emit) async throws {
     guard try begin(isFinal: isFinal) else { return try grow() }
-    if base < skipTo { try passOver(min(buffer.count, skipTo - base)) }
+    if base < skipTo, try !passOver() { return buffer.count >= Self.chunkBytes ? try grow() : () }
     guard let mapping, buffer.count > 0 else { return }
     let boundary = try buffer.withSpan { bytes throws(ParseError) in try framer.boundary(bytes, isFinal: isFinal) }
     let end = boundary.end
@@ -175,10 +175,12 @@ struct RecordChunker {
     try await emit(whole, mapping, isLast ? nil : continuation())
   }
 
-  /// Drops bytes whose records are done.
-  private mutating func passOver(_ count: Int) throws(ParseError) {
-    try buffer.withSpan(0..<count) { bytes throws(ParseError) in try framer.pass(bytes) }
-    drop(count)
+  /// Drops bytes whose records are done; false where more of them have to come.
+  private mutating func passOver() throws(ParseError) -> Bool {
+    let count = min(buffer.count, skipTo - base)
+    let isWhole = base + count == skipTo
+    drop(try buffer.withSpan(0..<count) { bytes throws(ParseError) in try framer.pass(bytes, isWhole: isWhole) })
+    return base == skipTo
   }
 
   private mutating func continuation() -> Continuation? {
@@ -205,7 +207,7 @@ struct RecordChunker {
 
   /// What is known to be something else than text, or another text than records of the format, is not read.
   private func refuseForeign(isFinal: Bool) throws {
-    if let format = ForeignFormat.of(head) { throw DecompressError.foreign(format) }
+    if let foreign = ForeignFormat.of(head) { throw foreign.refusal }
     if let document = TextDocument.of(buffer, isWhole: isFinal), format.refuses(document) {
       throw ParseError.notRecords(document)
     }
@@ -222,5 +224,13 @@ struct RecordChunker {
     buffer.bytes.update(from: buffer.bytes + count, count: buffer.count - count)
     buffer.count -= count
     base += count
+  }
+}
+
+extension ForeignFormat {
+  /// What an item ends with whose content this is: for data the formats are told that it could be exported to.
+  var refusal: any Error & CustomStringConvertible {
+    if case .data = kind { return ParseError.foreignData(name) }
+    return DecompressError.foreign(self)
   }
 }

@@ -191,15 +191,16 @@ private struct JSONFramer: RecordFramer {
     return RecordBoundary(end: end, records: places)
   }
 
-  mutating func pass(_ bytes: RawSpan) throws(ParseError) {
+  mutating func pass(_ bytes: RawSpan, isWhole: Bool) throws(ParseError) -> Int {
     try bytes.scan { p, n throws(ParseError) in
       var at = 0
       while at < n {
-        // A number at the end is whole: the boundary is behind it.
-        let taken = try scanner.scan(p + at, n - at, isFinal: true) { _, _ in }
-        if taken == 0 { return }
+        // A number before the boundary is whole.
+        let taken = try scanner.scan(p + at, n - at, isFinal: isWhole) { _, _ in }
+        if taken == 0 { break }
         at += taken
       }
+      return at
     }
   }
 

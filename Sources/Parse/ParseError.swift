@@ -20,6 +20,8 @@ public enum ParseError: Error, Sendable {
   case damagedDocument(String, line: Int, column: Int, offset: Int)
   /// The definition says where in a document the records are, and nothing is there.
   case nothingSelected(String)
+  /// The item holds records or numbers in a binary form of this name, which no format reads.
+  case foreignData(String)
   /// The item is something else than records of its format.
   case notRecords(TextDocument)
 }
@@ -42,6 +44,8 @@ extension ParseError: CustomStringConvertible {
     case .damagedDocument(let reason, let line, let column, let offset):
       "line \(line), column \(column) (byte \(offset)): \(reason); nothing behind this place can be read"
     case .nothingSelected(let reason): reason
+    case .foreignData(let name):
+      "its content is \(name), which is not supported yet; export it as \(RecordFormats.readable) first"
     case .notRecords(let document): RecordFormats.refusal(of: document)
     }
   }
@@ -64,7 +68,7 @@ extension ParseError {
     case .noFields: .noSample
     case .damagedDocument: .damagedDocument
     case .nothingSelected: .nothingSelected
-    case .notRecords: .wrongFormat
+    case .foreignData, .notRecords: .wrongFormat
     }
   }
 }

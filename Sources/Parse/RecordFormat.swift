@@ -94,8 +94,11 @@ package protocol RecordFramer {
   /// Where the item is damaged, the boundary is before that place; the next call, which finds no record before it, throws.
   mutating func boundary(_ bytes: RawSpan, isFinal: Bool) throws(ParseError) -> RecordBoundary
 
-  /// Passes over bytes that end at a boundary of an earlier process: their records are done.
-  mutating func pass(_ bytes: RawSpan) throws(ParseError)
+  /// Passes over bytes before a boundary of an earlier process: their records are done.
+  ///
+  /// - Parameter isWhole: whether the boundary is where the bytes end, and not behind them.
+  /// - Returns: how many bytes were passed over; the rest comes again, with more behind it.
+  mutating func pass(_ bytes: RawSpan, isWhole: Bool) throws(ParseError) -> Int
 
   /// Tells what is wrong with the item as a whole, all of whose bytes are behind a boundary.
   func finish() throws(ParseError)
@@ -105,7 +108,7 @@ package protocol RecordFramer {
 }
 
 extension RecordFramer {
-  package mutating func pass(_ bytes: RawSpan) throws(ParseError) {}
+  package mutating func pass(_ bytes: RawSpan, isWhole: Bool) throws(ParseError) -> Int { bytes.byteCount }
   package func finish() throws(ParseError) {}
   package var state: Data? { nil }
 }

@@ -87,8 +87,10 @@ private struct BrokenFramer: RecordFramer {
     fault == .forgetsHowRecordsEnd ? true : whole.resume(prologue, state)
   }
 
-  mutating func pass(_ bytes: RawSpan) throws(ParseError) {
-    if fault == .forgetsWhatItPassed { whole = fresh } else { try whole.pass(bytes) }
+  mutating func pass(_ bytes: RawSpan, isWhole: Bool) throws(ParseError) -> Int {
+    if fault != .forgetsWhatItPassed { return try whole.pass(bytes, isWhole: isWhole) }
+    whole = fresh
+    return bytes.byteCount
   }
 
   mutating func boundary(_ bytes: RawSpan, isFinal: Bool) throws(ParseError) -> RecordBoundary {

@@ -64,8 +64,13 @@ struct FormatReading {
     guard let prologue = try? PropertyListDecoder().decode(Prologue.self, from: checkpoint.prologue) else { return }
     _ = framer.resume(prologue, nil)
     begin(prologue, lines: checkpoint.lines)
-    try text[prologue.bytes..<checkpoint.base].withUnsafeBytes { try framer.pass($0.bytes) }
-    base = checkpoint.base
+    // In pieces, each with what was not passed over of the one before.
+    var (passed, end) = (prologue.bytes, prologue.bytes)
+    while end < checkpoint.base {
+      end = min(end + 9, checkpoint.base)
+      passed += try text[passed..<end].withUnsafeBytes { try framer.pass($0.bytes, isWhole: end == checkpoint.base) }
+    }
+    base = passed
     records = Array(earlier.prefix(checkpoint.count))
   }
 

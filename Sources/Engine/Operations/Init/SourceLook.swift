@@ -55,7 +55,7 @@ struct SourceLook {
     } else {
       slices = inflated.slices
     }
-    if let format = ForeignFormat.of(text) { throw RunFailure.sample("\(item.key): \(format)", .wrongFormat) }
+    if let foreign = ForeignFormat.of(text) { throw RunFailure.sample("\(item.key): \(foreign.refusal)", .wrongFormat) }
   }
 
   /// Bytes of an item that may be read anywhere at no cost; nil for one that may not.
