@@ -50,6 +50,7 @@ public struct PipelineDefinition: Sendable {
   var fingerprintText = ""
   /// The files that steps have loaded, on which output hangs; nil before ``prepared()``.
   private var loaded: [StepPreparation.Loaded]?
+  private var troubleLoading: [Diagnostic] = []
   /// What the files take that steps have loaded.
   public private(set) var loadedSizes: [LoadedSize] = []
 
@@ -151,19 +152,27 @@ public struct PipelineDefinition: Sendable {
     return definition
   }
 
-  /// The definition with what its steps load, which blocks. A run prepares it once, before records flow.
+  /// The definition with what its steps load. A run prepares it once, before records flow.
   ///
   /// - Throws: ``DefinitionErrors`` where a step can't load what it needs, or does not go together with it.
   public func prepared() throws(DefinitionErrors) -> PipelineDefinition {
+    let definition = loading()
+    var diagnostics = definition.troubleLoading
+    // What was loaded may tell the types of more fields.
+    if diagnostics.isEmpty, !definition.loadedFiles.isEmpty { diagnostics = definition.compile(knownFields).diagnostics }
+    guard diagnostics.isEmpty else { throw errors(diagnostics, file: shownPath) }
+    return definition
+  }
+
+  /// Loads what its steps need, which blocks; ``prepared()`` tells what went wrong.
+  public func loading() -> PipelineDefinition {
     if loaded != nil { return self }
     var definition = self
     var preparation = StepPreparation(folder: folder, digest: Digest.of)
     definition.transform.prepare(&preparation)
     definition.loaded = preparation.loaded
     definition.loadedSizes = preparation.sizes
-    // What was loaded may tell the types of more fields.
-    let diagnostics = preparation.diagnostics.isEmpty ? definition.compile(knownFields).diagnostics : preparation.diagnostics
-    guard diagnostics.isEmpty else { throw errors(diagnostics, file: shownPath) }
+    definition.troubleLoading = preparation.diagnostics
     return definition
   }
 
