@@ -103,7 +103,8 @@ public struct DryRun: Sendable {
       definition: definition, run: (continuing?.id.value ?? (last?.id.value ?? 0) + 1).description, date: continuing?.startedAt ?? Date())
     let planning = Planning(
       definition: definition, options: options, ledger: ledger, continuing: continuing, naming: naming,
-      planner: Planner(definition: definition, session: session, isFull: options.isFull, continues: continuing != nil, looksAtAll: true),
+      planner: Planner(
+        definition: definition, session: session, isFull: options.isFull, continues: continuing != nil, failedIn: nil, looksAtAll: true),
       outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger)
     ) { _ in }
     let decisions = try await planning.decisions()

@@ -29,6 +29,8 @@ struct Planner {
     var losesWork = false
     /// Whether it is done, and could not be asked about.
     var isUnasked = false
+    /// Whether it failed in this run, and is not tried again in it.
+    var hasFailed = false
     /// Whether it is done, but by the definition as it was before.
     var isOutdated = false
     /// Why its output can't be written.
@@ -47,6 +49,9 @@ struct Planner {
   let isFull: Bool
   /// Whether an earlier run goes on, so that checkpoints count.
   let continues: Bool
+  /// The run that an engine before this one had begun in the same process: what failed in it stays failed, and counts. Nil where there was
+  /// none.
+  let failedIn: RunID?
   /// Ask servers about items that were never done too (a dry run wants their sizes).
   let looksAtAll: Bool
   var isStopping: @Sendable () -> Bool = { false }
@@ -123,6 +128,10 @@ struct Planner {
     guard let record else { return decision }
     if isFull {
       decision.reason = "--full"
+    } else if let failedIn, record.status == .failed, record.run == failedIn {
+      decision.action = .skip
+      decision.reason = "failed in this run"
+      decision.hasFailed = true
     } else if isDone, !answersAtOnce, let problem, problem.mayPass || definition.sink.grouping != .item {
       decision.action = .skip
       decision.isUnasked = true

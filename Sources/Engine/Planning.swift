@@ -18,6 +18,8 @@ struct Planning {
     var base = SinkPosition.start
     /// Items that are done, and could not be asked about.
     var unasked = 0
+    /// The keys of those that failed in this run before its engine was started again.
+    var failed: [String] = []
     /// Items that are done, but by the definition as it was before, and stay so.
     var outdated = 0
     /// Whether the one output is in its place already.
@@ -55,6 +57,8 @@ struct Planning {
       if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
     }
     plan.work = decisions.filter { $0.action.isWork }
+    // Where the one output is lost, they are made again too.
+    plan.failed = found.failed.isEmpty ? [] : Array(Set(found.failed).subtracting(plan.work.map(\.item.key)))
     let own = excluded.found
     if own.count > 0 { event(.passedOver(count: own.count, first: own.first)) }
     // One output is made again from all items where anything is to be done.
@@ -89,6 +93,7 @@ struct Planning {
     /// As in ``Plan``.
     var outdated = 0
     var unasked = 0
+    var failed: [String] = []
   }
 
   /// Decides about every item, a batch at a time.
@@ -103,6 +108,7 @@ struct Planning {
       decided.total += batch.count
       decided.outdated += decisions.count(where: \.isOutdated)
       decided.unasked += decisions.count(where: \.isUnasked)
+      decided.failed += decisions.filter(\.hasFailed).map(\.item.key)
       for (found, decision) in zip(batch, decisions) where keepsAll || decision.action.isWork { kept.append((found, decision)) }
     }
     if let items {
@@ -261,7 +267,8 @@ struct Planning {
     var position = SinkPosition.start
     var base = SinkPosition.start
     var isPast = false
-    for decision in decisions {
+    // What failed in this run has nothing in the output.
+    for decision in decisions where !decision.hasFailed {
       switch decision.action {
       case .skip:
         guard !isPast, let record = decision.record, record.run == continuing.id, let point = record.checkpoint else { return nil }

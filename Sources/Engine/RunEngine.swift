@@ -225,8 +225,14 @@ final class RunEngine: Sendable {
     stop()
   }
 
-  /// What an engine before this one, which died, had counted of the run.
-  func noteDeadLetters(before count: Int) { control.withLock { $0.deadLetters += count } }
+  /// What the ledger knows of an engine before this one, which died: limits hold for the run, and not for an engine.
+  func noteCounts(deadLetters: Int, failedItems: Int) {
+    control.withLock {
+      $0.deadLetters += deadLetters
+      $0.failedItems += failedItems
+    }
+    progress.update { $0.itemsFailed += failedItems }
+  }
 
   /// One more item failed: more than `limits.failed_items` stop the run.
   func countFailedItem() {

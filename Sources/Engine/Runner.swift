@@ -176,13 +176,14 @@ public final class Runner: Sendable {
       definition: definition, options: options, ledger: ledger, continuing: continuing,
       naming: naming((continuing?.id ?? next).description),
       planner: Planner(
-        definition: definition, session: fetching, isFull: options.isFull, continues: continuing != nil, looksAtAll: false,
+        definition: definition, session: fetching, isFull: options.isFull, continues: continuing != nil,
+        failedIn: EngineProcess.isStartedAgain ? continuing?.id : nil, looksAtAll: false,
         isStopping: { [self] in stopAsked.withLock { $0 } }, event: event),
       outputs: OutputGuard(definition, state), excluded: try await OwnFiles(definition, state, ledger),
       event: event)
     let plan = try await planning.plan(resuming)
     if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
-      let found = Set(plan.work.map(\.item.key))
+      let found = Set(plan.work.map(\.item.key) + plan.failed)
       let (closed, open) = try await Closing(definition: definition, state: state, ledger: ledger)
         .closeGone(found: found, continued: continuing?.id)
       if !closed.isEmpty { event(.closed(items: closed)) }
@@ -192,7 +193,7 @@ public final class Runner: Sendable {
     if plan.outdated > 0, continuing == nil { event(.outdated(count: plan.outdated, definition: definition.shownPath)) }
     progress.update {
       $0.itemsTotal = plan.total
-      $0.itemsSkipped = plan.total - plan.work.count
+      $0.itemsSkipped = plan.total - plan.work.count - plan.failed.count
       $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
@@ -227,7 +228,9 @@ public final class Runner: Sendable {
     let engine = RunEngine(
       definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
       columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event)
-    if EngineProcess.isStartedAgain { engine.noteDeadLetters(before: try await ledger.totals(run).counts.deadLettered) }
+    if EngineProcess.isStartedAgain {
+      engine.noteCounts(deadLetters: try await ledger.totals(run).counts.deadLettered, failedItems: plan.failed.count)
+    }
     self.engine.withLock { $0 = engine }
     if stopAsked.withLock({ $0 }) { engine.stop() }
     await engine.run(planned)
@@ -235,7 +238,7 @@ public final class Runner: Sendable {
     await engine.journal.write(to: ledger, run)
     await timeline.write(to: ledger, run)
     self.engine.withLock { $0 = nil }
-    var result = try await end(engine, run, ledger, targets.slot(nil), skipped: plan.total - plan.work.count)
+    var result = try await end(engine, run, ledger, targets.slot(nil), skipped: plan.total - plan.work.count - plan.failed.count)
     result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
     return result
   }

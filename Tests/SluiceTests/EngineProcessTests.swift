@@ -45,6 +45,38 @@ struct EngineProcessTests {
     #expect((outcome.json["restarts"] as? Int ?? 0) >= 5)
   }
 
+  @Test("what failed before the engine died stays failed and counts, and is not tried again", arguments: [true, false])
+  func limitsSurvive(_ each: Bool) throws {
+    let shop = try Workshop()
+    for name in ["a", "b", "d"] { try shop.write("\(name).csv", "n,text\n1\n") }
+    try shop.write("c.csv", "n,text\n" + (0..<50).map { "\($0),\($0 == 20 ? "TRAPPING" : "good")\n" }.joined())
+    try shop.write("e.csv", "n,text\n7,good\n")
+    func define(_ limit: Int) throws {
+      try shop.write(
+        "pipeline.yaml",
+        """
+        pipeline: p
+        fetch: {from: '*.csv', workers: 1}
+        parse: {fields: {n: bigint, text: text}, on_bad_record: fail}
+        write: {path: '\(each ? "out/{item.stem}.jsonl" : "out/all.jsonl")'}
+        supervise: {backoff: 1ms..10ms, max_restarts: 30}
+        limits: {failed_items: \(limit), dead_letters: 1}
+        """)
+    }
+    try define(9)
+    let run = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--output", "json", "--progress", "none"],
+      environment: ["SLUICE_POISON": "trap=TRAPPING"])
+    #expect(run.status == 69 && run.items == ["total": 5, "done": 2, "skipped": 0, "failed": 3], "\(run.stdout)\(run.stderr)")
+    #expect(run.json["restarts"] as? Int ?? 0 >= 2, "\(run.stdout)")
+    #expect(run.stderr.components(separatedBy: "a.csv").count - 1 == 1, "\(run.stderr)")
+    try define(1)
+    let stopped = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--output", "json", "--progress", "none", "--full"],
+      environment: ["SLUICE_POISON": "trap=TRAPPING"])
+    #expect(stopped.status == 69 && stopped.stderr.contains("more items failed than limits.failed_items allows"), "\(stopped.stderr)")
+  }
+
   private func large(_ shop: Workshop, records: Int = 3_000_000) throws {
     try shop.write("in.csv", "n,text\n" + (0..<records).map { "\($0),some words to fill the line\n" }.joined())
     try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: in.csv}\nwrite: {path: out.jsonl, checkpoint: {every: 50ms}}\n")
