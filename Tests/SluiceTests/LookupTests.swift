@@ -224,6 +224,17 @@ struct LookupTests {
     #expect(shop.records("out.jsonl").map { $0["name"] as? String } == ["München", nil, nil, nil, nil])
   }
 
+  @Test("a table may be a JSON document, with its records where a path says")
+  func document() throws {
+    let shop = try workshop("file: t.json, records: '$.data[*]', on: {country: code}, take: [name]")
+    try shop.write("t.json", "{\"data\": [\n  {\"code\": \"de\", \"name\": \"D\"},\n  {\"name\": null,\n   \"code\": \"no\"}\n]}\n")
+    #expect(try shop.runPipeline().status == 0)
+    #expect(shop.records("out.jsonl").map { $0["name"] as? String } == ["D", nil, nil, nil, nil])
+    try shop.write("t.json", shop.read("t.json").replacing("no", with: "de"))
+    let refused = try shop.sluice("check", "pipeline.yaml")
+    #expect(refused.status == 78 && refused.stderr.contains("t.json:3: code = “de” stands in line 2 already"), "\(refused.stderr)")
+  }
+
   @Test("an output does not replace a table")
   func output() throws {
     let shop = try workshop()

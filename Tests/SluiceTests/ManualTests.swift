@@ -15,7 +15,9 @@ struct ManualTests {
     let shop = try Self.manual()
     let pages = try FileManager.default.contentsOfDirectory(atPath: shop.path("share/man/man1"))
     let help = try shop.sluice("--help").stdout
-    for command in ["init", "check", "test", "run", "resume", "schedule", "status", "runs", "report", "dead-letters", "explain", "prune"] {
+    for command in [
+      "init", "check", "test", "list", "run", "resume", "schedule", "status", "runs", "report", "dead-letters", "explain", "prune",
+    ] {
       #expect(help.contains("  \(command)  "), "help names \(command)")
       #expect(pages.contains("sluice-\(command).1"))
     }
@@ -48,6 +50,8 @@ struct ManualTests {
     #expect(try bash("sluice", "dead-letters", "ex") == ["export"])
     #expect(try bash("sluice", "run", "--dry").contains("--dry-run"))
     #expect(try bash("sluice", "run", "fl") == ["flights.yaml"])
+    #expect(try bash("sluice", "list", "looku") == ["lookup"])
+    #expect(try bash("sluice", "list", "ste") == ["steps"])
     for (shell, path) in [("zsh", "zsh/site-functions/_sluice"), ("fish", "fish/vendor_completions.d/sluice.fish")] {
       let read = try shop.run("/usr/bin/env", [shell, "-n", "share/\(path)"])
       #expect(read.status == 0 && read.stderr.isEmpty, "\(shell): \(read.stderr)")
@@ -59,8 +63,11 @@ struct ManualTests {
   @Test("docs/reference is what the product says of itself (Scripts/docs writes it)")
   func reference() throws {
     let shop = try Self.manual()
-    let made = try FileManager.default.contentsOfDirectory(atPath: shop.path("share/doc/sluice/reference")).sorted()
-    let kept = try FileManager.default.contentsOfDirectory(atPath: Workshop.root + "/docs/reference").sorted()
+    func pages(_ folder: String) throws -> [String] {
+      try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".md") }.sorted()
+    }
+    let made = try pages(shop.path("share/doc/sluice/reference"))
+    let kept = try pages(Workshop.root + "/docs/reference")
     #expect(made == kept)
     for name in made {
       let text = try String(contentsOfFile: Workshop.root + "/docs/reference/\(name)", encoding: .utf8)

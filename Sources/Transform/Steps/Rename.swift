@@ -4,7 +4,7 @@ import Records
 /// Gives fields other names.
 package struct RenameStep: Step {
   package static let page = ComponentPage(
-    .step, "rename", "Old name: new name.", place: "transform[]",
+    .step, "rename", "Gives fields new names, each as old name: new name.", place: "transform[]",
     example: """
       pipeline: renamed
       fetch: {from: sample-data/flights-2013-01.csv.gz}

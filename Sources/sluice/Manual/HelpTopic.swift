@@ -15,6 +15,7 @@ struct HelpTopic {
 
   static let all: [HelpTopic] = [
     HelpTopic(name: "definition", title: "The keys of a definition", body: definition),
+    HelpTopic(name: "components", title: "What a definition can name", body: ComponentReference.index),
     HelpTopic(name: "expressions", title: "Expressions", body: expressions),
     HelpTopic(name: "functions", title: "Functions of expressions", body: functions),
     HelpTopic(name: "programs", title: "Programs of your own", body: programs),

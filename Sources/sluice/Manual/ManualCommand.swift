@@ -32,7 +32,8 @@ struct ManualCommand: ParsableCommand {
     let version = Sluice.configuration.version
     let pages = commands.map { ("man/man1/\($0.name).1", ManualPage(command: $0, common: common, version: version).text) }
     let topics = HelpTopic.all.map { ("doc/sluice/reference/\($0.name).md", $0.markdown) }
-    return pages + topics + [
+    let components = ComponentReference.pages.map { ("doc/sluice/reference/components/\($0.name).md", $0.text) }
+    return pages + topics + components + [
       ("doc/sluice/reference/commands.md", CommandReference.markdown(commands, common)),
       ("bash-completion/completions/sluice", Sluice.completionScript(for: .bash)),
       ("zsh/site-functions/_sluice", Sluice.completionScript(for: .zsh)),
