@@ -151,6 +151,18 @@ struct JSONDocumentTests {
 
   private static func digits(_ bytes: [UInt8]) -> String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 
+  @Test("a record with a backslash outside of its texts ends where it did, wherever the text is cut")
+  func strayBackslashes() {
+    for stray in [#"\{"#, #"\}"#, #"\\{"#, #"\"{"#, #"\["x"]"#] {
+      let text = Array((#"[{"a":1},{"b":"# + stray + String(repeating: " ", count: 70) + #"},{"c":3}, {"d":"x"}]"#).utf8)
+      let whole = Self.read(text, "$[*]", cuts: [])
+      for cut in 1..<text.count {
+        let parts = Self.read(text, "$[*]", cuts: [cut])
+        #expect(parts.raws == whole.raws && parts.failure == whole.failure, "\(stray), cut at \(cut)")
+      }
+    }
+  }
+
   @Test("random documents, good and spoiled, with a path each: the records that Python finds, wherever the text is cut")
   func agree() throws {
     let seed = Int.random(in: 0..<1_000_000)

@@ -467,9 +467,11 @@ SLUICE_INLINE size_t sluice_json_close(const uint8_t *p, size_t n, struct sluice
   }
   for (; i < n; i++) {
     const uint8_t c = p[i];
-    if (nesting->is_escaped) nesting->is_escaped = 0;
-    else if (c == '\\') nesting->is_escaped = 1;
-    else if (c == '"') nesting->in_string = ~nesting->in_string;
+    // A backslash hides quotes alone, as in whole blocks: outside of strings, where none may stand, brackets behind it count.
+    const uint64_t is_escaped = nesting->is_escaped;
+    nesting->is_escaped = 0;
+    if (c == '\\' && !is_escaped) nesting->is_escaped = 1;
+    else if (c == '"' && !is_escaped) nesting->in_string = ~nesting->in_string;
     else if (nesting->in_string) continue;
     else if ((c | 0x20) == '{') nesting->depth++;
     else if ((c | 0x20) == '}' && --nesting->depth == 0) return i + 1;
