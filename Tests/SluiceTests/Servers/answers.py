@@ -3,7 +3,7 @@ again. It prints its port first, then each request as a line of JSON. An answer 
 
 status, headers (a list of [name, value]), body (text), or same: N for the body of another version; length (what Content-Length says; null
 for none), send (how many bytes of the body come before the connection breaks), chunked, http (the version), hold (seconds
-before the body), modified (Last-Modified, in seconds from the answer's Date), range (a 206 of what is asked for, where that is asked).
+before the body), modified (Last-Modified, in seconds from the Date of the address's first answer), range (a 206 of what is asked for, where that is asked).
 """
 import email.utils
 import http.server
@@ -14,6 +14,7 @@ import time
 with open(sys.argv[1]) as file:
     script = json.load(file)
 counts = {}
+times = {}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -46,7 +47,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         now = time.time()
         lines = ["HTTP/%s %d Answer" % (answer.get("http", "1.1"), status), "Date: " + email.utils.formatdate(now, usegmt=True)]
         if "modified" in answer:
-            lines.append("Last-Modified: " + email.utils.formatdate(now + answer["modified"], usegmt=True))
+            # The file of an address stays as it is: a later answer tells the same time.
+            modified = times.setdefault((path, answer["modified"]), now + answer["modified"])
+            lines.append("Last-Modified: " + email.utils.formatdate(modified, usegmt=True))
         lines += ["%s: %s" % (name, value) for name, value in headers]
         if answer.get("chunked"):
             lines.append("Transfer-Encoding: chunked")
