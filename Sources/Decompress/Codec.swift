@@ -18,6 +18,9 @@ package protocol Codec: Component, SendableMetatype {
   ///   - isNamed: whether the item's name has an ending of this codec. It decides where the bytes could be text too.
   static func recognizes(_ beginning: RawSpan, isNamed: Bool) -> Bool
 
+  /// What HTTP calls its streams in Content-Encoding, in lower case (RFC 9110 §8.4.1).
+  static var contentCodings: Set<String> { get }
+
   /// The command that takes the compression off, for who has to do it by hand: `gzip -d`.
   static var command: String { get }
 

@@ -12,6 +12,9 @@ package enum Codecs {
   /// Bytes of an item that suffice to recognize its compression.
   package static let beginningBytes = 64
 
+  /// The content codings that this build can read.
+  package static let contentCodings = all.filter { $0.page.missing == nil }.reduce(into: Set<String>()) { $0.formUnion($1.contentCodings) }
+
   package static func named(_ name: String) -> (any Codec.Type)? { all.first { $0.name == name } }
 
   /// The codec that a file's name promises, by its last ending.

@@ -14,9 +14,21 @@ package enum Compression: Sendable {
   case codec(any Codec.Type)
 }
 
+/// Which items are archives (`decompress.archive`).
+private enum ArchiveChoice: Sendable {
+  /// Those whose names say so, unless nothing is to be decompressed.
+  case auto
+  case none
+  case all(any Archive.Type)
+}
+
 /// What a definition says of decompressing.
 public struct DecompressSection: Sendable {
   package var format = Compression.auto
+  /// Which items are archives, whose members are the items.
+  private var archives = ArchiveChoice.auto
+  /// Those that are taken; all where there are none.
+  package private(set) var members: [MemberPattern] = []
   public private(set) var onDamage = OnDamage.failItem
   public private(set) var limits = DecompressLimits()
 
@@ -28,6 +40,13 @@ public struct DecompressSection: Sendable {
       Key(
         "format", .choice(["auto", "none"] + Codecs.all.map { $0.name }),
         "auto (by an item's first bytes, then by its name; default), none, or the items' compression."),
+      Key(
+        "archive", .choice(["auto", "none"] + Archives.all.map { $0.name }),
+        "Which items are archives, whose members are items: auto (by name; default; none with format none), none, or all, of that kind."),
+      Key(
+        "members", .either([.list(.text), .text], "a pattern, or a list of them"),
+        "Globs for the members that are items (default all). One without a slash is for the last part of a member's name, whatever folder it is in."
+      ),
       Key(
         "on_error", .choice(OnDamage.allCases.map(\.rawValue)),
         "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter: its rest counts as one record."
@@ -52,9 +71,25 @@ public struct DecompressSection: Sendable {
         if let missing = codec.page.missing { reader.report(entry.position.diagnostic("\(name) can't be read here: \(missing)")) }
       }
     }
+    if let name = value["archive"]?.text {
+      if name == "none" { archives = .none }
+      if let archive = Archives.named(name) { archives = .all(archive) }
+    }
+    members = (value["members"]?.elements ?? []).compactMap(\.text).map(MemberPattern.init)
     if let damage = value["on_error"]?.text.flatMap(OnDamage.init) { onDamage = damage }
     if let ratio = value["limits"]?["ratio"]?.text.flatMap({ Int($0) }) { limits.ratio = ratio }
     if let bytes = value["limits"]?["bytes"]?.text.flatMap(Scalars.byteCount) { limits.bytes = bytes }
     if let bytes = value["limits"]?["window"]?.text.flatMap(Scalars.byteCount) { limits.window = bytes }
+  }
+
+  /// The archive that an item of this name is; nil where it is none.
+  package func archive(ofItem name: String) -> (any Archive.Type)? {
+    switch archives {
+    case .all(let archive): return archive
+    case .none: return nil
+    case .auto:
+      if case .none = format { return nil }
+      return Archives.promised(by: name)
+    }
   }
 }

@@ -12,6 +12,8 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     case missing(reason: String, command: String)
     /// A container of files.
     case archive
+    /// One that is read here where a definition or its name says what it is.
+    case readable(archive: String)
     /// Records or numbers in a binary form.
     case data
     /// Anything else: a picture, a program, a document.
@@ -29,6 +31,8 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     case .nested(let command):
       "its content is still compressed, by \(name): decompress.format auto takes one compression off and none takes off nothing; take the rest off first: \(command)"
     case .missing(let reason, let command): "its content is compressed by \(name), and \(reason); take that off first: \(command)"
+    case .readable(let archive):
+      "its content is \(name): its members are items where its own name ends in .\(archive) or decompress.archive is \(archive); one within another is not read, unpack it first"
     case .archive: "its content is \(name), and archives are not supported yet; unpack it first"
     case .data: "its content is \(name), which is not supported yet; export it as text first"
     case .other: "its content is \(name), and no table of text"
@@ -43,7 +47,11 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     guard !beginning.isEmpty else { return nil }
     if let mark = ForeignMark.byFirst[Int(beginning.byte(0))].first(where: { $0.mark.matches(beginning) }) { return mark.format }
     if let mark = ForeignMark.inside.first(where: { $0.mark.matches(beginning) }) { return mark.format }
-    if let name = zip(beginning) { return ForeignFormat(name: name, kind: name.contains("archive") ? .archive : .data) }
+    if let name = zip(beginning) {
+      let archive = Archives.all.first { $0.page.missing == nil && $0.marks.contains { $0.matches(beginning) } }
+      let kind = archive.map { Kind.readable(archive: $0.name) } ?? .archive
+      return ForeignFormat(name: name, kind: name.contains("archive") ? kind : .data)
+    }
     if isTar(beginning) { return ForeignFormat(name: "a tar archive", kind: .archive) }
     return isBlank(beginning) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
   }

@@ -22,6 +22,7 @@ package enum GzipCodec: Codec {
     limits: ["Outputs are compressed at level 6."])
 
   package static let marks = [Mark([0x1F, 0x8B])]
+  package static let contentCodings: Set = ["gzip", "x-gzip"]
   package static let command = "gzip -d"
   package static let succession = Succession.streams(called: "member", mayBePadded: true)
 

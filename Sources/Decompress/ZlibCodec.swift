@@ -30,6 +30,7 @@ package enum ZlibCodec: Codec {
     return isNamed || !isText || marks.contains { $0.matches(beginning) }
   }
 
+  package static let contentCodings: Set = ["deflate"]
   package static let command = "zlib-flate -uncompress"
   package static let succession = Succession.nothing
 

@@ -30,6 +30,7 @@ package enum ZstdCodec: Codec {
 
   /// Of a frame, and of the sixteen kinds of skippable ones.
   package static let marks = [Mark([0x28, 0xB5, 0x2F, 0xFD])] + (0x50...0x5F).map { Mark([$0, 0x2A, 0x4D, 0x18]) }
+  package static let contentCodings: Set = ["zstd"]
   package static let command = "zstd -d"
   package static let succession = Succession.streams(called: "frame", mayBePadded: false)
 

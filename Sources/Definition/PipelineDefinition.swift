@@ -266,6 +266,6 @@ public struct PipelineDefinition: Sendable {
     let format = type(of: parse.recordFormat(itemName: itemName))
     let form: ExpectedContent.Form = format.reads(.webPage) ? .other : format.reads(.jsonLines) ? .lines : .table
     let mayBeCompressed = if case .none = decompress.format { false } else { true }
-    return ExpectedContent(form, mayBeCompressed: mayBeCompressed)
+    return ExpectedContent(form, codings: Codecs.contentCodings, mayBeCompressed: mayBeCompressed)
   }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import Decompress
 import Definition
 import Fetch
 import Foundation
@@ -43,20 +44,39 @@ struct Discovery {
       for pattern in entry.pattern.alternatives {
         number += 1
         let listing = fetcher.list(entry.source, pattern)
+        var isListed = false
         var isFound = false
         while let items = try await readable({ () async throws(FetchError) in try await listing.next() }) {
-          isFound = isFound || !items.isEmpty
+          isListed = isListed || !items.isEmpty
           for listed in items {
-            var item = Item(listed, entry.source, sha256: entry.sha256)
-            if seen?.admit(&item) == false { continue }
-            batch.append(Found(pattern: number, item: item))
-            if batch.count >= Self.batchSize { try await hand() }
+            for var item in try await self.items(listed, entry, fetcher.session) {
+              isFound = true
+              if seen?.admit(&item) == false { continue }
+              batch.append(Found(pattern: number, item: item))
+              if batch.count >= Self.batchSize { try await hand() }
+            }
           }
         }
-        if !isFound { throw RunFailure.noSource(pattern.shown) }
+        if !isListed { throw RunFailure.noSource(pattern.shown) }
+        if !isFound, !definition.decompress.members.isEmpty {
+          throw RunFailure.noSource("decompress.members among the members of \(pattern.shown)")
+        }
       }
     }
     try await hand()
+  }
+
+  /// An item that was listed, or the members of the archive that it is.
+  private func items(_ listed: ListedItem, _ entry: FetchSection.Entry, _ session: FetchSession) async throws(RunFailure) -> [Item] {
+    guard let archive = definition.decompress.archive(ofItem: listed.name) else {
+      return [Item(listed, entry.source, sha256: entry.sha256)]
+    }
+    let source = MemberSource(entry.source, archive, definition.decompress.limits)
+    let patterns = definition.decompress.members
+    let members = try await readable { () async throws(FetchError) in
+      try await source.items(of: listed, patterns, sha256: entry.sha256, in: session)
+    }
+    return members.map { Item($0, source) }
   }
 
   /// What was found before: an item comes once, and no two have one key.
@@ -152,6 +172,7 @@ struct Discovery {
   /// Items with these keys, as far as their keys go: they have names, and no settings of the definition's.
   func named(_ keys: [String]) -> [Item] {
     keys.map { key in
+      if let member = MemberSource.named(key, definition) { return member }
       let type = Sources.answering(to: key) ?? FileSource.self
       let source = type.bare(folder: definition.folder)
       let listed = source.reopen(key, definition.revealing)
@@ -162,6 +183,11 @@ struct Discovery {
   /// The item that its own source makes of what the ledger kept: by an entry of the definition that it may be of, or by none.
   private func reopened(_ record: ItemRecord) throws(RunFailure) -> Item {
     let parts = record.location?.split(separator: " ", maxSplits: 1).map(String.init) ?? []
+    if parts.count > 1, parts[0] == MemberSource.name, let (listed, source) = MemberSource.reopened(parts[1], definition) {
+      var item = Item(listed, source)
+      item.key = record.key
+      return item
+    }
     guard let type = parts.isEmpty ? Sources.answering(to: record.key) : Sources.named(parts[0]) else {
       throw .unreadable("\(record.key): this build of sluice has no source that can open it", .noSource)
     }

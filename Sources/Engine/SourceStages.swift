@@ -50,6 +50,8 @@ extension RunEngine {
       }
     } catch  where task.isFailed {
       // Somebody behind has failed the item, told while it waited.
+    } catch FetchError.member(let words, let code) {
+      task.fail(.damaged(words, code, stage: "decompress"))
     } catch let error as FetchError {
       task.fail(.fetch(error))
     } catch let failure as DownloadFailure {

@@ -3,11 +3,14 @@ public struct ExpectedContent: Sendable {
   /// What records look like: a table of text, lines of JSON, or something that a program reads.
   public enum Form: Sendable { case table, lines, other }
   let form: Form
-  /// Whether what is compressed can be read.
+  /// The content codings that can be read, in lower case.
+  let codings: Set<String>
+  /// Whether what is compressed is decompressed.
   let mayBeCompressed: Bool
 
-  public init(_ form: Form, mayBeCompressed: Bool) {
+  package init(_ form: Form, codings: Set<String> = [], mayBeCompressed: Bool) {
     self.form = form
+    self.codings = codings
     self.mayBeCompressed = mayBeCompressed
   }
 
@@ -18,7 +21,7 @@ public struct ExpectedContent: Sendable {
   func check(codings: [String]) throws(FetchError) {
     guard let first = codings.first else { return }
     let words = "the server sends its content with Content-Encoding “\(codings.joined(separator: ", "))”, which was not asked for"
-    guard codings.count == 1, ["gzip", "x-gzip", "deflate"].contains(first) else {
+    guard codings.count == 1, self.codings.contains(first) else {
       throw .answer("\(words) and can't be read", isTransient: false)
     }
     if !mayBeCompressed { throw .answer("\(words); decompress.format: auto reads it", isTransient: false) }

@@ -19,6 +19,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   case changed
   /// A file of this machine can't be read.
   case file(String, code: Int32)
+  /// A member of an archive can't be had, or its archive can't be read.
+  case member(String, ErrorCode)
   /// What stands at a path is no file.
   case notAFile(String, FileStatus.Kind)
 
@@ -28,7 +30,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .status(let code, _): code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
     case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
-    case .address, .comeAgain, .notAFile: false
+    case .address, .comeAgain, .notAFile, .member: false
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
     }
   }
@@ -38,6 +40,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .file(_, let code): code == ENOENT || code == ENOTDIR
     case .status(let code, _): code == 404 || code == 410
+    case .member(_, let code): code == .noSource
     default: false
     }
   }
@@ -62,7 +65,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
     case .comeAgain(let code, let after): "the server answers \(code) and asks to come again in \(Self.words(after))"
-    case .answer(let words, _), .connection(let words): words
+    case .answer(let words, _), .connection(let words), .member(let words, _): words
     case .address(let words): "the address can't be used: \(words)"
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
@@ -118,6 +121,7 @@ extension FetchError {
     case .checksum: .wrongChecksum
     case .changed: .changedSource
     case .file, .notAFile: .unreadableFile
+    case .member(_, let code): code
     }
   }
 }

@@ -25,7 +25,7 @@ package enum Sources {
   static var schemes: [String] { all.flatMap { $0.schemes }.filter { !$0.isEmpty } }
 
   /// The last part of a path, as a name that stays in its folder whatever it is put into.
-  static func itemName(path: String) -> String {
+  package static func itemName(path: String) -> String {
     let last = path.utf8.split(separator: 0x2F).last.map { String($0) ?? "item" } ?? "item"
     // Most names are as they should be, and looking at their characters takes time.
     if last.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x80 && $0 != 0x5C }), !last.hasPrefix(".") { return last }

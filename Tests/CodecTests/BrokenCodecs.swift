@@ -9,6 +9,7 @@ protocol BrokenCodec: Codec {}
 extension BrokenCodec {
   static var page: ComponentPage { GzipCodec.page }
   static var marks: [Mark] { GzipCodec.marks }
+  static var contentCodings: Set<String> { GzipCodec.contentCodings }
   static var command: String { GzipCodec.command }
   static var succession: Succession { GzipCodec.succession }
   static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { GzipCodec.makeDecoder(limits) }
