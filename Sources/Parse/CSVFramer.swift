@@ -176,22 +176,24 @@ struct CSVFramer: RecordFramer {
     var last = 0
     var i = 0
     // A block is read whole, and no byte past `count` may be: the last bytes are copied.
-    let whole = count - count % 64
+    let whole = count & ~63
     while i < whole {
       let block = blocks.next(p + i, left: count - i)
       if block.isBroken { return nil }
       if block.lines != 0 { last = i + 64 - block.lines.leadingZeroBitCount }
       i += 64
     }
-    guard i < count else { return last }
-    let left = count - i
+    if i == count { return last }
+    // Copies, so that the loop above has what it works on in registers.
+    let (before, found, at) = (blocks, last, i)
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { tail -> Int? in
+      guard let copied = tail.baseAddress else { return nil }
       tail.initialize(repeating: 0)
-      guard let start = tail.baseAddress else { return nil }
-      start.update(from: p + i, count: left)
-      let block = blocks.next(start, left: left)
+      copied.update(from: p + at, count: count - at)
+      var blocks = before
+      let block = blocks.next(copied, left: count - at)
       if block.isBroken { return nil }
-      return block.lines == 0 ? last : i + 64 - block.lines.leadingZeroBitCount
+      return block.lines == 0 ? found : at + 64 - block.lines.leadingZeroBitCount
     }
   }
 }
@@ -240,6 +242,7 @@ struct QuoteBlocks {
     return quoted(p, quotes: quotes, all: all, lines: lines, left: left)
   }
 
+  @inline(__always)
   private mutating func quoted(
     _ p: UnsafePointer<UInt8>, quotes: UInt64, all: UInt64, lines: UInt64, left: Int
   ) -> Block {

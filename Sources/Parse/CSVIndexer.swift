@@ -16,9 +16,12 @@ struct CSVIndexer {
     trimsReturn = delimiter == .auto
   }
 
-  /// Nil where a quote stands where none may, or where quotes do not quote.
+  /// Nil where a quote stands where none may, where quotes do not quote, or where a blank line comes first.
   func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch? {
     let width = mapping.columnCount
+    // The last field of a blank line ends before it begins. Where it ends at 0, the byte before it, which may be a return, is none of the
+    // chunk's.
+    if trimsReturn, width > 1, chunk.buffer.count > 0, chunk.buffer.bytes[0] == terminator { return nil }
     let kinds = kinds(chunk.buffer)
     let index = PositionIndex(capacity: chunk.buffer.count / 3 + 128)
     // The record before the first ends at -1.

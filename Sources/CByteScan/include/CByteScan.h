@@ -213,8 +213,7 @@ SLUICE_INLINE const uint8_t *sluice_view(struct sluice_views views, size_t row, 
   const uint32_t *at = views.positions + row * views.stride;
   const uint32_t start = at[0] + views.gap;
   *n = at[1] - start;
-  // The cells of a blank line end before they begin, one that is the chunk's first line at 0.
-  if (views.trims && at[1] > start && views.base[at[1] - 1] == '\r') --*n;
+  if (views.trims && *n > 0 && views.base[at[1] - 1] == '\r') --*n;
   return views.base + start;
 }
 
