@@ -9,7 +9,8 @@ import Write
 package enum Components {
   /// The pages of all registries, in the order in which records meet the stages. A format that is read and written has a page for each.
   package static let all: [ComponentPage] =
-    Sources.all.map { $0.page } + Codecs.all.map { $0.page } + Archives.all.map { $0.page } + RecordFormats.pages + Steps.all.map { $0.page } + RecordEncoders.pages
+    Sources.all.map { $0.page } + Codecs.all.map { $0.page } + Archives.all.map { $0.page } + RecordFormats.pages
+    + Steps.all.map { $0.page } + RecordEncoders.pages
     + Sinks.all.map { $0.page }
 
   /// The pages of one kind.
