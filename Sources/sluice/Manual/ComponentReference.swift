@@ -28,7 +28,7 @@ enum ComponentReference {
     for page in Components.all where !names.contains(name(page)) { names.append(name(page)) }
     return names.map { name in
       let pages = Components.all.filter { Self.name($0) == name }
-      let title = "# \(pages[0].name), a \(pages[0].kind.rawValue)"
+      let title = "# \(pages[0].name), \(pages[0].kind == .archive ? "an" : "a") \(pages[0].kind.rawValue)"
       return (name, ([title] + pages.map { body($0, isOne: pages.count == 1) }).joined(separator: "\n\n") + "\n")
     }
   }
