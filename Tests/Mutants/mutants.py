@@ -227,7 +227,7 @@ MUTANTS = [
     ("recordsAlone", "standard output carries records", "Sources/sluice/RunSession.swift",
      "if definition.sink.grouping == .stream { StandardStreams.divertResults() }", ""),
     ("readerGoesAway", "a reader that went away is no failure to write", "Sources/Write/WriteError.swift", "code == EPIPE", "code == -1"),
-    ("jsonRecords", "strings hold no brackets", "Sources/CByteScan/include/CByteScan.h", "    opening &= ~inside;\n", ""),
+    ("jsonRecords", "strings hold no brackets", "Sources/CByteScan/include/CByteScan.h", "    closing &= ~inside;\n", ""),
     ("jsonResumes", "a checkpoint keeps where the scanner is", "Sources/Parse/JSON.swift", "    scanner.resume(kept)\n", "    _ = kept\n"),
     ("jsonNothingSelected", "a path that selects nothing is told", "Sources/Parse/JSONScanner.swift",
      "guard let path, state.hasDocument, !state.hasReached else", "guard let path, state.hasDocument, !state.hasReached, false else"),
