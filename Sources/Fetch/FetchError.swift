@@ -6,6 +6,8 @@ import Foundation
 public enum FetchError: Error, Sendable, CustomStringConvertible {
   /// The server answered with another status than success.
   case status(Int, retryAfter: HTTPHead.RetryAfter?)
+  /// The server refuses, in the source's own words; the status is one of HTTP that means the same.
+  case refused(String, Int, retryAfter: HTTPHead.RetryAfter?)
   /// The server asks to be left alone for longer than a run waits.
   case comeAgain(Int, after: Duration)
   /// The server's answer contradicts itself or the request, or is something else than the item can be.
@@ -27,7 +29,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   /// Whether another try may help.
   public var isTransient: Bool {
     switch self {
-    case .status(let code, _): code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
+    case .status(let code, _), .refused(_, let code, _):
+      code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
     case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
     case .address, .comeAgain, .notAFile, .member: false
@@ -39,9 +42,17 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   package var isMissing: Bool {
     switch self {
     case .file(_, let code): code == ENOENT || code == ENOTDIR
-    case .status(let code, _): code == 404 || code == 410
+    case .status(let code, _), .refused(_, let code, _): code == 404 || code == 410
     case .member(_, let code): code == .noSource
     default: false
+    }
+  }
+
+  /// The status and the wait that a server asks for.
+  var askedWait: (status: Int, wait: HTTPHead.RetryAfter)? {
+    switch self {
+    case .status(let code, let wait?), .refused(_, let code, let wait?): (code, wait)
+    default: nil
     }
   }
 
@@ -65,7 +76,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
     case .comeAgain(let code, let after): "the server answers \(code) and asks to come again in \(Self.words(after))"
-    case .answer(let words, _), .connection(let words), .member(let words, _): words
+    case .answer(let words, _), .connection(let words), .member(let words, _), .refused(let words, _, _): words
     case .address(let words): "the address can't be used: \(words)"
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
@@ -114,7 +125,7 @@ public struct DownloadFailure: Error, Sendable {
 extension FetchError {
   public var errorCode: ErrorCode {
     switch self {
-    case .status, .comeAgain: .refusedByServer
+    case .status, .refused, .comeAgain: .refusedByServer
     case .answer: .unusableAnswer
     case .connection: .brokenConnection
     case .address: .wrongAddress

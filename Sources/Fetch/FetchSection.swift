@@ -21,7 +21,7 @@ public struct FetchSection: Sendable {
   package init() {}
 
   private static let entry: Shape = Shape.object(
-    [Key("url", .text, "An http or https address; {a,b} and {01..12} stand for many.", required: true)]
+    [Key("url", .text, "The address; {a,b} and {01..12} stand for many.", required: true)]
       + .union(Sources.all.map { $0.page.keys }) + [Key("sha256", .text, "The SHA-256 that the content must have.")])
 
   package static let keys: [Key] =

@@ -54,7 +54,7 @@ package struct Fetcher: Sendable {
   /// longest of the backoff's.
   func pause(after failures: Int, _ error: FetchError) async throws {
     var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
-    if error.isTransient, case .status(let code, let asked?) = error {
+    if error.isTransient, let (code, asked) = error.askedWait {
       switch asked {
       case .wait(let asked) where asked > retry.backoff.longest: throw FetchError.comeAgain(code, after: asked)
       case .wait(let asked): wait = max(wait, asked)

@@ -140,23 +140,9 @@ package final class HTTPSource: Source {
       asked.headers += conditions
     }
     let answer = HTTPAnswer(asked.offset > 0 ? .rest(of: validators, request) : request.limit == nil ? .whole : .part(request), receiver)
-    var thrown: (any Error)?
-    do {
-      for try await _ in session.client(HTTPClient.self).send(asked, to: answer) {
-        do { try await progress() } catch {
-          thrown = error
-          throw error
-        }
-      }
-    } catch let error as FetchError {
-      if let thrown { throw thrown }
-      if answer.isRefused { return .cannotContinue }
-      if answer.isStopped { return .stopped }
-      throw answer.failure ?? error
-    }
+    if let end = try await session.client(HTTPClient.self).read(asked, to: answer, answer, progress) { return end }
     guard let head = answer.head else { throw FetchError.connection("the server gave no answer") }
     switch head.status {
-    case _ where answer.isAccepted: return .whole
     case 304 where !conditions.isEmpty: return .notModified
     // The server has fewer bytes than we hold, or knows no ranges.
     case 416 where asked.offset > 0: return .cannotContinue

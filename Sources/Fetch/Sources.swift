@@ -3,7 +3,7 @@ import Foundation
 
 /// The sources that there are.
 package enum Sources {
-  package static let all: [any Source.Type] = [FileSource.self, HTTPSource.self]
+  package static let all: [any Source.Type] = [FileSource.self, HTTPSource.self, S3Source.self]
 
   /// The source that answers to an address, or to a key; nil where none answers to its scheme.
   package static func answering(to address: String) -> (any Source.Type)? {

@@ -61,7 +61,7 @@ final class Nginx {
   /// - Parameter certificates: by which it speaks https, and asks for a client's certificate; nil for http.
   init(_ workshop: Workshop, serving folder: String, _ certificates: Certificates? = nil) throws {
     self.workshop = workshop
-    port = try Self.freePort()
+    port = try Loopback.freePort()
     scheme = certificates == nil ? "http" : "https"
     let tls = certificates.map {
       "ssl_certificate \($0.folder)/server.pem; ssl_certificate_key \($0.folder)/server.key; ssl_client_certificate \($0.folder)/ca.pem; ssl_verify_client on;"
@@ -82,7 +82,7 @@ final class Nginx {
     var isUp = false
     for _ in 0..<2400 where !isUp {
       usleep(50_000)
-      isUp = workshop.exists("nginx.pid") && Self.answers(port)
+      isUp = workshop.exists("nginx.pid") && Loopback.answers(port)
     }
     try #require(isUp, "nginx did not start: \(workshop.read("nginx.error"))")
   }
@@ -99,7 +99,10 @@ final class Nginx {
       line.split(separator: "\"").dropFirst(2).first.flatMap { Int($0.split(separator: " ").first ?? "") }
     }
   }
+}
 
+/// Ports of this machine.
+enum Loopback {
   private static func address(_ port: Int) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -108,7 +111,7 @@ final class Nginx {
     return address
   }
 
-  private static func freePort() throws -> Int {
+  static func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = address(0)
@@ -122,13 +125,48 @@ final class Nginx {
     return Int(in_port_t(bigEndian: address.sin_port))
   }
 
-  private static func answers(_ port: Int) -> Bool {
+  static func answers(_ port: Int) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = address(port)
     return withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
     }
+  }
+
+  /// Waits, two minutes at most, until somebody listens.
+  static func waits(for port: Int, while process: Child) -> Bool {
+    for _ in 0..<2400 {
+      if answers(port) { return true }
+      if !process.isRunning { return false }
+      usleep(50_000)
+    }
+    return false
+  }
+
+  /// Sends bytes, and gives what comes until the other side closes.
+  static func ask(_ port: Int, _ bytes: [UInt8]) throws -> String {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = address(port)
+    let isConnected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 }
+    }
+    try #require(isConnected)
+    var sent = 0
+    while sent < bytes.count {
+      let count = bytes[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      try #require(count > 0, "the other side takes no more")
+      sent += count
+    }
+    var answer: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count <= 0 { break }
+      answer += buffer.prefix(count)
+    }
+    return String(decoding: answer, as: UTF8.self)
   }
 }
 

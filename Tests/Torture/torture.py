@@ -1,14 +1,15 @@
 """Kills a pipeline at every step of its commit protocol and at random moments, resumes it, and compares.
 
-    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N]
+    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N] [--s3]
 
 BINARY has failpoints. Every passage of every failpoint is one crash by `kill` and, where a system call can fail, one by an
 errno; writes also come out short, and steps throw or stand still. Then there are N kills at random moments. A resume is often
 crashed as well, several deep. In the end each case's outputs are those of a run that was never interrupted, byte for byte
 (compressed ones decompressed), its dead letters the same set, and its counts add up. With --seconds only what fits into that
-time is done, in an order that the seed gives. `engine` kills the engine under its parent, which starts it again.
+time is done, in an order that the seed gives. With --s3 the files are objects of a bucket, which rclone serves. `engine` kills the engine under its parent, which starts it again.
 """
 import argparse
+import atexit
 import collections
 import glob
 import gzip
@@ -20,6 +21,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -89,7 +91,7 @@ DEFINITION = """
 pipeline: torture
 fetch:
   from:
-    - %(sources)s/f*
+    - %(sources)s
 %(addresses)s
   workers: 3
   retry: {attempts: 20, backoff: 1ms..10ms}
@@ -240,8 +242,29 @@ def difference(want, got):
     return lost, doubled, differing, words
 
 
+def serve_s3(folder):
+    """Serves the folders of a folder as buckets, until this process ends. Returns the address."""
+    rclone = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.build-tools/venv/bin/rclone")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    owner = os.getpid()
+    server = subprocess.Popen(
+        [rclone, "serve", "s3", "--addr", "127.0.0.1:%d" % port, "--auth-key", "torture,torture-secret", folder],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(ENVIRONMENT, RCLONE_CONFIG="/dev/null"))
+    # Cases are played in forks of this process.
+    atexit.register(lambda: server.kill() if os.getpid() == owner else None)
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return "http://127.0.0.1:%d" % port
+        except OSError:
+            time.sleep(0.1)
+    sys.exit("rclone did not start")
+
+
 class Torture:
-    def __init__(self, binary, seed):
+    def __init__(self, binary, seed, s3=False):
         self.binary = os.path.abspath(binary)
         self.seed = seed
         self.home = tempfile.mkdtemp(prefix="sluice-torture-")
@@ -252,13 +275,17 @@ class Torture:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
         self.server.handle_error = lambda *arguments: None  # Clients are killed.
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.files = self.sources + "/f*"
+        if s3:
+            self.files = "{url: 's3://%s/f*', endpoint: '%s', access_key: torture, secret_key: torture-secret}" % (
+                os.path.basename(self.sources), serve_s3(self.home))
         self.want, self.passages, self.seconds = {}, {}, {}
 
     def definition(self, shape):
         addresses = "\n".join(
             "    - http://127.0.0.1:%d/%s" % (self.server.server_address[1], os.path.basename(path))
             for path in sorted(glob.glob(self.sources + "/h*")))
-        return DEFINITION % {"sources": self.sources, "addresses": addresses, "write": SHAPES[shape]}
+        return DEFINITION % {"sources": self.files, "addresses": addresses, "write": SHAPES[shape]}
 
     def measure(self):
         """A run of each shape that nobody disturbs: what must come out, and how often it passes each failpoint."""
@@ -344,10 +371,11 @@ def main():
     parser.add_argument("--random", type=int, default=500)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--only", help="one case, as a failure names it")
+    parser.add_argument("--s3", action="store_true", help="the files come from an S3 server")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 2))
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(10**6)
-    torture = Torture(options.binary, seed)
+    torture = Torture(options.binary, seed, options.s3)
     torture.measure()
     cases = torture.cases(options.random)
     random.Random(seed).shuffle(cases)

@@ -105,3 +105,32 @@ final class HTTPAnswer: HTTPReceiver {
     return goesOn
   }
 }
+
+extension HTTPClient {
+  /// Asks for content once.
+  ///
+  /// - Parameters:
+  ///   - receiver: what the client tells of the answer: `answer`, or what passes it on.
+  ///   - progress: called on the caller's task; what it throws ends the reading, and is thrown whatever else happened.
+  /// - Returns: nil where the answer has no content, and its status says why.
+  /// - Throws: ``FetchError``, and whatever `progress` throws.
+  func read(
+    _ request: HTTPRequest, to receiver: any HTTPReceiver, _ answer: HTTPAnswer, _ progress: () async throws -> Void
+  ) async throws -> ReadEnd? {
+    var thrown: (any Error)?
+    do {
+      for try await _ in send(request, to: receiver) {
+        do { try await progress() } catch {
+          thrown = error
+          throw error
+        }
+      }
+    } catch let error as FetchError {
+      if let thrown { throw thrown }
+      if answer.isRefused { return .cannotContinue }
+      if answer.isStopped { return .stopped }
+      throw answer.failure ?? error
+    }
+    return answer.isAccepted ? .whole : nil
+  }
+}

@@ -22,6 +22,9 @@ public struct HTTPHead: Sendable {
     return first
   }
 
+  /// A header that the request wanted.
+  package func value(_ name: String) -> String? { self[name] }
+
   public var etag: String? { self["etag"] }
   public var lastModified: String? { self["last-modified"] }
   public var date: String? { self["date"] }

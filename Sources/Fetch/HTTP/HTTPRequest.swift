@@ -49,6 +49,10 @@ public struct HTTPRequest: Sendable {
   /// What is sent, by POST; nil to GET.
   public var body: [UInt8]?
   public var timeouts = Timeouts()
+  /// Whether it is for just this address: dots in the path stay, and a redirect is an answer as any other. A signed request needs that.
+  package var isExact = false
+  /// Headers of the answer that ``HTTPHead/value(_:)`` tells besides those that it knows; in lower case.
+  package var wanted: [String] = []
 
   public init(url: String) { self.url = url }
 

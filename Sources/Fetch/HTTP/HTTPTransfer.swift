@@ -11,6 +11,8 @@ final class Transfer: @unchecked Sendable {
   private(set) var handle: UnsafeMutableRawPointer?
   private var list: UnsafeMutablePointer<curl_slist>?
   private var head = HTTPHead(status: 0)
+  /// The headers that say something, in lower case.
+  private let telling: [String]
   private var began = false
   private let started = ContinuousClock.now
   /// When the last byte came, or the connection stood; nil before.
@@ -24,6 +26,7 @@ final class Transfer: @unchecked Sendable {
     self.request = request
     self.receiver = receiver
     self.continuation = continuation
+    telling = HTTPHead.telling + request.wanted
     errorText[0] = 0
   }
 
@@ -48,7 +51,8 @@ final class Transfer: @unchecked Sendable {
     sluice_curl_only_http(handle)
     _ = sluice_curl_set_string(handle, CURLOPT_USERAGENT, "sluice/0.1")
     for (option, value) in [
-      (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0), (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
+      (CURLOPT_NOSIGNAL, 1), (CURLOPT_NOBODY, request.isHead ? 1 : 0), (CURLOPT_PATH_AS_IS, request.isExact ? 1 : 0),
+      (CURLOPT_SUPPRESS_CONNECT_HEADERS, 1),
       (CURLOPT_SSL_VERIFYPEER, 1), (CURLOPT_SSL_VERIFYHOST, 2),
       (CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.timeouts.connect)), (CURLOPT_TIMEOUT_MS, milliseconds(request.timeouts.total)),
       (CURLOPT_BUFFERSIZE, 256 << 10),
@@ -92,7 +96,7 @@ final class Transfer: @unchecked Sendable {
       head.removeFields()
     } else if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
       // Of a dozen headers a few say something.
-      guard let name = HTTPHead.telling.first(where: { Self.isName($0, bytes[..<colon]) }) else { return }
+      guard let name = telling.first(where: { Self.isName($0, bytes[..<colon]) }) else { return }
       let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }
       let value = bytes[(colon + 1)...].drop(while: isBlank)
       let end = value.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? value.startIndex
@@ -163,7 +167,7 @@ final class Transfer: @unchecked Sendable {
     return status
   }
 
-  private var isRedirect: Bool { head.location != nil && [301, 302, 303, 307, 308].contains(status) }
+  private var isRedirect: Bool { !request.isExact && head.location != nil && [301, 302, 303, 307, 308].contains(status) }
 
   /// Goes on to where the server points. Another host is told no headers of the user's and no password.
   private func follow() -> Bool {

@@ -33,6 +33,21 @@ struct SourceConformanceTests {
     }
   }
 
+  @Test("s3: moto", arguments: SourceConformance.checks)
+  func moto(_ check: SourceConformance.Check) async throws {
+    let shop = try Workshop()
+    let complaints = try await check.run(Self.s3(shop, try MotoServer(shop)))
+    #expect(complaints == [], "\(complaints)")
+  }
+
+  // rclone answers no condition: a source has to see for itself that a part is of another version.
+  @Test("s3: rclone", arguments: SourceConformance.checks)
+  func rclone(_ check: SourceConformance.Check) async throws {
+    let shop = try Workshop()
+    let complaints = try await check.run(Self.s3(shop, try RcloneServer(shop)))
+    #expect(complaints == [], "\(complaints)")
+  }
+
   @Test("each check fails on a source that is broken on purpose", arguments: BrokenSource.Fault.allCases)
   func broken(_ fault: BrokenSource.Fault) async throws {
     let shop = try Workshop()
@@ -81,6 +96,18 @@ struct SourceConformanceTests {
       try write(folder + "/objects/" + name, content)
     } remove: { name in
       try FileManager.default.removeItem(atPath: folder + "/objects/" + name)
+    }
+  }
+
+  private static func s3(_ shop: Workshop, _ server: any S3Server & Sendable) -> SourceBench {
+    let folder = shop.folder
+    return SourceBench(name: "s3") { names in
+      let entry = try #require(try entries(server.entry("s3://data/objects/*.bin"), folder).first)
+      return (entry.source, [entry.pattern])
+    } put: { name, content in
+      try server.put("objects/" + name, content)
+    } remove: { name in
+      try server.remove("objects/" + name)
     }
   }
 
