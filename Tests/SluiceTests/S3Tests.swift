@@ -105,7 +105,7 @@ struct S3Tests {
   }
 
   @Test("a key is sent as it is: dots, blanks and signs are its own")
-  func addresses() {
+  func s3Addresses() {
     var place = S3Place()
     place.endpoint = "http://127.0.0.1:9000/base/"
     #expect(place.request(S3Object("s3://b/a/../c d=+:?#%é")).url == "http://127.0.0.1:9000/base/b/a/../c%20d%3D%2B%3A%3F%23%25%C3%A9")
