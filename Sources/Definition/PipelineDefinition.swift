@@ -27,6 +27,8 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var redactor = Redactor(secrets: [:])
   /// Secrets' values by the names that stand for them.
   private var secretValues: [String: String] = [:]
+  /// Secrets that the definition spells out, in keys that are for secrets.
+  private var plainSecrets: [String] = []
 
   public internal(set) var fetch = FetchSection()
   public internal(set) var decompress = DecompressSection()
@@ -196,6 +198,7 @@ public struct PipelineDefinition: Sendable {
     if let value = reader.read(text, as: Declarations.pipeline) { definition.fill(value, &reader) }
     definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
     for secret in definition.fetch.entries.flatMap(\.pattern.secrets) { definition.secretValues[secret.name] = secret.value }
+    definition.plainSecrets = reader.secrets.filter { $0.value == "***" && $0.key.count >= SourcePattern.shortest }.map(\.key)
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
     return (definition, reader)
   }
@@ -206,6 +209,8 @@ public struct PipelineDefinition: Sendable {
       diagnostic.message = redactor.redact(diagnostic.message)
       return diagnostic
     }
+    // As many stars, so that places stay what they are.
+    let text = plainSecrets.reduce(text) { $0.replacing($1, with: String(repeating: "*", count: $1.count)) }
     return DefinitionErrors(file: file, text: text, diagnostics: shown)
   }
 

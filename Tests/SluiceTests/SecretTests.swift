@@ -203,6 +203,23 @@ struct SecretTests {
     }
   }
 
+  @Test("a secret that the definition spells out is not in the line that an error shows, and the caret stands where it should")
+  func spelledOut() throws {
+    let shop = try Workshop()
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: {url: 's3://bucket/a.csv', secret_key: SpelledOutSecret, regoin: x}}\nwrite: {path: out.jsonl}\n")
+    let checked = try shop.sluice("check", "pipeline.yaml")
+    #expect(checked.status == 78 && !(checked.stderr + checked.stdout).contains("SpelledOutSecret"), "\(checked.stderr)")
+    let lines = checked.stderr.split(separator: "\n").map(String.init)
+    let shown = try #require(lines.first { $0.contains("secret_key: ****************,") }, "\(checked.stderr)")
+    let caret = try #require(lines.first { $0.contains("^^^^^^") })
+    #expect(
+      shown.distance(from: shown.startIndex, to: try #require(shown.range(of: "regoin")).lowerBound)
+        == caret.distance(
+          from: caret.startIndex, to: try #require(caret.firstIndex(of: "^"))))
+  }
+
   @Test("it does arrive where it is meant to")
   func arrives() throws {
     let shop = try Workshop()
