@@ -213,7 +213,7 @@ struct SecretTests {
     #expect(checked.status == 78 && !(checked.stderr + checked.stdout).contains("SpelledOutSecret"), "\(checked.stderr)")
     let lines = checked.stderr.split(separator: "\n").map(String.init)
     let shown = try #require(lines.first { $0.contains("secret_key: ****************,") }, "\(checked.stderr)")
-    let caret = try #require(lines.first { $0.contains("^^^^^^") })
+    let caret = try #require(lines.last { $0.contains("^^^^^^") })
     #expect(
       shown.distance(from: shown.startIndex, to: try #require(shown.range(of: "regoin")).lowerBound)
         == caret.distance(
