@@ -162,8 +162,8 @@ class OutputScene(Scene):
                     file.write("%d,%s,text %d\n" % (number * 10**6 + i, "bad" if made.randrange(997) == 0 else i / 8, made.randrange(1000)))
 
     def definition(self):
-        text = torture.DEFINITION % {"sources": self.home + "/in", "addresses": "", "path": self.path}
-        return text.replace("/in/f*", "/in/*").replace("every: 15ms, bytes: 100KB", self.checkpoint)
+        text = torture.DEFINITION % {"sources": self.home + "/in/*", "addresses": "", "write": "path: '%s'" % self.path}
+        return text.replace("every: 15ms, bytes: 100KB", self.checkpoint)
 
     def states(self, log, count, dice):
         """Moments at which the power may go: the end, and `count` others, at names and syncs rather than at writes."""
@@ -228,8 +228,8 @@ class SpoolScene(Scene):
     def definition(self):
         # One attempt, and nothing of it is written before the download ends: the spool alone is looked at.
         text = torture.DEFINITION % {
-            "sources": self.home, "path": "work/all.jsonl", "addresses": "    - http://127.0.0.1:%d/h.csv" % self.server.server_address[1]}
-        text = text.replace("    - %s/f*\n" % self.home, "").replace("attempts: 20", "attempts: 1")
+            "sources": self.home, "write": "path: work/all.jsonl", "addresses": "    - http://127.0.0.1:%d/h.csv" % self.server.server_address[1]}
+        text = text.replace("    - %s\n" % self.home, "").replace("attempts: 20", "attempts: 1")
         return text.replace("every: 15ms, bytes: 100KB", self.checkpoint)
 
     def record(self):
