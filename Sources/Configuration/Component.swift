@@ -1,18 +1,20 @@
-/// What a definition can name: a source, codec, archive, record format, step, sink or ledger.
+/// A thing that a definition can name: a source, codec, archive, record format, step, sink or ledger.
 ///
 /// A component is one type in one file of its stage's folder, and one line in that stage's registry. The loader, the JSON
 /// Schema, `sluice list`, the reference and the completions read the registries; no other code knows a component's name.
 package protocol Component {
-  /// What a user has to know of it.
+  /// The page that tells users of it.
   static var page: ComponentPage { get }
 }
 
 extension Component {
+  /// The name that definitions, the ledger and `sluice list` know it by.
   package static var name: String { page.name }
 }
 
 /// A component as `sluice list` and the reference tell of it.
 package struct ComponentPage: Sendable {
+  /// The kinds of components, in the order in which `sluice list` has them.
   package enum Kind: String, Sendable, CaseIterable, Codable {
     case source, codec, archive, format, step, sink, ledger
 
@@ -20,12 +22,13 @@ package struct ComponentPage: Sendable {
     package var plural: String { rawValue + "s" }
   }
 
+  /// The kind of component that it is.
   package var kind: Kind
   /// As a definition spells it.
   package var name: String
   /// One sentence: what it is for.
   package var summary: String
-  /// What it can do beside its kind's work: `read`, `write`, `ranges`. One word each, for the table of `sluice list`.
+  /// Abilities beside its kind's work: `read`, `write`, `ranges`. One word each, for the table of `sluice list`.
   package var abilities: [String]
   /// Endings of files' names that it is known by, without the dot.
   package var endings: [String]
@@ -37,13 +40,14 @@ package struct ComponentPage: Sendable {
   package var example: String
   /// The errors that it may end an item or a run with.
   package var errors: [ErrorCode]
-  /// What holds whatever happens, a sentence each.
+  /// Promises that the component keeps whatever happens, a sentence each.
   package var guarantees: [String]
-  /// What it can't, and its bounds, a sentence each.
+  /// Bounds of the component, and what users may expect of it in vain, a sentence each.
   package var limits: [String]
   /// Why this build is without it; nil where it is there.
   package var missing: String?
 
+  /// Makes a page. Only what the component has need be given.
   package init(
     _ kind: Kind, _ name: String, _ summary: String, abilities: [String] = [], endings: [String] = [], keys: [Key] = [],
     place: String, example: String, errors: [ErrorCode] = [], guarantees: [String] = [], limits: [String] = [], missing: String? = nil

@@ -54,7 +54,7 @@ package indirect enum Shape: Sendable {
 package struct Key: Sendable {
   package let name: String
   package let shape: Shape
-  /// What it is for, with its default.
+  /// The purpose, with the default.
   package let doc: String
   package let isRequired: Bool
   /// Whether what stands there is shown and kept nowhere, even where the definition spells it out.

@@ -86,7 +86,7 @@ extension DefinitionReader {
 
   /// What a file holds, without the line end that editors put there.
   private mutating func file(_ path: String, _ place: Position) -> String? {
-    let absolute = path.hasPrefix("/") ? path : folder + "/" + path
+    let absolute = DefinitionPath.absolute(path, in: folder)
     guard let data = FileManager.default.contents(atPath: absolute) else {
       let why = FileManager.default.fileExists(atPath: absolute) ? "may not be read" : "is not there"
       report(place.diagnostic("the file \(absolute) \(why)", .wrongVariable))

@@ -78,12 +78,10 @@ public struct PipelineDefinition: Sendable {
   }
 
   /// A path of the definition's, which is relative to its folder where it is relative.
-  public func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+  public func absolute(_ path: String) -> String { DefinitionPath.absolute(path, in: folder) }
 
   /// The other way round: a path below the definition's folder as the definition would have it.
-  public func relative(_ path: String) -> String {
-    path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
-  }
+  public func relative(_ path: String) -> String { DefinitionPath.relative(path, to: folder) }
 
   /// What stands for secrets that may tell items apart, which they can't: all their values are one item.
   public var secretsInKeys: [String] {

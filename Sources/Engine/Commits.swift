@@ -136,19 +136,11 @@ extension RunEngine {
 
   /// The target does not take what an item was made into: the item fails, though the ledger had called it done.
   private func refuse(_ whole: Commits.Whole, _ committable: Committable, _ reason: String) async {
-    let key = whole.planned.item.key
-    let reason = definition.redactor.redact(reason)
     do {
-      try await ledger.fail(
-        whole.planned.id, error: reason,
-        DeadLetter(
-          run: run, pipeline: definition.name, item: key, itemID: whole.planned.id, stage: "write", code: "output_refused", reason: reason),
-        refused: committable)
+      let failure = ItemFailure.refused(.init(reason, .cannotWrite))
+      try await fail(whole.planned, failure, reason: definition.redactor.redact(reason), attempts: 1, refused: committable)
     } catch {
-      return abort(.from(error))
+      abort(.from(error))
     }
-    progress.update { $0.itemsFailed += 1 }
-    event(.itemFailed(item: key, stage: "write", reason: reason, code: .cannotWrite))
-    countFailedItem()
   }
 }

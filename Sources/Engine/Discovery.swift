@@ -192,13 +192,19 @@ struct Discovery {
       throw .unreadable("\(record.key): this build of sluice has no source that can open it", .noSource)
     }
     let kept = parts.count > 1 ? parts[1] : record.key
-    let own = definition.fetch.entries.map(\.source).filter { Swift.type(of: $0) == type }
-    for source in own + [type.bare(folder: definition.folder)] {
+    for source in definition.sources(of: type) {
       guard let listed = source.reopen(kept, definition.revealing) else { continue }
       var item = Item(listed, source)
       item.key = record.key
       return item
     }
     throw .unreadable("\(record.key): the ledger does not say how to open it", .noSource)
+  }
+}
+
+extension PipelineDefinition {
+  /// The sources of one kind that may open an item which no entry lists any more: those of the entries, then one without settings.
+  func sources(of type: any Source.Type) -> [any Source] {
+    fetch.entries.map(\.source).filter { Swift.type(of: $0) == type } + [type.bare(folder: folder)]
   }
 }

@@ -2,6 +2,7 @@ import Definition
 import Fetch
 import Ledger
 import Parse
+import Records
 import Synchronization
 
 /// One attempt at an item, as it goes through the stages: what is known of it, and whether it failed.
@@ -73,11 +74,7 @@ final class ItemTask: Sendable {
   /// The version as a number, which every chunk of the item is marked with.
   var versionMark: Int64 { state.withLock { $0.versionMark } }
 
-  /// FNV-1a (Fowler, Noll and Vo).
-  private static func mark(_ version: String) -> Int64 {
-    let hash = version.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return Int64(bitPattern: hash)
-  }
+  private static func mark(_ version: String) -> Int64 { Int64(bitPattern: StableHash.of(version)) }
   /// What stands before the first record, once it is read.
   var prologue: Prologue? {
     get { state.withLock { $0.prologue } }

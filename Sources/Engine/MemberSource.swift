@@ -111,8 +111,7 @@ final class MemberSource: Source {
   static func reopened(_ kept: String, _ definition: PipelineDefinition) -> (ListedItem, MemberSource)? {
     let parts = kept.split(separator: " ", maxSplits: 2).map(String.init)
     guard parts.count == 3, let archive = Archives.named(parts[1]), let type = Sources.named(parts[0]) else { return nil }
-    let own = definition.fetch.entries.map(\.source).filter { Swift.type(of: $0) == type }
-    for inner in own + [type.bare(folder: definition.folder)] {
+    for inner in definition.sources(of: type) {
       let source = MemberSource(inner, archive, definition.decompress.limits)
       if let listed = source.reopen(kept, definition.revealing) { return (listed, source) }
     }

@@ -295,16 +295,28 @@ extension RunEngine {
     default:
       var reason = definition.redactor.redact(failure.reason)
       if let output, !canGoBack(output, to: planned.base) { reason += "; records of it are in \(planned.slot.shown) already" }
-      try await ledger.fail(
-        planned.id, error: reason,
-        DeadLetter(
-          run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage,
-          code: failure.code, reason: reason, attempts: attempts(failure, task)))
-      try discard(output, planned)
-      progress.update { $0.itemsFailed += 1 }
-      event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))
-      countFailedItem()
+      try await fail(planned, failure, reason: reason, attempts: attempts(failure, task)) { [self] in try discard(output, planned) }
     }
+  }
+
+  /// An item has failed: the ledger hears of it first, then what it has written goes, then the user and the limits are told.
+  ///
+  /// - Parameters:
+  ///   - reason: without secrets.
+  ///   - refused: what the sink will never commit.
+  func fail(
+    _ planned: PlannedItem, _ failure: ItemFailure, reason: String, attempts: Int, refused: Committable? = nil,
+    discarding discard: () throws -> Void = {}
+  ) async throws {
+    try await ledger.fail(
+      planned.id, error: reason,
+      DeadLetter(
+        run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: failure.stage, code: failure.code,
+        reason: reason, attempts: attempts), refused: refused)
+    try discard()
+    progress.update { $0.itemsFailed += 1 }
+    event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.errorCode))
+    countFailedItem()
   }
 
   /// Takes away what an item that is not done has written.

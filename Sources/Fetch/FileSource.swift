@@ -82,7 +82,7 @@ package final class FileSource: Source {
     return output(name).map { place.matches(NormalPath(SourcePattern($0), in: folder).path) } ?? false
   }
 
-  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+  private func absolute(_ path: String) -> String { DefinitionPath.absolute(path, in: folder) }
 
   // MARK: One file
 
@@ -185,7 +185,7 @@ private struct FileKeys {
     self.folder = folder
     self.redactor = redactor
     isRelative = !pattern.value.hasPrefix("/")
-    let path = isRelative ? folder + "/" + pattern.value : pattern.value
+    let path = DefinitionPath.absolute(pattern.value, in: folder)
     normal = place.literalPrefix
     if place.isGlob {
       let parts = path.split(separator: "/")
@@ -196,17 +196,16 @@ private struct FileKeys {
   }
 
   func item(_ match: GlobWalk.Match) -> ListedItem {
-    let key = isRelative ? Self.relative(match.shown, to: folder) : below(match.shown)
+    let key = isRelative ? Self.relative(match.shown, to: folder) : DefinitionPath.relative(match.shown, to: folder)
     return ListedItem(
       key: key, name: Sources.itemName(path: match.path), location: match.path, kept: key, formerKeys: formerKeys(match.path, key))
   }
 
-  /// A path below the definition's folder as the definition would have it.
-  private func below(_ path: String) -> String { path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path }
-
   /// Those that are other than `key`.
   private func formerKeys(_ path: String, _ key: String) -> [String] {
-    var keys = [redactor.redact(below(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path))]
+    var keys = [
+      redactor.redact(DefinitionPath.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path, to: folder))
+    ]
     // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
     if !path.hasPrefix(folder + "/"), !key.contains("${") {
       keys.append(FileName.shown(isRelative ? path : Self.relative(path, to: folder)))

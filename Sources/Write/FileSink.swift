@@ -75,7 +75,7 @@ package struct FileSink: Sink {
   /// The output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
   package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
     let path = filled(words)
-    let absolute = path.hasPrefix("/") ? path : context.folder + "/" + path
+    let absolute = DefinitionPath.absolute(path, in: context.folder)
     let target = (try? OutputPlace.of(absolute)) ?? absolute
     return OutputSlot(name: target, shown: target, file: target)
   }
@@ -129,7 +129,7 @@ private struct FileOutputs: SinkSession {
   /// The definition's.
   let folder: String
 
-  private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
+  private func absolute(_ path: String) -> String { DefinitionPath.absolute(path, in: folder) }
 
   func open(_ slot: OutputSlot, _ schema: Schema, at position: SinkPosition) throws -> any SinkWriter {
     guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: slot.name, code: EINVAL) }
@@ -168,7 +168,7 @@ extension PartFile: SinkWriter {
   package var isEmpty: Bool { length == 0 }
   package var canTruncate: Bool { true }
   package func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try append(bytes.bytes, bytes.count, checksum: checksum) }
-  package func flush() throws { try sync(isFinal: false) }
+  package func flush() throws { try sync() }
 
   package func truncate(to position: SinkPosition) throws {
     guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: target, code: EINVAL) }
@@ -177,8 +177,9 @@ extension PartFile: SinkWriter {
 
   /// Paths are kept as the definition has them, so that folders may move.
   package var committable: Committable? {
-    func relative(_ path: String) -> String { path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path }
-    return Committable(sink: FileSink.name, name: relative(path), target: relative(target), token: written.position.token)
+    Committable(
+      sink: FileSink.name, name: DefinitionPath.relative(path, to: folder), target: DefinitionPath.relative(target, to: folder),
+      token: written.position.token)
   }
 
   package func discard() throws { try remove() }

@@ -98,10 +98,6 @@ public final class PartFile: @unchecked Sendable {
     written = written.followed(by: checksum, count: count)
   }
 
-  public func append(_ buffer: ByteBuffer) throws {
-    try append(buffer.bytes, buffer.count, checksum: Checksum(buffer.bytes, buffer.count))
-  }
-
   /// Nothing more comes for now: what was gathered goes into the file, and its memory is given back.
   public func release() throws {
     try WriteError.wrap("write", path) {
@@ -113,8 +109,8 @@ public final class PartFile: @unchecked Sendable {
   }
 
   /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
-  public func sync(isFinal: Bool) throws {
-    try syncContent(isFinal ? .partFinalSync : .partSync)
+  public func sync() throws {
+    try syncContent(.partSync)
     if !isNameSynced { try Self.syncNames([self]) }
   }
 

@@ -8,7 +8,7 @@ import Records
 ///
 /// To add one: a file in this folder, and a line in ``Sinks``.
 package protocol Sink: Component, Sendable {
-  /// Whether a definition's `write` is for this sink.
+  /// Whether a definition's `write` is for this sink. The first key of its page says where records go.
   static func takes(_ write: Value) -> Bool
   /// Reads the sink's own keys of `write`, and reports what is wrong with them.
   init(_ write: Value, _ reader: inout DefinitionReader)

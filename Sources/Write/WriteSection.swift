@@ -39,7 +39,7 @@ package struct WriteSection: Sendable {
       if value.isWhole { reader.report(value.position.diagnostic(Self.missing, .missingKey)) }
       return
     }
-    position = (value["path"] ?? value["table"] ?? value).position
+    position = (type.page.keys.first.flatMap { value[$0.name] } ?? value).position
     guard value.entries.allSatisfy({ !type.page.keys.map { $0.name }.contains($0.key) || $0.value.isRead }) else { return }
     reader.refuseKeys(of: value, notOf: type.name, Sinks.all.map { $0.page }, setting: "sink")
     sink = type.init(value, &reader)

@@ -94,7 +94,7 @@ package struct HTTPSettings: Sendable, Hashable {
       if !holds(text) { reader.report(value.position.diagnostic("there is no \(what) in this PEM")) }
       return .text(text)
     }
-    let path = text.hasPrefix("/") ? text : reader.folder + "/" + text
+    let path = DefinitionPath.absolute(text, in: reader.folder)
     guard let data = FileManager.default.contents(atPath: path) else {
       let why = FileManager.default.fileExists(atPath: path) ? "may not be read" : "is not there"
       reader.report(value.position.diagnostic("the file \(path) \(why)"))

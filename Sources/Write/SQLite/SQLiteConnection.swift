@@ -13,17 +13,16 @@ final class SQLiteConnection: @unchecked Sendable {
 
     /// Whether the rows themselves are what the table does not take.
     var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT || code & 0xFF == SQLITE_MISMATCH }
-    var isMissingFile: Bool { code & 0xFF == SQLITE_CANTOPEN }
   }
 
   let path: String
   private let handle: OpaquePointer
 
-  /// Opens the database, made where there is none unless `mustExist`.
-  init(_ path: String, mustExist: Bool = false) throws {
+  /// Opens the database, made where there is none.
+  init(_ path: String) throws {
     self.path = path
     var handle: OpaquePointer?
-    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (mustExist ? 0 : SQLITE_OPEN_CREATE)
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_CREATE
     let code = sqlite3_open_v2(path, &handle, flags, nil)
     guard code == SQLITE_OK, let handle else {
       let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
@@ -68,29 +67,34 @@ final class SQLiteConnection: @unchecked Sendable {
 
   /// The rows of a query, as text; NULL is nil.
   func rows(_ sql: String, _ arguments: String...) throws -> [[String?]] {
-    let statement = try Statement(self, sql)
-    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    let statement = try Statement(self, sql, arguments)
     var rows: [[String?]] = []
     while try statement.step() { rows.append(statement.texts) }
     return rows
   }
 
   func count(_ sql: String, _ arguments: String...) throws -> Int {
-    let statement = try Statement(self, sql)
-    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    let statement = try Statement(self, sql, arguments)
     guard try statement.step() else { return 0 }
     return statement.texts.first?.flatMap { Int($0) } ?? 0
   }
 
   func execute(_ sql: String, _ arguments: String...) throws {
-    let statement = try Statement(self, sql)
-    for (place, argument) in arguments.enumerated() { try statement.bind(argument, at: place + 1) }
+    let statement = try Statement(self, sql, arguments)
     while try statement.step() {}
   }
 
   func hasTable(_ name: String) throws -> Bool {
     try count("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name) > 0
   }
+
+  /// The first column of a query's rows, but for NULLs.
+  func names(_ sql: String, _ argument: String) throws -> [String] { try rows(sql, argument).compactMap { $0.first ?? nil } }
+
+  /// The columns of a table, in their order.
+  func columns(of table: String) throws -> [String] { try names("SELECT name FROM pragma_table_info(?)", table) }
+
+  func dropTable(_ name: String) throws { try run("DROP TABLE IF EXISTS \(Self.quoted(name))") }
 
   /// A name as SQL has it in quotes.
   static func quoted(_ name: String) -> String {
@@ -102,12 +106,13 @@ final class SQLiteConnection: @unchecked Sendable {
     private let connection: SQLiteConnection
     private let handle: OpaquePointer
 
-    init(_ connection: SQLiteConnection, _ sql: String) throws {
+    init(_ connection: SQLiteConnection, _ sql: String, _ arguments: [String] = []) throws {
       self.connection = connection
       var handle: OpaquePointer?
       let code = sqlite3_prepare_v3(connection.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
       guard code == SQLITE_OK, let handle else { throw connection.failure(code) }
       self.handle = handle
+      for (place, argument) in arguments.enumerated() { try bind(argument, at: place + 1) }
     }
 
     deinit { sqlite3_finalize(handle) }
@@ -126,7 +131,7 @@ final class SQLiteConnection: @unchecked Sendable {
       }
     }
 
-    func bind(_ text: String, at place: Int) throws {
+    private func bind(_ text: String, at place: Int) throws {
       // -1 asks for the text up to its zero; the last argument, SQLITE_TRANSIENT, that SQLite copies it.
       let code = sqlite3_bind_text(handle, Int32(place), text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
       guard code == SQLITE_OK else { throw connection.failure(code) }

@@ -42,6 +42,11 @@ final class SQLiteDatabase: Sendable {
     }
   }
 
+  /// The same where the database is there already; nil where it is not, which is not made.
+  func useExisting<T>(_ body: (SQLiteConnection) throws -> T) throws -> T? {
+    FileManager.default.fileExists(atPath: path) ? try use(body) : nil
+  }
+
   private static func endStaging(_ connection: SQLiteConnection) throws {
     try FailPoint.tableStage.pass(.before)
     try connection.run("COMMIT")

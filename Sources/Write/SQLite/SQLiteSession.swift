@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 import Records
@@ -20,7 +21,7 @@ final class SQLiteSession: SinkSession {
   private func database(_ name: String) -> SQLiteDatabase {
     databases.withLock { databases in
       if let known = databases[name] { return known }
-      let new = SQLiteDatabase(name, path: name.hasPrefix("/") ? name : folder + "/" + name)
+      let new = SQLiteDatabase(name, path: DefinitionPath.absolute(name, in: folder))
       databases[name] = new
       return new
     }
@@ -43,13 +44,12 @@ final class SQLiteSession: SinkSession {
   func inspect(_ slot: OutputSlot, at position: SinkPosition) throws -> OutputFinding {
     if position == .start { return .whole }
     let (_, database) = try own()
-    guard FileManager.default.fileExists(atPath: database.path) else { return .missing }
-    return try database.use { try Self.find($0, slot.name, rows: Int(position.token) ?? .max) }
+    return try database.useExisting { try Self.find($0, slot.name, rows: Int(position.token) ?? .max) } ?? .missing
   }
 
   private static func find(_ connection: SQLiteConnection, _ staging: String, rows: Int) throws -> OutputFinding {
     guard try connection.hasTable(staging) else { return .missing }
-    let number = try rowNumber(connection.rows("SELECT name FROM pragma_table_info(?)", staging).compactMap { $0.first ?? nil })
+    let number = try rowNumber(connection.columns(of: staging))
     let last = try connection.count("SELECT coalesce(max(\(number)), 0) FROM \(SQLiteConnection.quoted(staging))")
     return last >= rows ? .whole : .short
   }
@@ -65,41 +65,36 @@ final class SQLiteSession: SinkSession {
 
   func settle() throws {
     let (_, database) = try own()
-    guard FileManager.default.fileExists(atPath: database.path) else { return }
-    try database.use { try SQLiteCommits.forgetAll(of: owner, $0) }
+    try database.useExisting { try SQLiteCommits.forgetAll(of: owner, $0) }
   }
 
   func abandon(_ slot: OutputSlot) throws {
     let (_, database) = try own()
-    guard FileManager.default.fileExists(atPath: database.path) else { return }
-    try database.use { try $0.run("DROP TABLE IF EXISTS \(SQLiteConnection.quoted(slot.name))") }
+    try database.useExisting { try $0.dropTable(slot.name) }
   }
 
   // MARK: Committing
 
   func inspect(_ committable: Committable) throws -> OutputFinding {
     let token = try self.token(committable)
-    let database = database(token.target.database)
-    guard FileManager.default.fileExists(atPath: database.path) else { return .missing }
-    return try database.use { connection in
+    return try database(token.target.database).useExisting { connection in
       if try SQLiteCommits.has(token.commit, connection) { return .committed }
       return try Self.find(connection, token.staging, rows: token.rows)
-    }
+    } ?? .missing
   }
 
   func commit(_ committables: [Committable], forgetting forgotten: [Committable]) throws -> [CommitRefusal] {
     var refusals: [CommitRefusal] = []
-    for (name, group) in Dictionary(grouping: try (forgotten + committables).map { ($0, try token($0)) }, by: \.1.target.database) {
+    let work = try forgotten.map { ($0, try token($0), isForgotten: true) } + committables.map { ($0, try token($0), isForgotten: false) }
+    for (name, group) in Dictionary(grouping: work, by: \.1.target.database) {
       let database = database(name)
       // What is forgotten needs no database that is gone.
-      guard group.contains(where: { committables.contains($0.0) }) || FileManager.default.fileExists(atPath: database.path) else {
-        continue
-      }
+      guard !group.allSatisfy(\.isForgotten) || FileManager.default.fileExists(atPath: database.path) else { continue }
       try database.use { connection in
         try FailPoint.tableCommit.pass(.before)
         try connection.transaction {
-          for (committable, token) in group {
-            if forgotten.contains(committable) {
+          for (committable, token, isForgotten) in group {
+            if isForgotten {
               try SQLiteCommits.forget(token.commit, connection)
             } else if let reason = try Self.take(token, connection) {
               refusals.append(CommitRefusal(committable, reason: reason))
@@ -123,7 +118,7 @@ final class SQLiteSession: SinkSession {
       return nil
     } catch let failure as SQLiteConnection.Failure where failure.isConstraint {
       try connection.run("ROLLBACK TO sluice; RELEASE sluice")
-      try connection.run("DROP TABLE IF EXISTS \(SQLiteConnection.quoted(token.staging))")
+      try connection.dropTable(token.staging)
       return "the table \(token.target.table) does not take its rows: \(failure.message)"
     }
   }
@@ -162,7 +157,7 @@ final class SQLiteSession: SinkSession {
     if token.target.mode == .replace { try connection.run("DELETE FROM \(table)") }
     // The condition parts the query from ON, which could begin a join's (sqlite.org/lang_upsert.html).
     try connection.run("INSERT INTO \(table) (\(list)) SELECT \(list) FROM \(staging) WHERE true ORDER BY \(number)\(conflict)")
-    try connection.run("DROP TABLE \(staging)")
+    try connection.dropTable(token.staging)
   }
 }
 

@@ -85,11 +85,9 @@ package struct SQLiteSink: Sink {
 
   private func slot(_ name: String) -> OutputSlot { OutputSlot(name: name, shown: "\(database): \(table)") }
 
-  /// A table's name that no other output has: FNV-1a (Fowler, Noll and Vo) of what tells outputs apart, in 64 bits.
+  /// A table's name that no other output has: a hash of what tells outputs apart.
   private static func stagingName(_ parts: [String]) -> String {
-    let bytes = parts.joined(separator: "\0").utf8
-    let hash = bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-    return "sluice_staging_" + String(hash, radix: 16)
+    "sluice_staging_" + String(StableHash.of(parts.joined(separator: "\0")), radix: 16)
   }
 
   package static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }

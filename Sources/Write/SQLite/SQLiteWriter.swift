@@ -40,12 +40,16 @@ final class SQLiteWriter: SinkWriter {
       try Self.check(connection, target, schema, database.name)
       if position == .start {
         let columns = schema.fields.map { "\(SQLiteConnection.quoted($0.name)) \(Self.type($0.type))\($0.nullable ? "" : " NOT NULL")" }
-        try connection.run("DROP TABLE IF EXISTS \(SQLiteConnection.quoted(staging))")
+        try connection.dropTable(staging)
         try connection.run("CREATE TABLE \(SQLiteConnection.quoted(staging)) (\(columns.joined(separator: ", ")))")
       } else {
-        try connection.run("DELETE FROM \(SQLiteConnection.quoted(staging)) WHERE \(number) > \(rows)")
+        try Self.cut(connection, staging, number, to: rows)
       }
     }
+  }
+
+  private static func cut(_ connection: SQLiteConnection, _ staging: String, _ number: String, to rows: Int) throws {
+    try connection.run("DELETE FROM \(SQLiteConnection.quoted(staging)) WHERE \(number) > \(rows)")
   }
 
   private static func type(_ type: ValueType) -> String {
@@ -66,7 +70,7 @@ final class SQLiteWriter: SinkWriter {
     guard !schema.fields.isEmpty else { throw no("the output has no fields, and a table needs one") }
     guard try connection.hasTable(target.table) else { return }
     // SQLite's names have no case (of ASCII letters).
-    let columns = try connection.rows("SELECT name FROM pragma_table_info(?)", target.table).compactMap { $0.first ?? nil }
+    let columns = try connection.columns(of: target.table)
     let known = Set(columns.map { $0.lowercased() })
     if let field = schema.fields.first(where: { !known.contains($0.name.lowercased()) }) {
       throw no(
@@ -75,13 +79,11 @@ final class SQLiteWriter: SinkWriter {
     }
     guard target.mode == .merge else { return }
     let key = Set(target.key.map { $0.lowercased() })
-    let indexes = try connection.rows("SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND NOT partial", target.table)
-      .compactMap { $0.first ?? nil }
-    var isUnique =
-      try Set(
-        connection.rows("SELECT name FROM pragma_table_info(?) WHERE pk > 0", target.table).compactMap { $0.first??.lowercased() }) == key
-    for index in indexes where !isUnique {
-      isUnique = try Set(connection.rows("SELECT name FROM pragma_index_info(?)", index).compactMap { $0.first??.lowercased() }) == key
+    func isKey(_ columns: [String]) -> Bool { Set(columns.map { $0.lowercased() }) == key }
+    var isUnique = isKey(try connection.names("SELECT name FROM pragma_table_info(?) WHERE pk > 0", target.table))
+    for index in try connection.names("SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND NOT partial", target.table)
+    where !isUnique {
+      isUnique = isKey(try connection.names("SELECT name FROM pragma_index_info(?)", index))
     }
     if !isUnique {
       let list = target.key.map(SQLiteConnection.quoted).joined(separator: ", ")
@@ -126,7 +128,7 @@ final class SQLiteWriter: SinkWriter {
 
   func truncate(to position: SinkPosition) throws {
     let rows = Int(position.token) ?? 0
-    try database.use { try $0.run("DELETE FROM \(SQLiteConnection.quoted(staging)) WHERE \(number) > \(rows)") }
+    try database.use { try Self.cut($0, staging, number, to: rows) }
     state.withLock { $0.rows = rows }
   }
 
@@ -147,7 +149,7 @@ final class SQLiteWriter: SinkWriter {
   func discard() throws {
     try database.use {
       state.withLock { $0.insert = nil }
-      try $0.run("DROP TABLE IF EXISTS \(SQLiteConnection.quoted(staging))")
+      try $0.dropTable(staging)
     }
   }
 }
