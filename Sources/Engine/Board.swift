@@ -11,18 +11,18 @@ import Foundation
 ///
 /// `@unchecked Sendable`: the words are never moved while the board lives, and each is read and written whole, by atomic
 /// instructions. Nothing follows from the order in which they are seen.
-public final class Board: @unchecked Sendable {
+package final class Board: @unchecked Sendable {
   /// The words of the file's first row.
-  public enum Header: Int {
+  package enum Header: Int {
     case magic, pid, startedAt, beat, crashSignal, crashPlace, hungPlace, run, itemsTotal, itemsDone, itemsFailed, read, written
   }
 
   /// The words of a stage's row.
-  public enum StageWord: Int { case least, most, fill, capacity, units, restarts }
+  package enum StageWord: Int { case least, most, fill, capacity, units, restarts }
   /// The words of a worker's row.
-  public enum WorkerWord: Int { case state, item, version, start, end, since, attempt, restarts, isInside, isAlone }
+  package enum WorkerWord: Int { case state, item, version, start, end, since, attempt, restarts, isInside, isAlone }
   /// A worker's state, as its row has it.
-  public enum WorkerState: Int64, Sendable { case none, idle, working, resting, stuck }
+  package enum WorkerState: Int64, Sendable { case none, idle, working, resting, stuck }
 
   static let magic: Int64 = 0x534C_5549_4345_0001
   static let rowWords = 16
@@ -62,7 +62,7 @@ public final class Board: @unchecked Sendable {
   }
 
   /// The board at `path`, to be read; nil where there is none.
-  public static func open(_ path: String) -> Board? {
+  package static func open(_ path: String) -> Board? {
     let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -78,7 +78,7 @@ public final class Board: @unchecked Sendable {
   }
 
   /// Since the machine started, as every process of it counts.
-  public static func milliseconds() -> Int64 {
+  package static func milliseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
@@ -86,12 +86,12 @@ public final class Board: @unchecked Sendable {
 
   // MARK: Words
 
-  public subscript(_ word: Header) -> Int64 {
+  package subscript(_ word: Header) -> Int64 {
     get { sluice_load(words + word.rawValue) }
     set { sluice_store(words + word.rawValue, newValue) }
   }
 
-  public subscript(_ stage: Int, _ word: StageWord) -> Int64 {
+  package subscript(_ stage: Int, _ word: StageWord) -> Int64 {
     get { sluice_load(words + Self.stagesAt + stage * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.stagesAt + stage * Self.rowWords + word.rawValue, newValue) }
   }
@@ -101,18 +101,18 @@ public final class Board: @unchecked Sendable {
   }
 
   /// A worker's row: from 0, stage after stage.
-  public typealias Place = Int
+  package typealias Place = Int
 
   static func place(_ stage: Int, _ worker: Int) -> Place? { worker < workersPerStage ? stage * workersPerStage + worker : nil }
   /// The stage that a worker belongs to.
-  public static func stage(of place: Place) -> PipelineDefinition.StageName {
+  package static func stage(of place: Place) -> PipelineDefinition.StageName {
     PipelineDefinition.StageName.allCases[place / workersPerStage]
   }
   /// Of the place's worker in its stage, from 0.
-  public static func number(of place: Place) -> Int { place % workersPerStage }
-  public static var places: Range<Place> { 0..<stageCount * workersPerStage }
+  package static func number(of place: Place) -> Int { place % workersPerStage }
+  package static var places: Range<Place> { 0..<stageCount * workersPerStage }
 
-  public subscript(_ place: Place, _ word: WorkerWord) -> Int64 {
+  package subscript(_ place: Place, _ word: WorkerWord) -> Int64 {
     get { sluice_load(words + Self.workersAt + place * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.workersAt + place * Self.rowWords + word.rawValue, newValue) }
   }

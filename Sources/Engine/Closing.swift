@@ -9,7 +9,7 @@ import Supervision
 struct Closing {
   let definition: PipelineDefinition
   let state: StateFolder
-  let ledger: Ledger
+  let ledger: any Ledger
 
   /// Closes the items that are not done and that no run of this definition will find again: their file is gone, or the definition was
   /// edited and names others.
@@ -21,7 +21,7 @@ struct Closing {
   ///   - continued: the run that goes on.
   /// - Returns: the keys of those that were closed, and the runs of those that stay open.
   func closeGone(found: Set<String>, continued: RunID?) async throws -> (closed: [String], open: Set<RunID>) {
-    var gone: [Ledger.OpenItem] = []
+    var gone: [OpenItem] = []
     var open: Set<RunID> = []
     for item in try await ledger.openItems(pipeline: definition.name, without: found) {
       let isEdited = item.definition != definition.text && item.variables == definition.variables
@@ -38,7 +38,7 @@ struct Closing {
     try await close(items, runs: [run.id], continued: nil)
   }
 
-  private func close(_ items: [Ledger.OpenItem], runs: [RunID], continued: RunID?) async throws {
+  private func close(_ items: [OpenItem], runs: [RunID], continued: RunID?) async throws {
     guard !items.isEmpty || !runs.isEmpty else { return }
     try await ledger.close(items.map(\.id), runs: runs, continued: continued)
     // The ledger speaks of neither any more.
@@ -67,7 +67,7 @@ struct Closing {
 
 extension Runner {
   /// Closes a run that is not done, with the definition that it began with (which this runner must have been made with).
-  public func close(_ record: RunRecord) async throws(RunFailure) {
+  package func close(_ record: RunRecord) async throws(RunFailure) {
     do {
       try await locked { ledger in
         guard let record = try await ledger.run(record.id) else { throw RunFailure.nothingLeft(of: record, state) }
@@ -84,7 +84,7 @@ extension Runner {
 
 extension RunFailure {
   /// Of a run of which nothing is left to be done.
-  public static func nothingLeft(of record: RunRecord, _ state: StateFolder) -> RunFailure {
+  package static func nothingLeft(of record: RunRecord, _ state: StateFolder) -> RunFailure {
     switch record.status {
     case .closed: .nothingToResume("run \(record.id) is closed; nothing of it is left to do")
     case .failed:

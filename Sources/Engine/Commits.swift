@@ -16,7 +16,7 @@ final class Commits: Sendable {
   struct Whole: Sendable {
     let planned: PlannedItem
     let output: any SinkWriter
-    let finished: Ledger.Finished
+    let finished: FinishedItem
   }
 
   private struct State {
@@ -130,7 +130,7 @@ extension RunEngine {
       progress.update { $0.itemsDone += 1 }
       event(
         .itemDone(
-          item: whole.planned.item.key, counts: whole.finished.advance.checkpoint.counts, seconds: whole.finished.seconds))
+          item: whole.planned.item.key, counts: whole.finished.progress.checkpoint.counts, seconds: whole.finished.seconds))
     }
   }
 

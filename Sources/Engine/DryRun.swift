@@ -8,64 +8,64 @@ import Supervision
 import Write
 
 /// What a run would do, found out without writing a byte.
-public struct DryRunReport: Sendable {
+package struct DryRunReport: Sendable {
   /// An item, and what a run would do with it.
-  public struct PlannedItem: Sendable {
-    public var key: String
-    public var action: ItemAction
-    public var reason: String
-    public var size: Int?
-    public var version: String?
-    public var problem: String?
-    public var target: String
+  package struct PlannedItem: Sendable {
+    package var key: String
+    package var action: ItemAction
+    package var reason: String
+    package var size: Int?
+    package var version: String?
+    package var problem: String?
+    package var target: String
   }
 
   /// A field of the output, by a sample of records.
-  public struct Column: Sendable {
-    public var name: String
-    public var type: String
+  package struct Column: Sendable {
+    package var name: String
+    package var type: String
     /// From 0 to 1, of the records looked at.
-    public var nullShare: Double
-    public var examples: [String]
+    package var nullShare: Double
+    package var examples: [String]
     /// How it is other than in the last run: `new`, `was double`; nil where it is as it was, or there was none.
-    public var change: String?
+    package var change: String?
   }
 
   /// A record of the sample that would be a dead letter.
-  public struct Rejected: Sendable {
-    public var record: Int
-    public var line: Int
-    public var offset: Int
-    public var field: String?
-    public var code: String
-    public var reason: String
-    public var raw: String
+  package struct Rejected: Sendable {
+    package var record: Int
+    package var line: Int
+    package var offset: Int
+    package var field: String?
+    package var code: String
+    package var reason: String
+    package var raw: String
   }
 
-  public var pipeline: String
-  public var items: [PlannedItem] = []
+  package var pipeline: String
+  package var items: [PlannedItem] = []
   /// Of the source, where it was inferred.
-  public var inferredFields: [Field]?
-  public var sampledItem: String?
-  public var recordsRead = 0
-  public var recordsFiltered = 0
-  public var columns: [Column] = []
+  package var inferredFields: [Field]?
+  package var sampledItem: String?
+  package var recordsRead = 0
+  package var recordsFiltered = 0
+  package var columns: [Column] = []
   /// Columns of the last run's output that this one's has not.
-  public var goneColumns: [String] = []
+  package var goneColumns: [String] = []
   /// How the source's columns are other than those of the last item that is done.
-  public var sourceChange: String?
+  package var sourceChange: String?
   /// How long a run would take by what the last ones took, in seconds; nil where that can't be told.
-  public var estimatedSeconds: Double?
+  package var estimatedSeconds: Double?
   /// Output records, as the sink would have them.
-  public var records: [String] = []
+  package var records: [String] = []
   /// The same as cells; nil is NULL.
-  public var cells: [[String?]] = []
-  public var rejected: [Rejected] = []
-  public var exitCode: Int32 = 0
+  package var cells: [[String?]] = []
+  package var rejected: [Rejected] = []
+  package var exitCode: Int32 = 0
 }
 
 /// Finds out what a run would do: plans it, and takes a sample of the first item through parse and transform.
-public struct DryRun: Sendable {
+package struct DryRun: Sendable {
   /// Records of the first item that are looked at.
   static let sampleRecords = 1000
   /// Records that are shown.
@@ -75,14 +75,14 @@ public struct DryRun: Sendable {
   let state: StateFolder
   let options: Runner.Options
 
-  public init(_ definition: PipelineDefinition, state: StateFolder, options: Runner.Options) {
+  package init(_ definition: PipelineDefinition, state: StateFolder, options: Runner.Options) {
     self.definition = definition
     self.state = state
     self.options = options
   }
 
   /// The report; nothing is written, not even a ledger.
-  public func report() async throws(RunFailure) -> DryRunReport {
+  package func report() async throws(RunFailure) -> DryRunReport {
     do {
       return try await planned()
     } catch {
@@ -95,7 +95,7 @@ public struct DryRun: Sendable {
     defer { session.close() }
     try await OutputGuard(definition, state).check()
     var report = DryRunReport(pipeline: definition.name)
-    let ledger = try Ledger.openReadOnly(folder: state.path)
+    let ledger = try Ledgers.openReadOnly(state.path)
     let last = try await ledger?.runs(pipeline: definition.name, limit: 1).first
     var continuing: RunRecord?
     if let ledger { continuing = try await Runner.continued(definition, options, ledger) }
@@ -131,7 +131,7 @@ public struct DryRun: Sendable {
   }
 
   /// By the rate at which the last runs that fetched something worked.
-  private func estimate(_ decisions: [Planner.Decision], _ ledger: Ledger) async throws -> Double? {
+  private func estimate(_ decisions: [Planner.Decision], _ ledger: any Ledger) async throws -> Double? {
     let work = decisions.filter { $0.action.isWork && $0.problem == nil }
     let sizes = work.compactMap(\.state.size)
     guard !work.isEmpty, sizes.count == work.count else { return nil }

@@ -7,26 +7,26 @@ import Synchronization
 
 /// The process above the engine: small, it starts the engine as its child and starts it again, from the ledger, when a
 /// signal, a trap or its memory limit ends it. It is killed with its parent, so that there is never an engine without one.
-public final class EngineProcess: Sendable {
+package final class EngineProcess: Sendable {
   private static let role = EngineRole.own
 
   /// Whether this process is an engine under such a parent.
-  public static let isEngine = role != nil
+  package static let isEngine = role != nil
 
   /// The words of the command line, without what a parent says to its engine.
-  public static let arguments = Array(CommandLine.arguments.dropFirst(isEngine ? 2 : 1))
+  package static let arguments = Array(CommandLine.arguments.dropFirst(isEngine ? 2 : 1))
 
   /// When the command was started, however often its engine was since.
   static let started: ContinuousClock.Instant = .now - .milliseconds(role.map { max(0, Board.milliseconds() - $0.since) } ?? 0)
 
   /// Whether it goes on with what an engine before it had begun.
-  public static let isStartedAgain = role.map { $0.restart > 0 } ?? false
+  package static let isStartedAgain = role.map { $0.restart > 0 } ?? false
 
   /// How often the parent has started an engine before this one; nil in a process that has no such parent.
   static let restart = role?.restart
 
   /// What the process above an engine has to tell.
-  public enum Message: Sendable {
+  package enum Message: Sendable {
     case died(how: String, wait: Duration)
     case found(String)
     case gaveUp(String)
@@ -44,13 +44,13 @@ public final class EngineProcess: Sendable {
   private let watch: (@Sendable (EngineLink) -> Void)?
 
   /// - Parameter watch: called every second, once it is known where the engine is to be seen; nil where nobody looks.
-  public init(watch: (@Sendable (EngineLink) -> Void)?, tell: @escaping @Sendable (Message) -> Void) {
+  package init(watch: (@Sendable (EngineLink) -> Void)?, tell: @escaping @Sendable (Message) -> Void) {
     self.tell = tell
     self.watch = watch
   }
 
   /// Passes a signal on to the engine.
-  public func signal(_ number: Int32) {
+  package func signal(_ number: Int32) {
     let (child, pause) = state.withLock { state in
       if [SIGTERM, SIGINT].contains(number) { state.isStopping = true }
       return (state.child, state.pause)
@@ -60,16 +60,16 @@ public final class EngineProcess: Sendable {
   }
 
   /// What is to be said to the C library before work begins.
-  public static func prepare() { sluice_keep_memory() }
+  package static func prepare() { sluice_keep_memory() }
 
   /// Tells a service manager something: sd_notify(3).
-  public static func notify(_ socket: String, _ text: String) { sluice_notify(socket, text) }
+  package static func notify(_ socket: String, _ text: String) { sluice_notify(socket, text) }
 
   private var isStopping: Bool { state.withLock { $0.isStopping } }
 
   /// Runs the engine with these arguments to its end, as often as it takes; returns what the command is to exit with, nil where
   /// it was told why there is no end of it.
-  public func run(_ arguments: [String]) async -> Int32? {
+  package func run(_ arguments: [String]) async -> Int32? {
     var restarts: RestartState?
     var count = 0
     while true {
@@ -222,8 +222,8 @@ private struct EngineRole {
 }
 
 /// What an engine tells its parent, once it knows: where it is to be seen and how it is to be restarted.
-public struct EngineLink: Codable, Sendable {
-  public let board: String
+package struct EngineLink: Codable, Sendable {
+  package let board: String
   let crashes: String
   let policy: RestartPolicy
 

@@ -1,5 +1,5 @@
 /// What the command ends with, in the manner of sysexits.h. Every exit of `run` and `resume` is one of these.
-public enum ExitStatus: Int32, Sendable, CaseIterable {
+package enum ExitStatus: Int32, Sendable, CaseIterable {
   case done = 0
   case wrongUse = 64
   case deadLetters = 65
@@ -10,7 +10,7 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
   case unfinished = 75
   case wrongDefinition = 78
 
-  public var meaning: String {
+  package var meaning: String {
     switch self {
     case .done: "All done, or nothing new."
     case .wrongUse: "Wrong use of the command line, as a pipeline or run that is not known."
@@ -25,7 +25,7 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
     }
   }
 
-  public var remedy: String {
+  package var remedy: String {
     switch self {
     case .done: "Nothing."
     case .wrongUse: "See sluice help."

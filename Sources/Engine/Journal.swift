@@ -8,7 +8,7 @@ final class Journal: Sendable {
 
   func add(_ stage: String, _ worker: Int?, _ kind: String, _ detail: String) {
     pending.withLock { pending in
-      guard pending.count < Ledger.mostEvents else { return }
+      guard pending.count < SupervisionRecord.mostKept else { return }
       pending.append(SupervisionRecord(stage: stage, worker: worker, kind: kind, detail: detail))
     }
   }
@@ -28,7 +28,7 @@ final class Journal: Sendable {
   }
 
   /// What can't be written is lost: it is no reason to stop a run.
-  func write(to ledger: Ledger, _ run: RunID) async {
+  func write(to ledger: any Ledger, _ run: RunID) async {
     let events = pending.withLock { pending in
       defer { pending = [] }
       return pending

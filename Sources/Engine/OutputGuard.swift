@@ -8,11 +8,11 @@ import Write
 
 /// Looks whether an output may be put where the definition says: in no other thing's place than a file's, and in the place of no file that
 /// something would be lost with.
-public struct OutputGuard: Sendable {
+package struct OutputGuard: Sendable {
   /// Why an output is not written.
-  public struct Refusal: Error, Sendable {
-    public let reason: String
-    public let code: ErrorCode
+  package struct Refusal: Error, Sendable {
+    package let reason: String
+    package let code: ErrorCode
 
     init(_ reason: String, _ code: ErrorCode = .invalidSetting) {
       self.reason = reason
@@ -23,7 +23,7 @@ public struct OutputGuard: Sendable {
   let definition: PipelineDefinition
   let state: StateFolder
 
-  public init(_ definition: PipelineDefinition, _ state: StateFolder) {
+  package init(_ definition: PipelineDefinition, _ state: StateFolder) {
     self.definition = definition
     self.state = state
   }
@@ -106,7 +106,7 @@ extension OutputGuard {
   /// What can be told of outputs from the definition and the file system alone.
   ///
   /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
-  public func check() async throws(DefinitionErrors) {
+  package func check() async throws(DefinitionErrors) {
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
     let (named, matched) = await itemsToLookAt()
     if definition.sink.grouping != .item {
@@ -142,7 +142,7 @@ extension OutputGuard {
   private func itemsToLookAt() async -> (named: [Item], matched: [Item]) {
     let discovery = Discovery(definition: definition)
     let named = await discovery.files(most: 1000, ofPatterns: false)
-    if FileManager.default.fileExists(atPath: Ledger.path(in: state.path)) { return (named, []) }
+    if Ledgers.exists(state.path) { return (named, []) }
     let matched = await discovery.files(most: 1000, ofPatterns: true).filter { item in
       guard let path = item.localPath else { return false }
       return path != definition.file && !state.contains(path)
@@ -151,7 +151,7 @@ extension OutputGuard {
   }
 
   /// Patterns of `fetch.from` that match what the pipeline writes.
-  public var patternsOfOwnOutput: [String] {
+  package var patternsOfOwnOutput: [String] {
     let naming = OutputNaming(definition: definition, run: "1", date: Date())
     return definition.fetch.entries.flatMap { entry in
       entry.pattern.alternatives.prefix(100).filter { pattern in

@@ -13,7 +13,7 @@ struct OwnFiles: Sendable {
   private let definition: PipelineDefinition?
   private let stateFolders: [String]
   /// Nil where there is none, or nothing of the pipeline's in it.
-  private let ledger: Ledger?
+  private let ledger: (any Ledger)?
   private let passedOver = PassedOver()
 
   /// Excludes nothing.
@@ -25,7 +25,7 @@ struct OwnFiles: Sendable {
     ledger = nil
   }
 
-  init(_ definition: PipelineDefinition, _ state: StateFolder, _ ledger: Ledger?) async throws {
+  init(_ definition: PipelineDefinition, _ state: StateFolder, _ ledger: (any Ledger)?) async throws {
     self.definition = definition
     let folder = URL(fileURLWithPath: state.path).standardizedFileURL.path
     stateFolders = Array(Set([folder, OutputPlace.canonical(folder)].map { $0 + "/" }))
@@ -60,7 +60,8 @@ struct OwnFiles: Sendable {
   }
 
   /// Marks outputs that the ledger knows, symbolic links to them too.
-  private func mark(_ isOwn: inout [Bool], _ batch: [Discovery.Found], _ definition: PipelineDefinition, _ ledger: Ledger) async throws {
+  private func mark(_ isOwn: inout [Bool], _ batch: [Discovery.Found], _ definition: PipelineDefinition, _ ledger: any Ledger) async throws
+  {
     var folders: [String: String] = [:]
     var files: [(place: String, path: String)] = []
     var positions: [Int] = []

@@ -7,10 +7,10 @@ import Supervision
 import Write
 
 /// What is to be done with an item, and why.
-public enum ItemAction: String, Sendable, CaseIterable {
+package enum ItemAction: String, Sendable, CaseIterable {
   case fetch, resume, skip, replace
 
-  public var isWork: Bool { self != .skip }
+  package var isWork: Bool { self != .skip }
 }
 
 /// Decides for each item whether it is fetched, resumed or skipped.

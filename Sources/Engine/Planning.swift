@@ -28,7 +28,7 @@ struct Planning {
 
   let definition: PipelineDefinition
   let options: Runner.Options
-  let ledger: Ledger?
+  let ledger: (any Ledger)?
   let continuing: RunRecord?
   let naming: OutputNaming
   let planner: Planner
@@ -218,8 +218,8 @@ struct Planning {
   private func tellOfGoneOutputs(_ run: RunRecord) async throws {
     var gone = 0
     var first = ""
-    try await ledger?.doneKeys(run: run.id) { keys in
-      for item in Discovery(definition: definition).named(keys) {
+    try await ledger?.forEachPage(.doneIn(run.id)) { items in
+      for item in Discovery(definition: definition).named(items.map(\.key)) {
         guard let file = naming.slot(item).file else { return }
         guard !FileManager.default.fileExists(atPath: file) else { continue }
         if gone == 0 { first = file }

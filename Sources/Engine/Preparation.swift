@@ -5,7 +5,7 @@ extension PipelineDefinition {
   /// The definition with what its steps load, on a thread that may block.
   ///
   /// Expressions are not checked there: such a thread's stack is too small for deep ones.
-  public func preparedToRun() async throws(RunFailure) -> PipelineDefinition {
+  package func preparedToRun() async throws(RunFailure) -> PipelineDefinition {
     do {
       return try await BlockingThreads.files.run { loading() }.prepared()
     } catch {

@@ -2,29 +2,29 @@ import Foundation
 import Ledger
 
 /// What `prune` took away.
-public struct PruneResult: Sendable {
-  public var runs = 0
-  public var deadLetters = 0
-  public var spoolFiles = 0
-  public var spoolBytes = 0
+package struct PruneResult: Sendable {
+  package var runs = 0
+  package var deadLetters = 0
+  package var spoolFiles = 0
+  package var spoolBytes = 0
   /// How much smaller the ledger is.
-  public var ledgerBytes = 0
+  package var ledgerBytes = 0
   /// Pipelines whose spool was left alone since a run of them is under way.
-  public var busy: [String] = []
+  package var busy: [String] = []
 }
 
 /// Takes old things out of a state folder.
-public struct Prune: Sendable {
+package struct Prune: Sendable {
   let state: StateFolder
 
-  public init(_ state: StateFolder) { self.state = state }
+  package init(_ state: StateFolder) { self.state = state }
 
   /// Takes away what is older than `date`: ended runs, resolved dead letters, downloads that were never finished.
   ///
   /// - Parameter includingOpen: dead letters that nobody worked off as well.
-  public func perform(before date: Date, pipeline: String?, includingOpen: Bool) async throws(RunFailure) -> PruneResult {
+  package func perform(before date: Date, pipeline: String?, includingOpen: Bool) async throws(RunFailure) -> PruneResult {
     do {
-      let ledger = try Ledger.open(folder: state.path)
+      let ledger = try Ledgers.open(state.path)
       var result = PruneResult()
       let pruned = try await ledger.prune(before: date, pipeline: pipeline, includingOpen: includingOpen)
       result.runs = pruned.runs

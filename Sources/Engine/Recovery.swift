@@ -8,7 +8,7 @@ import Write
 
 /// Ends what a run that was killed had begun to commit: what the ledger calls done is committed by its sink.
 struct Recovery {
-  let ledger: Ledger
+  let ledger: any Ledger
   let state: StateFolder
   let definition: PipelineDefinition
   let event: @Sendable (RunEvent) -> Void
@@ -39,7 +39,7 @@ struct Recovery {
   /// - Returns: why it can't be committed, where it can't.
   private func settle(_ committable: Committable) async throws -> String? {
     guard let sink = Sinks.named(committable.sink) else {
-      throw LedgerError(path: ledger.path, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
+      throw LedgerError(ledger.place, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
     }
     return try await BlockingThreads.files.run { [definition] in
       let committer = sink.committer(in: definition.folder)
@@ -82,7 +82,7 @@ struct Recovery {
       return Output(file, definition, run: run, item: item, isReplay: false)
     }
     if definition.sink.grouping == .item {
-      try await ledger.doneItems(pipeline: definition.name) { items in
+      try await ledger.forEachPage(.done(pipeline: definition.name)) { items in
         let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
           runs[row.run].flatMap { output($0.slot(item), row.run, row.id) }
         }

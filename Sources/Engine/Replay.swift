@@ -9,7 +9,7 @@ import Transform
 import Write
 
 /// What of an item's beginning its dead letters need to be read again: kept in the ledger with the first of them.
-public enum ReplayHeader {
+package enum ReplayHeader {
   static func text(_ prologue: Prologue) -> String? { (try? JSONEncoder().encode(prologue)).map { String(decoding: $0, as: UTF8.self) } }
 
   static func prologue(_ text: String?) -> Prologue {
@@ -17,25 +17,25 @@ public enum ReplayHeader {
   }
 
   /// The header as it stands in the item; nothing where there is none.
-  public static func bytes(_ text: String?) -> [UInt8] { Array(prologue(text).text) }
+  package static func bytes(_ text: String?) -> [UInt8] { Array(prologue(text).text) }
 }
 
 /// What a replay came to.
-public struct ReplayResult: Sendable {
+package struct ReplayResult: Sendable {
   /// Nil where there was nothing to replay.
-  public var number: Int?
-  public var passed = 0
+  package var number: Int?
+  package var passed = 0
   /// Of those that passed, how many the definition filters out.
-  public var filtered = 0
-  public var failed = 0
+  package var filtered = 0
+  package var failed = 0
   /// The files that what passed was written to.
-  public var outputs: [String] = []
+  package var outputs: [String] = []
 }
 
 extension Runner {
   /// Takes dead letters that are records through this definition. What passes goes into new outputs beside the items'
   /// and is resolved, all in one transaction; what fails again has one attempt more and its new reason.
-  public func replay(_ filter: Ledger.DeadLetterFilter) async throws(RunFailure) -> ReplayResult {
+  package func replay(_ filter: DeadLetterFilter) async throws(RunFailure) -> ReplayResult {
     do {
       return try await locked { ledger in
         var filter = filter
@@ -63,9 +63,9 @@ extension Runner {
 /// The number that a replay goes by, and its files with it.
 private struct ReplayNumber {
   let naming: OutputNaming
-  let ledger: Ledger
+  let ledger: any Ledger
 
-  init(_ naming: OutputNaming, _ ledger: Ledger) {
+  init(_ naming: OutputNaming, _ ledger: any Ledger) {
     self.naming = naming
     self.ledger = ledger
   }
@@ -76,9 +76,11 @@ private struct ReplayNumber {
     let discovery = Discovery(definition: definition)
     let targets = definition.sink.grouping == .item ? Set(discovery.named(items).map(naming.slot)) : [naming.slot(nil)]
     var taken: Set<String> = []
-    try await ledger.keys(pipeline: definition.name) { keys in
+    try await ledger.forEachPage(.pipeline(definition.name)) { items in
       guard definition.sink.grouping == .item else { return }
-      for target in discovery.named(keys).compactMap({ naming.slot($0).file }) where target.contains(".replay-") { taken.insert(target) }
+      for target in discovery.named(items.map(\.key)).compactMap({ naming.slot($0).file }) where target.contains(".replay-") {
+        taken.insert(target)
+      }
     }
     var number = try await ledger.nextReplay()
     while true {
@@ -91,8 +93,8 @@ private struct ReplayNumber {
 
 private struct Replay {
   let definition: PipelineDefinition
-  let ledger: Ledger
-  let filter: Ledger.DeadLetterFilter
+  let ledger: any Ledger
+  let filter: DeadLetterFilter
   let naming: OutputNaming
   let number: Int
   let encoding: BatchEncoding
@@ -109,7 +111,7 @@ private struct Replay {
 
   func perform() async throws -> ReplayResult {
     var result = ReplayResult()
-    var outcome = Ledger.ReplayOutcome()
+    var outcome = ReplayOutcome()
     var commits: [PendingCommit] = []
     var shared: Output?
     for group in try await ledger.replayGroups(filter) {
@@ -147,15 +149,15 @@ private struct Replay {
     return result
   }
 
-  private func schema(_ group: Ledger.ReplayGroup) throws(RunFailure) -> Schema {
+  private func schema(_ group: ReplayGroup) throws(RunFailure) -> Schema {
     if let fields = definition.parse.fields { return fields }
     if let schema = Schema.recorded(group.schema) { return schema }
     throw .sample("\(group.item): there is no schema to read its dead letters by; name the fields in parse.fields")
   }
 
   private func replay(
-    _ group: Ledger.ReplayGroup, _ item: Item, _ chain: TransformChain, _ programs: Programs, _ output: inout Output,
-    _ outcome: inout Ledger.ReplayOutcome,
+    _ group: ReplayGroup, _ item: Item, _ chain: TransformChain, _ programs: Programs, _ output: inout Output,
+    _ outcome: inout ReplayOutcome,
     _ result: inout ReplayResult
   ) async throws {
     let format = definition.parse.recordFormat(itemName: item.name)

@@ -48,7 +48,7 @@ final class RunEngine: Sendable {
 
   let definition: PipelineDefinition
   let chain: TransformChain
-  let ledger: Ledger
+  let ledger: any Ledger
   let run: RunID
   let state: StateFolder
   let progress: RunProgress
@@ -90,7 +90,7 @@ final class RunEngine: Sendable {
   private let writePool: WorkerPool<ItemGroup>
 
   init(
-    _ definition: PipelineDefinition, chain: TransformChain, ledger: Ledger, run: RunID, state: StateFolder,
+    _ definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder,
     fetching: FetchSession, session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline,
     progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void

@@ -4,7 +4,7 @@ import Ledger
 import Write
 
 /// Why a run could not be, or ended before its end; each has its exit code (sysexits.h).
-public enum RunFailure: Error, Sendable, CustomStringConvertible {
+package enum RunFailure: Error, Sendable, CustomStringConvertible {
   case definition(DefinitionErrors)
   case collision(String, String, target: String)
   /// The one output of a run can't be put where it is to go.
@@ -31,7 +31,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   case engine(String)
   case internalError(String)
 
-  public var exitCode: Int32 { exitStatus.rawValue }
+  package var exitCode: Int32 { exitStatus.rawValue }
 
   var exitStatus: ExitStatus {
     switch self {
@@ -47,7 +47,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  public var code: ErrorCode {
+  package var code: ErrorCode {
     switch self {
     case .definition(let errors): errors.diagnostics.first?.code ?? .notYAML
     case .collision: .sameOutput
@@ -71,7 +71,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .definition(let errors): errors.description
     case .collision(let a, let b, let target):
@@ -96,7 +96,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   }
 
   /// An error that says itself what failed and what to exit with; nil for others.
-  public init?(told error: any Error) {
+  package init?(told error: any Error) {
     switch error {
     case is RunFailure, is DefinitionErrors, is LedgerError, is WriteError, is ProgramBroken: self = .from(error)
     default: return nil
@@ -110,7 +110,7 @@ public enum RunFailure: Error, Sendable, CustomStringConvertible {
   }
 
   /// Any error, told apart.
-  public static func from(_ error: any Error) -> RunFailure {
+  package static func from(_ error: any Error) -> RunFailure {
     switch error {
     case let error as RunFailure: error
     case let error as DefinitionErrors: .definition(error)

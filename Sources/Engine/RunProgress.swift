@@ -6,33 +6,33 @@ import Supervision
 import Synchronization
 
 /// How far a run is, for whoever shows it.
-public struct ProgressSnapshot: Sendable {
-  public var itemsTotal = 0
-  public var itemsDone = 0
-  public var itemsSkipped = 0
-  public var itemsFailed = 0
-  public var counts = RecordCounts()
-  public var bytes = ByteCounts()
+package struct ProgressSnapshot: Sendable {
+  package var itemsTotal = 0
+  package var itemsDone = 0
+  package var itemsSkipped = 0
+  package var itemsFailed = 0
+  package var counts = RecordCounts()
+  package var bytes = ByteCounts()
   /// Size of the items to fetch, as far as it is known.
-  public var bytesTotal = 0
-  public var retries = 0
-  public var restarts = 0
+  package var bytesTotal = 0
+  package var retries = 0
+  package var restarts = 0
 }
 
 /// Counts what happens in a run.
-public final class RunProgress: Sendable {
+package final class RunProgress: Sendable {
   private let state = Mutex(ProgressSnapshot())
-  public let started = EngineProcess.started
+  package let started = EngineProcess.started
 
-  public init() {}
+  package init() {}
 
-  public var snapshot: ProgressSnapshot { state.withLock { $0 } }
+  package var snapshot: ProgressSnapshot { state.withLock { $0 } }
 
   func update(_ body: (inout sending ProgressSnapshot) -> Void) { state.withLock { body(&$0) } }
 }
 
 /// What a run tells as it goes.
-public enum RunEvent: Sendable {
+package enum RunEvent: Sendable {
   case retry(item: String, attempt: Int, reason: String, wait: Duration)
   case itemDone(item: String, counts: RecordCounts, seconds: Double)
   case itemFailed(item: String, stage: String, reason: String, code: ErrorCode)

@@ -11,31 +11,31 @@ import Transform
 import Write
 
 /// What a run came to.
-public struct RunResult: Sendable {
+package struct RunResult: Sendable {
   /// Nil where nothing was new: then there was no run.
-  public var run: RunID?
+  package var run: RunID?
   /// The last run, where nothing is new since.
-  public var last: RunRecord?
-  public var pipeline: String
-  public var status: RunStatus
-  public var exitCode: Int32
-  public var items: (total: Int, done: Int, skipped: Int, failed: Int)
-  public var counts: RecordCounts
-  public var bytes: ByteCounts
-  public var seconds: Double
-  public var restarts: Int
-  public var retries: Int
+  package var last: RunRecord?
+  package var pipeline: String
+  package var status: RunStatus
+  package var exitCode: Int32
+  package var items: (total: Int, done: Int, skipped: Int, failed: Int)
+  package var counts: RecordCounts
+  package var bytes: ByteCounts
+  package var seconds: Double
+  package var restarts: Int
+  package var retries: Int
   /// What happened under its supervisors: how often of each kind.
-  public var events: [String: Int] = [:]
+  package var events: [String: Int] = [:]
   /// Items that are done, but for what was damaged of them: each rest counts as one record, read and dead-lettered.
-  public var damagedItems = 0
+  package var damagedItems = 0
   /// The pipeline's other runs of which something is left to do, the newest first.
-  public var unfinishedRuns: [RunID] = []
+  package var unfinishedRuns: [RunID] = []
   /// Why it is not done, in a sentence or two.
-  public var problem: String?
-  public var problemCode: ErrorCode?
+  package var problem: String?
+  package var problemCode: ErrorCode?
   /// Whether it ended since what read standard output went away.
-  public var isReaderGone = false
+  package var isReaderGone = false
 
   /// Items that are done, and could not be asked about, keep a run from being a success; nothing of it is left to resume.
   mutating func note(unasked: Int, isStopping: Bool, _ path: String) {
@@ -55,27 +55,27 @@ extension Schema {
 }
 
 /// Runs and resumes pipelines.
-public final class Runner: Sendable {
+package final class Runner: Sendable {
   /// What a command line may ask of a run beside the definition.
-  public struct Options: Sendable {
-    public var isFull = false
-    public var limitItems: Int?
+  package struct Options: Sendable {
+    package var isFull = false
+    package var limitItems: Int?
     /// How long to wait for another run of the pipeline to end.
-    public var lockWait = Duration.zero
+    package var lockWait = Duration.zero
     /// Whether changes of the source's columns are taken as they come, whatever the definition says.
-    public var acceptsSchemaChanges = false
-    public init() {}
+    package var acceptsSchemaChanges = false
+    package init() {}
   }
 
   let definition: PipelineDefinition
   let state: StateFolder
   let options: Options
-  public let progress = RunProgress()
+  package let progress = RunProgress()
   let event: @Sendable (RunEvent) -> Void
   private let engine = Mutex<RunEngine?>(nil)
   private let stopAsked = Mutex(false)
 
-  public init(
+  package init(
     _ definition: PipelineDefinition, state: StateFolder, options: Options, event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = options.acceptsSchemaChanges ? definition.acceptingSchemaChanges() : definition
@@ -85,13 +85,13 @@ public final class Runner: Sendable {
   }
 
   /// Stops taking items, checkpoints what is under way and lets ``run()`` return. May be called from anywhere.
-  public func stop() {
+  package func stop() {
     stopAsked.withLock { $0 = true }
     engine.withLock { $0 }?.stop()
   }
 
   /// Discovers items and works on those that are not done.
-  public func run() async throws(RunFailure) -> RunResult {
+  package func run() async throws(RunFailure) -> RunResult {
     do {
       try await OutputGuard(definition, state).check()
       return try await locked { ledger in
@@ -104,7 +104,7 @@ public final class Runner: Sendable {
   }
 
   /// Finishes a run, with the definition that it began with (which this runner must have been made with).
-  public func resume(_ record: RunRecord) async throws(RunFailure) -> RunResult {
+  package func resume(_ record: RunRecord) async throws(RunFailure) -> RunResult {
     do {
       try await OutputGuard(definition, state).check()
       return try await locked { ledger in
@@ -128,7 +128,7 @@ public final class Runner: Sendable {
   }
 
   /// The run that `run` goes on with: the newest, where something of it is left and the definition is the same.
-  static func continued(_ definition: PipelineDefinition, _ options: Options, _ ledger: Ledger) async throws -> RunRecord? {
+  static func continued(_ definition: PipelineDefinition, _ options: Options, _ ledger: any Ledger) async throws -> RunRecord? {
     guard !options.isFull, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first,
       try await ledger.isUnfinished(last), try await ledger.hasDefinition(definition.fingerprint, run: last.id)
     else { return nil }
@@ -145,7 +145,7 @@ public final class Runner: Sendable {
     // The lock comes first: what holds it may be changing the ledger.
     let lock = try await lock()
     defer { withExtendedLifetime(lock) {} }
-    let ledger = try Ledger.open(folder: state.path)
+    let ledger = try Ledgers.open(state.path)
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).settle()
     return try await body(ledger)
   }
@@ -166,7 +166,7 @@ public final class Runner: Sendable {
   // MARK: Work
 
   /// - Parameter resuming: the items, where none are to be discovered.
-  private func work(_ ledger: Ledger, continuing: RunRecord?, resuming: [Item]?) async throws -> RunResult {
+  private func work(_ ledger: any Ledger, continuing: RunRecord?, resuming: [Item]?) async throws -> RunResult {
     let fetching = FetchSession(definition.redactor)
     defer { fetching.close() }
     let date = continuing?.startedAt ?? Date()
@@ -205,13 +205,13 @@ public final class Runner: Sendable {
     }
     let (schema, isInferred) = try await schema(plan.work, continuing, ledger, fetching)
     let chain = try definition.transformChain(for: schema)
-    let new = Ledger.NewRun(
+    let new = NewRun(
       definition: definition.text, definitionPath: definition.file, variables: definition.variables,
       schema: isInferred ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
     let (run, ids) = try await ledger.begin(
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
       plan.work.map {
-        Ledger.PlannedItem(
+        ItemEntry(
           key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil)
       }
     )
@@ -245,7 +245,7 @@ public final class Runner: Sendable {
 
   /// The fields that records are read by, and whether they are to be kept for the runs after.
   private func schema(
-    _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: Ledger, _ fetching: FetchSession
+    _ worked: [Planner.Decision], _ continuing: RunRecord?, _ ledger: any Ledger, _ fetching: FetchSession
   ) async throws -> (schema: Schema, isInferred: Bool) {
     if let fields = definition.parse.fields { return (fields, false) }
     if let schema = Schema.recorded(continuing?.schema) { return (schema, true) }
@@ -269,13 +269,13 @@ public final class Runner: Sendable {
   }
 
   /// The columns that items are expected to have: those of the last item that is done, else of the first to come.
-  private func columns(_ ledger: Ledger, _ first: Item?, _ fetching: FetchSession) async throws -> [String]? {
+  private func columns(_ ledger: any Ledger, _ first: Item?, _ fetching: FetchSession) async throws -> [String]? {
     if let last = try await ledger.lastColumns(pipeline: definition.name) { return last }
     guard definition.parse.onSchemaChange != nil, let first else { return nil }
     return try? await Sampler(definition: definition, session: fetching).columns(first)
   }
 
-  private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: Ledger) async throws -> [PlannedItem] {
+  private func planned(_ plan: Planning.Plan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: any Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
     let shared = definition.sink.grouping == .item ? nil : naming.slot(nil)
@@ -295,7 +295,7 @@ public final class Runner: Sendable {
 
   // MARK: The end
 
-  private func end(_ engine: RunEngine, _ run: RunID, _ ledger: Ledger, _ slot: OutputSlot, skipped: Int) async throws -> RunResult {
+  private func end(_ engine: RunEngine, _ run: RunID, _ ledger: any Ledger, _ slot: OutputSlot, skipped: Int) async throws -> RunResult {
     let totals = try await ledger.totals(run)
     let left = (totals.items[.pending] ?? 0) + (totals.items[.working] ?? 0)
     let failed = totals.items[.failed] ?? 0
@@ -312,9 +312,9 @@ public final class Runner: Sendable {
     }
     var (status, exit, problem, code) = verdict(engine, run, totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
-    func ended() -> Ledger.RunEnd {
+    func ended() -> RunEnd {
       // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
-      Ledger.RunEnd(
+      RunEnd(
         status: engine.fatal == nil ? status : .interrupted, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries,
         restarts: snapshot.restarts, error: problem)
     }

@@ -4,20 +4,20 @@ import Foundation
 import Ledger
 
 /// The folder that holds the ledger, the spool and the locks.
-public struct StateFolder: Sendable {
-  public let path: String
+package struct StateFolder: Sendable {
+  package let path: String
 
-  public init(path: String) { self.path = path }
+  package init(path: String) { self.path = path }
 
   /// `.sluice` beside a definition.
-  public static func beside(_ definition: String) -> StateFolder {
+  package static func beside(_ definition: String) -> StateFolder {
     let folder = (URL(fileURLWithPath: definition).standardizedFileURL.path as NSString).deletingLastPathComponent
     return StateFolder(path: folder + "/.sluice")
   }
 
   /// A command about what is in this folder that works as it stands where it is read: in the present folder, as short as it can be; or
   /// anywhere, for whoever reads it elsewhere.
-  public func command(_ words: String..., anywhere: Bool = false) -> String {
+  package func command(_ words: String..., anywhere: Bool = false) -> String {
     let whole = URL(fileURLWithPath: path).standardizedFileURL.path
     let here = URL(fileURLWithPath: FileManager.default.currentDirectoryPath).standardizedFileURL.path
     var words = ["sluice"] + words
@@ -43,16 +43,16 @@ public struct StateFolder: Sendable {
   func spoolPath(pipeline: String, key: String) -> String { spoolFolder(pipeline: pipeline) + "/" + Self.spoolName(key: key) }
 
   /// Where a running engine shows what it is at.
-  public func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }
+  package func boardPath(pipeline: String) -> String { "\(path)/\(pipeline).board" }
 
   /// The process that holds a pipeline's lock, or held it last, where this machine has none of that number any more.
-  public func lostHolder(pipeline: String) -> Int32? {
+  package func lostHolder(pipeline: String) -> Int32? {
     guard let text = try? String(contentsOfFile: "\(path)/\(pipeline).lock", encoding: .utf8) else { return nil }
     return text.split(separator: "\n").first.flatMap { Int32($0) }.flatMap { RunLock.isGone($0) ? $0 : nil }
   }
 
   /// A run as it stands: one whose process is gone is interrupted, though nobody was left to say so in the ledger.
-  public func settled(_ record: RunRecord) -> RunRecord {
+  package func settled(_ record: RunRecord) -> RunRecord {
     guard record.status == .running, lostHolder(pipeline: record.pipeline) != nil else { return record }
     var record = record
     record.status = .interrupted

@@ -48,5 +48,5 @@ final class Timeline: Sendable {
   }
 
   /// What can't be written is lost: it is no reason to stop a run.
-  func write(to ledger: Ledger, _ run: RunID) async { try? await ledger.note(run, state.withLock { $0.points }) }
+  func write(to ledger: any Ledger, _ run: RunID) async { try? await ledger.note(run, state.withLock { $0.points }) }
 }

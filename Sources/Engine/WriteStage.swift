@@ -216,29 +216,29 @@ extension RunEngine {
     // In one output the items before this one come first.
     if shared != nil { await commits.drain() }
     position.point.position = output.position
-    let advance = advance(task, &position)
+    let progress = progress(task, &position)
     let id = task.planned.id
     let version = task.version
     position.underWay = CheckpointUnderWay { [ledger, continuation = position.continuation] in
       try await BlockingThreads.files.run { try output.flush() }
-      var advance = advance
-      advance.checkpoint.continuation = continuation?.bytes()
-      try await ledger.checkpoint(id, version: version, advance)
+      var progress = progress
+      progress.checkpoint.continuation = continuation?.bytes()
+      try await ledger.checkpoint(id, version: version, progress)
     }
   }
 
   /// What the ledger is to hear, which then is no longer new.
-  private func advance(_ task: ItemTask, _ position: inout Position) -> Ledger.Advance {
+  private func progress(_ task: ItemTask, _ position: inout Position) -> ItemProgress {
     position.point.bytes.fetched = task.fetchedBytes
     position.point.bytes.decompressed = position.point.offset
-    var advance = Ledger.Advance(position.point)
-    advance.letters = position.letters
-    if !position.letters.isEmpty { advance.header = task.prologue.flatMap(ReplayHeader.text) }
+    var progress = ItemProgress(position.point)
+    progress.letters = position.letters
+    if !position.letters.isEmpty { progress.header = task.prologue.flatMap(ReplayHeader.text) }
     position.saved = position.point
     position.savedAt = .now
     position.letters = []
     position.letterBytes = 0
-    return advance
+    return progress
   }
 
   private func finish(_ task: ItemTask, _ output: any SinkWriter, _ position: inout Position) async throws {
@@ -262,11 +262,11 @@ extension RunEngine {
       }
       countDeadLetters(1)
     }
-    var advance = advance(task, &position)
-    advance.checkpoint.bytes.decompressed = task.decompressedBytes
+    var progress = progress(task, &position)
+    progress.checkpoint.bytes.decompressed = task.decompressedBytes
     let pending = own?.committable.map { PendingCommit($0, definition, run: run, item: planned.id, file: planned.slot.file) }
-    let finished = Ledger.Finished(
-      id: planned.id, version: task.version, advance: advance, commit: pending, seconds: task.age, sourceSchema: try await number(task)
+    let finished = FinishedItem(
+      id: planned.id, version: task.version, progress: progress, commit: pending, seconds: task.age, sourceSchema: try await number(task)
     )
     try await commits.add(Commits.Whole(planned: planned, output: output, finished: finished)) { [self] in await commit($0) }
   }

@@ -1,193 +1,66 @@
-import Files
 import Foundation
-import GRDB
 
-/// The durable state of the pipelines of one state folder: runs, items, checkpoints, dead letters.
+/// The durable state of the pipelines of one `--state`: runs, items, checkpoints, committables, dead letters.
 ///
-/// A SQLite database (WAL, synchronous=FULL): when a call has returned, what it wrote survives a crash of the machine.
-/// Each call is one transaction, on a thread of the database's own.
-public struct Ledger: Sendable {
-  let database: DatabaseQueue
-  public let path: String
-  public let isReadOnly: Bool
+/// The engine keeps the first rule of the commit protocol (see the README of this folder): it tells a ledger only of what is
+/// durable. A ledger keeps the second: each call is one transaction, and when the call has returned, what it wrote survives a
+/// crash of the machine. So a ledger's commit is the commit. `Tests/LedgerTests` holds every ledger to what its methods say.
+///
+/// The methods throw ``LedgerError`` where the ledger can't be read or written.
+package protocol Ledger: RunLedger, ItemLedger, CommitLedger, DeadLetterLedger, HistoryLedger {
+  /// Whether `place`, which somebody gave as `--state`, is one of this kind.
+  static func isKind(of place: String) -> Bool
 
-  /// Where a state folder has its ledger.
-  public static func path(in folder: String) -> String { folder + "/ledger.sqlite" }
+  /// Opens the ledger of `place`, made where there is none, and brings its tables to the present version.
+  static func open(_ place: String) throws(LedgerError) -> Self
 
-  /// Opens the ledger in `folder`, made where there is none, and brings its tables to the present version.
-  public static func open(folder: String) throws(LedgerError) -> Ledger {
-    let path = Self.path(in: folder)
-    return try wrap(path) {
-      // Dead letters hold what the source has: a new folder is its owner's alone.
-      try SystemCall.createFolders(folder, mode: 0o700)
-      if try !isThere(path) { try create(path) }
-      let database = try DatabaseQueue(path: path, configuration: configuration())
-      try refuseForeign(database)
-      try Migrations.all.migrate(database)
-      return Ledger(database: database, path: path, isReadOnly: false)
-    }
-  }
+  /// Opens the ledger of `place` without writing a byte; nil where there is none.
+  static func openReadOnly(_ place: String) throws(LedgerError) -> Self?
 
-  /// Opens the ledger without writing a byte; nil where there is none.
-  public static func openReadOnly(folder: String) throws(LedgerError) -> Ledger? {
-    let path = Self.path(in: folder)
-    return try wrap(path) {
-      guard try isThere(path) else { return nil }
-      var configuration = Configuration()
-      configuration.readonly = true
-      configuration.busyMode = .timeout(10)
-      // Without its -wal file a database in WAL mode can be read only as one that nobody writes.
-      let isIdle = !FileManager.default.fileExists(atPath: path + "-wal")
-      let name = isIdle ? "file:\(path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)?immutable=1" : path
-      let database = try DatabaseQueue(path: name, configuration: configuration)
-      try refuseForeign(database)
-      return Ledger(database: database, path: path, isReadOnly: true)
-    }
-  }
+  /// Whether `place` has a ledger, be it a sound one or not.
+  static func exists(_ place: String) -> Bool
 
-  private static func configuration() -> Configuration {
-    var configuration = Configuration()
-    configuration.busyMode = .timeout(10)
-    configuration.prepareDatabase { db in
-      let synchronous = FailPoint.ledgerSync.isSkipped ? "NORMAL" : "FULL"
-      try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous)")
-    }
-    return configuration
-  }
+  /// The ledger as its user knows it.
+  var place: String { get }
 
-  /// Whether there is a ledger.
+  /// Whether it was opened by ``openReadOnly(_:)``: methods that write throw.
+  var isReadOnly: Bool { get }
+
+  /// The names of the pipelines that have runs, in order.
+  func pipelines() async throws -> [String]
+
+  /// Takes out runs that ended before `date` and dead letters that were resolved before it (all of them, with `includingOpen`), and
+  /// gives their room back to the disk.
   ///
-  /// - Throws: ``Reason`` where one was there, and what is left of it is no ledger: to begin anew would do again what is done.
-  private static func isThere(_ path: String) throws -> Bool {
-    // The log is looked for first: it comes after the ledger.
-    let hasLog = FileManager.default.fileExists(atPath: path + "-wal")
-    var status = stat()
-    guard stat(path, &status) == 0 else {
-      let code = errno
-      guard code == ENOENT || code == ENOTDIR else { throw SystemFailure(code: code) }
-      if hasLog {
-        throw Reason("it is gone, but its log \(path)-wal is there; restore both from a backup, or move the log away too\(anew)")
-      }
-      return false
-    }
-    if status.st_size == 0 { throw Reason("it is empty, which no ledger is; restore it from a backup, or move it away\(anew)") }
-    return true
-  }
-
-  private static let anew = " and run with --full, which does everything again"
-
-  /// Makes a ledger with all its tables beside its place and moves it there: so whatever is found in its place is whole, and
-  /// an empty one was not left by a run that was killed.
-  private static func create(_ path: String) throws {
-    let new = "\(path).new-\(getpid())"
-    func remove() { for end in ["", "-wal", "-shm", "-journal"] { unlink(new + end) } }
-    remove()
-    defer { remove() }
-    // It is its owner's alone, and SQLite gives its other files the ledger's mode.
-    let empty = try SystemCall.open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, .ledgerCreate)
-    Foundation.close(empty)
-    let database = try DatabaseQueue(path: new, configuration: configuration())
-    try Migrations.all.migrate(database)
-    // Its log is brought into it here: where there is no room for that, closing it says nothing.
-    _ = try database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-    try database.close()
-    // Another pipeline of the folder may be making one too: the first counts. (Where a folder can't be locked, nobody waits.)
-    let lock = Foundation.open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if lock >= 0 { flock(lock, LOCK_EX) }
-    defer { if lock >= 0 { Foundation.close(lock) } }
-    if try isThere(path) { return }
-    try SystemCall.rename(new, to: path, .ledgerCreate)
-    try SystemCall.syncFolder(of: path, .ledgerCreate)
-  }
-
-  /// Refuses what is not a ledger of this version or an earlier one.
-  private static func refuseForeign(_ database: DatabaseQueue) throws {
-    if try database.read({ try Migrations.all.hasBeenSuperseded($0) }) {
-      throw Reason("it was written by a newer sluice; use that one, or another --state")
-    }
-    if try !database.read({ try $0.tableExists("runs") && $0.tableExists("items") }) {
-      throw Reason("it has no tables of a ledger; restore it from a backup, or move it away\(anew)")
-    }
-  }
-
-  private struct Reason: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-  }
-
-  private static func wrap<T>(_ path: String, _ body: () throws -> T) throws(LedgerError) -> T {
-    do {
-      return try body()
-    } catch {
-      throw LedgerError(path, error)
-    }
-  }
-
-  /// One transaction, all of which is on the disk when it returns; `point` names it.
-  func write<T: Sendable>(_ point: FailPoint, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-    do {
-      try point.pass(.before)
-      let result = try await database.write(body)
-      try point.pass(.after)
-      return result
-    } catch {
-      throw told(error)
-    }
-  }
-
-  func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-    do {
-      return try await database.read(body)
-    } catch {
-      throw told(error)
-    }
-  }
-
-  /// What is wrong with the ledger as an error of it; all else as it is.
-  func told(_ error: any Error) -> any Error {
-    switch error {
-    case is DatabaseError, is SystemFailure, is DamagedValue, is RowDecodingError: LedgerError(path, error)
-    default: error
-    }
-  }
+  /// A pipeline's newest run stays, and so do runs of which something is left to do, and items: without them a run would do again what
+  /// is done.
+  ///
+  /// - Parameter pipeline: the pipeline to prune; nil for all.
+  func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned
 }
 
-extension LedgerError {
-  /// What SQLite or the system refused, and what to do about it.
-  public init(_ path: String, _ error: any Error) {
-    let words: String
-    switch error {
-    case let error as SystemFailure: words = String(cString: strerror(error.code)) + Self.remedy(error.code)
-    case let error as DatabaseError: words = (error.message ?? "\(error.resultCode)") + Self.remedy(error)
-    case let error as DamagedValue: words = "it is damaged: its column \(error.column) holds what it can't hold" + Self.damageRemedy
-    // Its words would tell the row.
-    case is RowDecodingError: words = "it is damaged: it holds what it can't hold" + Self.damageRemedy
-    default: words = (error as NSError).localizedFailureReason ?? "\(error)"
-    }
-    self.init(path: path, reason: words)
+/// The kinds of ledger: a line each.
+package enum Ledgers {
+  /// All kinds; the last takes what no other takes.
+  static let all: [any Ledger.Type] = [SQLiteLedger.self]
+
+  /// The kind of ledger that `place` is; nil where no kind takes such a `--state`.
+  package static func kind(of place: String) -> (any Ledger.Type)? { all.first { $0.isKind(of: place) } }
+
+  /// Opens the ledger of `place`, made where there is none.
+  package static func open(_ place: String) throws(LedgerError) -> any Ledger { try required(place).open(place) }
+
+  /// Opens the ledger of `place` without writing a byte; nil where there is none.
+  package static func openReadOnly(_ place: String) throws(LedgerError) -> (any Ledger)? { try required(place).openReadOnly(place) }
+
+  /// Whether `place` has a ledger, be it a sound one or not.
+  package static func exists(_ place: String) -> Bool { kind(of: place)?.exists(place) == true }
+
+  private static func required(_ place: String) throws(LedgerError) -> any Ledger.Type {
+    guard let kind = kind(of: place) else { throw LedgerError(place, reason: unknown) }
+    return kind
   }
 
-  private static let damageRemedy = "; restore it from a backup, or move it away and run with --full"
-
-  private static func remedy(_ error: DatabaseError) -> String {
-    switch error.resultCode {
-    case .SQLITE_FULL: remedy(ENOSPC)
-    case .SQLITE_READONLY, .SQLITE_PERM: remedy(EACCES)
-    // SQLite doesn't tell why: whether there is room for one more open file does.
-    case .SQLITE_CANTOPEN: remedy(ProcessLimits.areDescriptorsUsedUp ? EMFILE : EACCES)
-    case .SQLITE_BUSY, .SQLITE_LOCKED: "; another process holds it: try again"
-    case .SQLITE_IOERR: remedy(EIO)
-    case .SQLITE_NOMEM: remedy(ENOMEM)
-    case .SQLITE_INTERRUPT, .SQLITE_ABORT: ""
-    // With sound tables nothing of what is asked can go wrong otherwise.
-    default: damageRemedy
-    }
-  }
-
-  private static func remedy(_ code: Int32) -> String {
-    switch code {
-    case EACCES, EPERM, EROFS: "; make it writable, or give another --state"
-    default: SystemFailure(code: code).remedy
-    }
-  }
+  /// What to say of a `--state` that is of no kind.
+  package static let unknown = "no kind of ledger has such an address; give a folder"
 }

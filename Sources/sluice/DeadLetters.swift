@@ -19,8 +19,8 @@ struct DeadLetters: AsyncParsableCommand {
     @Option(help: "Only those with this code.") var code: String?
     @Option(help: "Only those whose reason holds this text.") var reason: String?
 
-    func filter(_ subject: Subject) -> Ledger.DeadLetterFilter {
-      var filter = Ledger.DeadLetterFilter()
+    func filter(_ subject: Subject) -> DeadLetterFilter {
+      var filter = DeadLetterFilter()
       filter.id = id
       filter.run = run ?? subject.run
       filter.pipeline = subject.pipeline
@@ -41,7 +41,7 @@ struct DeadLetters: AsyncParsableCommand {
     @Option(help: "open (those not worked off), resolved or all.") var which: Which?
 
     /// - Parameter console: shows no secrets of the pipelines from here on.
-    func resolve(_ common: CommonOptions, _ console: Console, usually: Which) async throws -> (Ledger, Ledger.DeadLetterFilter) {
+    func resolve(_ common: CommonOptions, _ console: Console, usually: Which) async throws -> (any Ledger, DeadLetterFilter) {
       let subject = try Subject(subject, common)
       var filter = criteria.filter(subject)
       switch which ?? usually {
@@ -93,7 +93,7 @@ struct DeadLetters: AsyncParsableCommand {
     func run() async throws {
       let console = try common.console()
       let isJSON = common.output == .json
-      var filter = Ledger.DeadLetterFilter()
+      var filter = DeadLetterFilter()
       filter.id = id
       let found = LineLimit(1)
       let subject = try Subject(subject, common)
@@ -220,7 +220,7 @@ struct DeadLetters: AsyncParsableCommand {
       let subject = try Subject(self.filter.subject, common)
       let dropped: Int
       do {
-        dropped = try await Ledger.open(folder: subject.state.path).drop(filter)
+        dropped = try await Ledgers.open(subject.state.path).drop(filter)
       } catch {
         throw console.fail(.from(error))
       }
@@ -230,8 +230,8 @@ struct DeadLetters: AsyncParsableCommand {
   }
 
   /// Asks that there be a dead letter of this number, or says why there is none.
-  static func require(_ id: Int64, _ ledger: Ledger) async throws {
-    var filter = Ledger.DeadLetterFilter()
+  static func require(_ id: Int64, _ ledger: any Ledger) async throws {
+    var filter = DeadLetterFilter()
     filter.id = id
     if try await !ledger.deadLetterCounts(filter).isEmpty { return }
     guard try await ledger.hadDeadLetter(id) else { throw ValidationError("there is no dead letter \(id)") }

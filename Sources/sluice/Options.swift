@@ -54,6 +54,10 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "No colours (also: the environment variable NO_COLOR).")
   var noColor = false
 
+  func validate() throws {
+    if let state, Ledgers.kind(of: state) == nil { throw ValidationError("--state \(state): \(Ledgers.unknown)") }
+  }
+
   /// - Throws: what to exit with where the log file can't be opened.
   func console() throws(ExitCode) -> Console { try Console(self) }
 
@@ -115,14 +119,14 @@ struct Subject {
 
   /// The ledger, to be read.
   func ledger() throws -> Ledger {
-    guard let ledger = try Ledger.openReadOnly(folder: state.path) else {
+    guard let ledger = try Ledgers.openReadOnly(state.path) else {
       throw ValidationError("there is no ledger in \(state.path); give the definition's path, or --state")
     }
     return ledger
   }
 
   /// Takes the secrets that the pipelines' definitions name out of what `console` shows, as far as the environment holds them now.
-  func hideSecrets(_ console: Console, _ ledger: Ledger) async throws {
+  func hideSecrets(_ console: Console, _ ledger: any Ledger) async throws {
     var pipeline = pipeline
     if let run { pipeline = try await ledger.run(RunID(run))?.pipeline }
     var seen: Set<String> = []
@@ -132,7 +136,7 @@ struct Subject {
   }
 
   /// The run that is meant: the one named, or the newest.
-  func record(_ ledger: Ledger) async throws -> RunRecord? {
+  func record(_ ledger: any Ledger) async throws -> RunRecord? {
     if let run { return try await ledger.run(RunID(run)) }
     return try await ledger.runs(pipeline: pipeline, limit: 1).first
   }

@@ -38,7 +38,7 @@ struct PipelineTree {
   /// Nil where the board's process is no more.
   ///
   /// - Parameter redact: takes secrets out of an item's name.
-  init?(_ board: Board, _ ledger: Ledger, _ redact: (String) -> String) async {
+  init?(_ board: Board, _ ledger: any Ledger, _ redact: (String) -> String) async {
     guard kill(pid_t(board[.pid]), 0) == 0 || errno == EPERM else { return nil }
     pid = Int(board[.pid])
     run = Int(board[.run])

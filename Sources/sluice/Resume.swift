@@ -54,7 +54,7 @@ struct Resume: AsyncParsableCommand {
 
   private func record(_ subject: Subject) async throws(RunFailure) -> RunRecord {
     do {
-      guard let ledger = try Ledger.openReadOnly(folder: subject.state.path) else { throw nothingBegun(subject) }
+      guard let ledger = try Ledgers.openReadOnly(subject.state.path) else { throw nothingBegun(subject) }
       if let run = subject.run {
         guard let record = try await ledger.run(RunID(run)) else {
           throw RunFailure.nothingToResume("there is no run \(run) in \(subject.state.path)")

@@ -125,7 +125,7 @@ final class RunSession: Sendable {
 
   /// The run that is to be resumed after a failure that nobody saw the run of.
   private func unfinishedRun() async -> RunID? {
-    let ledger = try? Ledger.openReadOnly(folder: state.path)
+    let ledger = try? Ledgers.openReadOnly(state.path)
     return try? await ledger?.unfinishedRuns(pipeline: definition.name).first?.id
   }
 

@@ -72,7 +72,7 @@ struct Status: AsyncParsableCommand {
 
   /// Shows the tree until the pipeline's engine is gone. One that is started again is followed on.
   /// - Returns: false where the user has seen enough before.
-  private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: Ledger, _ console: Console) async throws -> Bool {
+  private func follow(_ state: StateFolder, _ record: RunRecord, _ ledger: any Ledger, _ console: Console) async throws -> Bool {
     let redact = { @Sendable (text: String) in console.redact(text) }
     func sample() async -> PipelineTree? {
       guard let board = Board.open(state.boardPath(pipeline: record.pipeline)) else { return nil }

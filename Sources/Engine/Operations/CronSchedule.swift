@@ -1,10 +1,10 @@
 import Foundation
 
 /// When something is to be done, as crontab(5) writes it: minute, hour, day of the month, month, day of the week.
-public struct CronSchedule: Sendable {
+package struct CronSchedule: Sendable {
   /// Why a text is no schedule.
-  public struct Mistake: Error, CustomStringConvertible {
-    public let description: String
+  package struct Mistake: Error, CustomStringConvertible {
+    package let description: String
   }
 
   private struct Part {
@@ -26,7 +26,7 @@ public struct CronSchedule: Sendable {
   ]
 
   /// The five parts, as a crontab has them.
-  public let text: String
+  package let text: String
   private let minutes: Set<Int>
   private let hours: Set<Int>
   private let days: Set<Int>
@@ -36,7 +36,7 @@ public struct CronSchedule: Sendable {
   /// With both kinds of day given, either is enough: crontab(5). One that begins with a star is not given.
   private let eitherDay: Bool
 
-  public init(_ text: String) throws(Mistake) {
+  package init(_ text: String) throws(Mistake) {
     let words = (Self.nicknames[text.trimmingCharacters(in: .whitespaces).lowercased()] ?? text).split { $0 == " " || $0 == "\t" }
     guard words.count == 5 else {
       throw Mistake(
@@ -96,7 +96,7 @@ public struct CronSchedule: Sendable {
   }
 
   /// The next times, in the calendar's time zone; fewer than `count` where there are no more within eight years.
-  public func next(after date: Date, count: Int, calendar: Calendar = Self.calendar) -> [Date] {
+  package func next(after date: Date, count: Int, calendar: Calendar = Self.calendar) -> [Date] {
     var times: [Date] = []
     guard var day = calendar.dateInterval(of: .day, for: date)?.start else { return [] }
     // 29 February may be eight years away: 1896 to 1904, and 2096 to 2104.
@@ -117,7 +117,7 @@ public struct CronSchedule: Sendable {
     return times
   }
 
-  public static var calendar: Calendar {
+  package static var calendar: Calendar {
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = .current
     return calendar
@@ -126,7 +126,7 @@ public struct CronSchedule: Sendable {
   // MARK: systemd
 
   /// The same as systemd.time(7) writes it: one expression, or two where either kind of day is enough.
-  public var onCalendar: [String] {
+  package var onCalendar: [String] {
     let time = "\(Self.list(hours, in: 0...23)):\(Self.list(minutes, in: 0...59)):00"
     let month = Self.list(monthNumbers, in: 1...12)
     let date = "*-\(month)-\(Self.list(days, in: 1...31)) \(time)"

@@ -8,26 +8,26 @@ import Records
 import Transform
 
 /// Runs the tests that a definition holds: each input goes through parse and transform as an item's records do.
-public struct DefinitionTester: Sendable {
+package struct DefinitionTester: Sendable {
   /// What came of a test.
-  public struct Outcome: Sendable {
-    public var name: String
+  package struct Outcome: Sendable {
+    package var name: String
     /// Where the test stands in the definition.
-    public var line: Int
+    package var line: Int
     /// What is other than expected, a line each; those that begin with - were expected, those with + came out.
-    public var differences: [String] = []
-    public var isPassed: Bool { differences.isEmpty }
+    package var differences: [String] = []
+    package var isPassed: Bool { differences.isEmpty }
   }
 
   private static let mostRecords = 100_000
 
   private let definition: PipelineDefinition
 
-  public init(_ definition: PipelineDefinition) { self.definition = definition }
+  package init(_ definition: PipelineDefinition) { self.definition = definition }
 
   /// - Parameter test: one of the definition's.
   /// - Throws: ``RunFailure`` where a program of the definition's can't be used.
-  public func run(_ test: DefinitionTest) async throws(RunFailure) -> Outcome {
+  package func run(_ test: DefinitionTest) async throws(RunFailure) -> Outcome {
     var outcome = Outcome(name: test.name, line: test.line)
     do {
       let trial = try await trial(test)

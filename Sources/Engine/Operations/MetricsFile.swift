@@ -4,10 +4,10 @@ import Foundation
 /// What a run came to as metrics, for the textfile collector of Prometheus' node_exporter.
 ///
 /// Names follow https://prometheus.io/docs/practices/naming/, the form https://prometheus.io/docs/instrumenting/exposition_formats/.
-public enum MetricsFile {
+package enum MetricsFile {
   /// Writes the file in the place of the last run's; a reader sees one or the other.
   ///
-  public static func write(_ notice: RunNotice, to path: String) throws(SmallFileError) {
+  package static func write(_ notice: RunNotice, to path: String) throws(SmallFileError) {
     let isFile = (try? FileStatus.of(path))?.kind == .regular
     let before = isFile ? FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "" : ""
     try SmallFile.replace(

@@ -8,7 +8,7 @@ import Records
 /// Tells whom the definition's `notify` names how a run begins and ends.
 ///
 /// What can't be told is said in the log and changes nothing else: a run is what it is, whoever hears of it.
-public struct Notifier: Sendable {
+package struct Notifier: Sendable {
   /// How long a program may take.
   private static let limit = Duration.seconds(15)
 
@@ -20,7 +20,7 @@ public struct Notifier: Sendable {
   /// - Parameters:
   ///   - said: takes what a program has printed.
   ///   - trouble: takes a sentence about what could not be told.
-  public init(
+  package init(
     _ definition: PipelineDefinition, _ state: StateFolder, said: @escaping @Sendable (String) -> Void,
     trouble: @escaping @Sendable (String) -> Void
   ) {
@@ -34,7 +34,7 @@ public struct Notifier: Sendable {
   private var isNeeded: Bool { !definition.notifyRules.isEmpty }
 
   /// A run begins.
-  public func began() async {
+  package func began() async {
     let pings = definition.notifyRules.compactMap(\.ping)
     guard !pings.isEmpty else { return }
     let http = HTTPClient()
@@ -43,7 +43,7 @@ public struct Notifier: Sendable {
   }
 
   /// A run ended.
-  public func ended(_ notice: RunNotice) async {
+  package func ended(_ notice: RunNotice) async {
     guard isNeeded else { return }
     let isGood = notice.exitCode == 0
     let isFirstGood = isGood && lastExitCode.map { $0 != 0 } == true

@@ -9,7 +9,7 @@ import Synchronization
 /// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector
 /// (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). `TRACEPARENT` makes the run part of a trace that was begun
 /// elsewhere (https://www.w3.org/TR/trace-context/).
-public final class OpenTelemetry: Sendable {
+package final class OpenTelemetry: Sendable {
   /// Items that have a span of their own.
   private static let mostSpans = 1000
 
@@ -31,7 +31,7 @@ public final class OpenTelemetry: Sendable {
   /// Nil where the environment names no collector.
   ///
   /// - Parameter trouble: takes a sentence about what could not be sent.
-  public init?(
+  package init?(
     _ definition: PipelineDefinition, environment: [String: String] = ProcessInfo.processInfo.environment,
     trouble: @escaping @Sendable (String) -> Void
   ) {
@@ -52,7 +52,7 @@ public final class OpenTelemetry: Sendable {
   }
 
   /// Takes note of an item's end.
-  public func note(_ event: RunEvent) {
+  package func note(_ event: RunEvent) {
     let span: ItemSpan
     switch event {
     case .itemDone(let item, let counts, let seconds):
@@ -64,7 +64,7 @@ public final class OpenTelemetry: Sendable {
   }
 
   /// Sends what there is to be told of the run.
-  public func ended(_ notice: RunNotice) async {
+  package func ended(_ notice: RunNotice) async {
     let http = HTTPClient()
     defer { http.close() }
     if let url = Self.endpoint("TRACES", "v1/traces", environment) { await send(traces(notice), to: url, http) }

@@ -5,23 +5,23 @@ import Foundation
 import Ledger
 
 /// A run's report as one page of HTML that needs nothing else: no script, no font, no request.
-public struct ReportPage: Sendable {
+package struct ReportPage: Sendable {
   private let report: RunReport
   private let redactor: Redactor
 
-  public init(_ report: RunReport, _ redactor: Redactor) {
+  package init(_ report: RunReport, _ redactor: Redactor) {
     self.report = report
     self.redactor = redactor
   }
 
   /// Writes the page in the place of an earlier one. A file that is no page of HTML is left as it is.
-  public func write(to path: String) throws(SmallFileError) {
+  package func write(to path: String) throws(SmallFileError) {
     try SmallFile.replace(
       path, with: Array(html.utf8),
       expected: (name: "page of HTML", shows: { String(decoding: $0, as: UTF8.self).lowercased().contains("<!doctype html") }))
   }
 
-  public var html: String {
+  package var html: String {
     let run = report.run
     let title = "\(run.pipeline), run \(run.id)"
     return """

@@ -4,52 +4,52 @@ import Foundation
 import Ledger
 
 /// What is told of a run that ended to somebody who was not there: by mail, to a program, to a server.
-public struct RunNotice: Sendable {
+package struct RunNotice: Sendable {
   /// An item that failed, and of what.
-  public struct FailedItem: Sendable {
-    public var item: String
-    public var stage: String
-    public var reason: String
-    public var code: ErrorCode
-    public init(item: String, stage: String, reason: String, code: ErrorCode) {
+  package struct FailedItem: Sendable {
+    package var item: String
+    package var stage: String
+    package var reason: String
+    package var code: ErrorCode
+    package init(item: String, stage: String, reason: String, code: ErrorCode) {
       (self.item, self.stage, self.reason, self.code) = (item, stage, reason, code)
     }
   }
 
   /// How many items are named.
-  public static let shownItems = 5
+  package static let shownItems = 5
 
-  public var pipeline: String
+  package var pipeline: String
   /// The absolute path.
-  public var definition: String
-  public var run: RunID?
-  public var status: RunStatus
-  public var exitCode: Int32
+  package var definition: String
+  package var run: RunID?
+  package var status: RunStatus
+  package var exitCode: Int32
   /// Why it is not done.
-  public var problem: String?
-  public var code: ErrorCode?
+  package var problem: String?
+  package var code: ErrorCode?
   /// What is wrong in the definition, where that is the problem.
   private var errors: DefinitionErrors?
-  public var host = ProcessInfo.processInfo.hostName
-  public var endedAt = Date()
-  public var seconds: Double
-  public var items: (total: Int, done: Int, skipped: Int, failed: Int) = (0, 0, 0, 0)
-  public var counts = RecordCounts()
-  public var bytes = ByteCounts()
-  public var retries = 0
-  public var restarts = 0
+  package var host = ProcessInfo.processInfo.hostName
+  package var endedAt = Date()
+  package var seconds: Double
+  package var items: (total: Int, done: Int, skipped: Int, failed: Int) = (0, 0, 0, 0)
+  package var counts = RecordCounts()
+  package var bytes = ByteCounts()
+  package var retries = 0
+  package var restarts = 0
   /// The first that failed.
-  public var failedItems: [FailedItem] = []
+  package var failedItems: [FailedItem] = []
   /// What to type next; nil where all is done.
-  public var next: String?
+  package var next: String?
 
   /// Earlier runs of which something is left to do, and the command that resumes each.
-  public var unfinished: [(run: RunID, resume: String)] = []
+  package var unfinished: [(run: RunID, resume: String)] = []
 
   /// - Parameters:
   ///   - state: where the run is recorded.
   ///   - options: those that the next command needs where it names the definition, as `--state`.
-  public init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], state: StateFolder, options: [String]) {
+  package init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], state: StateFolder, options: [String]) {
     pipeline = definition.name
     self.definition = definition.file
     run = result.run
@@ -71,7 +71,7 @@ public struct RunNotice: Sendable {
   /// Of a run that could not be, or that nobody saw the end of.
   ///
   /// - Parameter run: the run that is left to be finished, where one was begun.
-  public init(
+  package init(
     _ failure: RunFailure, _ definition: PipelineDefinition, run: RunID?, seconds: Double, state: StateFolder, options: [String]
   ) {
     pipeline = definition.name
@@ -107,10 +107,10 @@ public struct RunNotice: Sendable {
   }
 
   /// One paragraph: what failed, why, and what to type next; each line as ``ShownText`` has it.
-  public var text: String { lines.map(ShownText.message).joined(separator: "\n") }
+  package var text: String { lines.map(ShownText.message).joined(separator: "\n") }
 
   /// The same as its lines.
-  public var lines: [String] {
+  package var lines: [String] {
     // Done and yet no success: sources of items that are done could not be asked for news.
     let verb =
       status == .done
@@ -149,7 +149,7 @@ public struct RunNotice: Sendable {
   }
 
   /// The same for programs.
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     [
       "pipeline": pipeline, "definition": definition, "run": run?.value ?? NSNull() as Any, "status": status.rawValue,
       "exit_code": exitCode,
@@ -169,9 +169,9 @@ public struct RunNotice: Sendable {
 }
 
 /// Words as a shell takes them.
-public enum ShellText {
+package enum ShellText {
   /// A word in single quotes where it needs some.
-  public static func word(_ text: String) -> String {
+  package static func word(_ text: String) -> String {
     let isPlain =
       !text.isEmpty
       && text.utf8.allSatisfy { byte in

@@ -4,26 +4,26 @@ import Foundation
 import Ledger
 
 /// All that the ledger has to tell of a run, put together.
-public struct RunReport: Sendable {
+package struct RunReport: Sendable {
   /// Dead letters with the same stage, code and field.
-  public struct Reason: Sendable {
-    public var stage: String
-    public var code: String
-    public var field: String?
-    public var count: Int
+  package struct Reason: Sendable {
+    package var stage: String
+    package var code: String
+    package var field: String?
+    package var count: Int
     /// The first few.
-    public var examples: [Example] = []
+    package var examples: [Example] = []
   }
 
   /// A dead letter, cut to what a report has room for.
-  public struct Example: Sendable {
-    public var item: String
-    public var record: Int?
-    public var line: Int?
-    public var offset: Int?
-    public var reason: String
+  package struct Example: Sendable {
+    package var item: String
+    package var record: Int?
+    package var line: Int?
+    package var offset: Int?
+    package var reason: String
     /// The record, cut to what a page can show.
-    public var raw: String
+    package var raw: String
   }
 
   /// How many items, earlier runs and examples a report has room for.
@@ -32,24 +32,24 @@ public struct RunReport: Sendable {
   static let mostExamples = 3
   static let rawLength = 300
 
-  public var run: RunRecord
-  public var counts: RecordCounts
-  public var bytes: ByteCounts
-  public var states: [ItemStatus: Int]
+  package var run: RunRecord
+  package var counts: RecordCounts
+  package var bytes: ByteCounts
+  package var states: [ItemStatus: Int]
   /// The slowest, those that failed first.
-  public var items: [Ledger.ItemFigures]
+  package var items: [ItemFigures]
   /// Of all items that are done, in seconds, the shortest first.
-  public var durations: [Double]
-  public var timeline: [TimelinePoint]
-  public var reasons: [Reason]
+  package var durations: [Double]
+  package var timeline: [TimelinePoint]
+  package var reasons: [Reason]
   /// How often what was tried again, or a worker restarted, for which cause.
-  public var retries: [(cause: String, count: Int)]
-  public var schemaChanges: [SupervisionRecord]
+  package var retries: [(cause: String, count: Int)]
+  package var schemaChanges: [SupervisionRecord]
   /// The pipeline's runs up to this one, the oldest first.
-  public var history: [RunRecord]
+  package var history: [RunRecord]
 
   /// - Parameter redactor: takes secrets out of what is quoted of records.
-  public init(_ run: RunRecord, _ ledger: Ledger, _ state: StateFolder, _ redactor: Redactor) async throws {
+  package init(_ run: RunRecord, _ ledger: any Ledger, _ state: StateFolder, _ redactor: Redactor) async throws {
     self.run = state.settled(run)
     let totals = try await ledger.totals(run.id)
     counts = totals.counts
@@ -58,7 +58,7 @@ public struct RunReport: Sendable {
     items = try await ledger.figures(run.id, limit: Self.mostItems)
     durations = try await ledger.durations(run.id)
     timeline = try await ledger.timeline(run.id)
-    let events = try await ledger.troubles(run.id, limit: Ledger.mostEvents)
+    let events = try await ledger.troubles(run.id, limit: SupervisionRecord.mostKept)
     schemaChanges = events.filter { $0.kind == "schema_changed" }
     retries = Self.causes(events.filter { ["retried", "failed", "stalled", "died", "program_restarted"].contains($0.kind) })
     reasons = try await Self.reasons(run, ledger, redactor)
@@ -78,8 +78,8 @@ public struct RunReport: Sendable {
     return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
 
-  private static func reasons(_ run: RunRecord, _ ledger: Ledger, _ redactor: Redactor) async throws -> [Reason] {
-    var filter = Ledger.DeadLetterFilter()
+  private static func reasons(_ run: RunRecord, _ ledger: any Ledger, _ redactor: Redactor) async throws -> [Reason] {
+    var filter = DeadLetterFilter()
     filter.run = run.id.value
     return try await ledger.deadLetterReasons(filter, examples: mostExamples).map { group in
       var reason = Reason(stage: group.stage, code: group.code, field: group.field, count: group.count)
@@ -94,10 +94,10 @@ public struct RunReport: Sendable {
   }
 
   /// How long the run took, or has taken by now, in seconds.
-  public var seconds: Double { (run.endedAt ?? Date()).timeIntervalSince(run.startedAt) }
+  package var seconds: Double { (run.endedAt ?? Date()).timeIntervalSince(run.startedAt) }
 
   /// The same for programs.
-  public var json: [String: Any] {
+  package var json: [String: Any] {
     func or(_ value: Any?) -> Any { value ?? NSNull() }
     return [
       "run": run.id.value, "pipeline": run.pipeline, "status": run.status.rawValue, "started_at": run.startedAt.ISO8601Format(),

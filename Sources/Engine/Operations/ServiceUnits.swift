@@ -3,20 +3,20 @@ import Definition
 import Foundation
 
 /// A pipeline's run as cron and systemd start it.
-public struct ServiceUnits: Sendable {
-  public let pipeline: String
-  public let schedule: CronSchedule
+package struct ServiceUnits: Sendable {
+  package let pipeline: String
+  package let schedule: CronSchedule
   /// Every word with an absolute path, for neither has a shell's folder or PATH.
-  public let command: [String]
+  package let command: [String]
   /// A file of `NAME=VALUE` lines with what the definition takes from the environment.
-  public let environmentFile: String?
+  package let environmentFile: String?
 
   /// Something that neither form can hold.
-  public struct Mistake: Error, CustomStringConvertible {
-    public let description: String
+  package struct Mistake: Error, CustomStringConvertible {
+    package let description: String
   }
 
-  public init(pipeline: String, schedule: CronSchedule, command: [String], environmentFile: String?) throws(Mistake) {
+  package init(pipeline: String, schedule: CronSchedule, command: [String], environmentFile: String?) throws(Mistake) {
     // A line end would begin a line of the crontab, or a setting of the unit, of its own.
     for word in command + [environmentFile].compactMap({ $0 })
     where word.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
@@ -33,11 +33,11 @@ public struct ServiceUnits: Sendable {
     self.environmentFile = environmentFile
   }
 
-  public var serviceName: String { "sluice-\(pipeline).service" }
-  public var timerName: String { "sluice-\(pipeline).timer" }
+  package var serviceName: String { "sluice-\(pipeline).service" }
+  package var timerName: String { "sluice-\(pipeline).timer" }
 
   /// A line for crontab(5), in which a bare percent sign ends the command.
-  public var crontabLine: String {
+  package var crontabLine: String {
     let words = command.map(ShellText.word).joined(separator: " ")
     let environment = environmentFile.map { "set -a; . \(ShellText.word($0)); " } ?? ""
     return "\(schedule.text) \(Self.cronText(environment + words))"
@@ -50,7 +50,7 @@ public struct ServiceUnits: Sendable {
   }
 
   /// systemd.service(5)
-  public var service: String {
+  package var service: String {
     """
     [Unit]
     Description=Sluice pipeline \(pipeline)
@@ -70,7 +70,7 @@ public struct ServiceUnits: Sendable {
   }
 
   /// systemd.timer(5)
-  public var timer: String {
+  package var timer: String {
     """
     [Unit]
     Description=Sluice pipeline \(pipeline), at \(schedule.text)

@@ -6,28 +6,28 @@ import Parse
 import Records
 
 /// A definition written after a look at real data, and what it guessed.
-public struct DefinitionDraft: Sendable {
+package struct DefinitionDraft: Sendable {
   /// A setting that was guessed, how sure it is, and what speaks for it.
-  public struct Guess: Sendable {
-    public var what: String
-    public var value: String
-    public var certainty: FormatGuess.Certainty
-    public var evidence: String
+  package struct Guess: Sendable {
+    package var what: String
+    package var value: String
+    package var certainty: FormatGuess.Certainty
+    package var evidence: String
   }
 
-  public var name: String
-  public var text: String
-  public var guesses: [Guess]
+  package var name: String
+  package var text: String
+  package var guesses: [Guess]
   /// The item that was looked at, of how many.
-  public var item: String
-  public var itemCount: Int
+  package var item: String
+  package var itemCount: Int
 
   /// Looks at the sources and drafts a definition that stands at `path`. What it drafts is loaded from its text and run over what was
   /// looked at, before it is handed out.
   ///
   /// - Parameter name: the pipeline's; by default it comes of the first item's.
   /// - Throws: ``RunFailure`` where nothing is found, or what is found can't be read.
-  public static func of(_ sources: [String], path: (String) -> String, name: String?) async throws(RunFailure) -> DefinitionDraft {
+  package static func of(_ sources: [String], path: (String) -> String, name: String?) async throws(RunFailure) -> DefinitionDraft {
     let name = name ?? Self.name(for: sources.first ?? "")
     let path = path(name)
     do {

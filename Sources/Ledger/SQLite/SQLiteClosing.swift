@@ -3,28 +3,15 @@ import Foundation
 import GRDB
 
 /// Giving up what is not done.
-extension Ledger {
-  /// An item that is not done.
-  public struct OpenItem: Sendable {
-    public var id: ItemID
-    public var key: String
-    public var run: RunID
-    public var status: ItemStatus
-    /// The text of its run's definition, and the variables of it; nil where the run is not known any more.
-    public var definition: String?
-    public var variables: [String: String]?
-  }
-
-  /// Whether a pipeline has items that are not done, of any run.
-  public func hasOpenItems(pipeline: String) async throws -> Bool {
+extension SQLiteLedger {
+  func hasOpenItems(pipeline: String) async throws -> Bool {
     try await read { db in
       try Bool.fetchOne(
         db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE \(Self.isOpen) AND pipeline = ?)", arguments: [pipeline]) ?? false
     }
   }
 
-  /// The pipeline's items that are not done and not among `keys`.
-  public func openItems(pipeline: String, without keys: Set<String>) async throws -> [OpenItem] {
+  func openItems(pipeline: String, without keys: Set<String>) async throws -> [OpenItem] {
     try await read { db in
       let rows = try Row.fetchCursor(
         db,
@@ -49,12 +36,7 @@ extension Ledger {
     }
   }
 
-  /// Closes items, and their runs where nothing else of them is left to do. Whole items' dead letters are worked off by it.
-  ///
-  /// - Parameters:
-  ///   - runs: runs that are closed with all that is left of them.
-  ///   - continued: a run that is gone on with, and not closed.
-  public func close(_ items: [ItemID], runs: [RunID] = [], continued: RunID?) async throws {
+  func close(_ items: [ItemID], runs: [RunID], continued: RunID?) async throws {
     try await write(.ledgerFailItem) { db in
       var items = items.map(\.value)
       for run in runs {

@@ -3,32 +3,13 @@ import Foundation
 import GRDB
 
 /// The ledger's runs.
-extension Ledger {
-  /// What a new run is entered with.
-  public struct NewRun: Sendable {
-    public var definition: String
-    public var definitionPath: String
-    public var variables: [String: String]
-    public var schema: String?
-
-    public init(definition: String, definitionPath: String, variables: [String: String], schema: String?) {
-      self.definition = definition
-      self.definitionPath = definitionPath
-      self.variables = variables
-      self.schema = schema
-    }
-  }
-
-  /// The number that the next run will have, unless another pipeline of the ledger takes it.
-  public func nextRun() async throws -> RunID {
+extension SQLiteLedger {
+  func nextRun() async throws -> RunID {
     try await read { RunID((try Int64.fetchOne($0, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'runs'") ?? 0) + 1) }
   }
 
-  /// Enters a new run with its items, or opens `continuing` again with those that it will work on, in order.
-  ///
-  /// One transaction: a run without its items would look finished to whoever resumes it.
-  public func begin(
-    _ new: NewRun, continuing: RunID?, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+  func begin(
+    _ new: NewRun, continuing: RunID?, pipeline: String, definitionHash: String, _ items: [ItemEntry]
   ) async throws -> (run: RunID, items: [ItemID]) {
     let variables = String(decoding: (try? JSONEncoder().encode(new.variables)) ?? Data("{}".utf8), as: UTF8.self)
     return try await write(.ledgerBeginRun) { db in
@@ -52,31 +33,7 @@ extension Ledger {
     }
   }
 
-  /// What a run came to, as it ends.
-  public struct RunEnd: Sendable {
-    public var status: RunStatus
-    public var counts: RecordCounts
-    public var bytes: ByteCounts
-    public var retries: Int
-    public var restarts: Int
-    public var error: String?
-
-    public init(status: RunStatus, counts: RecordCounts, bytes: ByteCounts, retries: Int, restarts: Int, error: String?) {
-      self.status = status
-      self.counts = counts
-      self.bytes = bytes
-      self.retries = retries
-      self.restarts = restarts
-      self.error = error
-    }
-  }
-
-  /// The run ends.
-  ///
-  /// - Parameters:
-  ///   - commit: of the run's one output, where it has one that is whole.
-  ///   - committed: what the sinks have committed since.
-  public func endRun(_ id: RunID, _ end: RunEnd, commit: PendingCommit?, committed: [Committable]) async throws {
+  func endRun(_ id: RunID, _ end: RunEnd, commit: PendingCommit?, committed: [Committable]) async throws {
     try await write(.ledgerEndRun) { db in
       try db.execute(
         sql: """
@@ -93,8 +50,7 @@ extension Ledger {
     }
   }
 
-  /// The newest first.
-  public func runs(pipeline: String?, limit: Int = 1000) async throws -> [RunRecord] {
+  func runs(pipeline: String?, limit: Int) async throws -> [RunRecord] {
     try await read { db in
       try Row.fetchAll(
         db, sql: "SELECT * FROM runs WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY id DESC LIMIT ?2", arguments: [pipeline, limit]
@@ -102,8 +58,7 @@ extension Ledger {
     }
   }
 
-  /// The runs of which something is left to do, the newest first.
-  public func unfinishedRuns(pipeline: String?) async throws -> [RunRecord] {
+  func unfinishedRuns(pipeline: String?) async throws -> [RunRecord] {
     try await read { db in
       try Row.fetchAll(
         db, sql: "SELECT * FROM runs WHERE (?1 IS NULL OR pipeline = ?1) AND (\(Self.isUnfinished(db))) ORDER BY id DESC",
@@ -112,13 +67,11 @@ extension Ledger {
     }
   }
 
-  /// A run by its number; nil where there is none.
-  public func run(_ id: RunID) async throws -> RunRecord? {
+  func run(_ id: RunID) async throws -> RunRecord? {
     try await read { try Row.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id.value]).map { try RunRecord($0) } }
   }
 
-  /// Whether something of a run is left to do.
-  public func isUnfinished(_ run: RunRecord) async throws -> Bool {
+  func isUnfinished(_ run: RunRecord) async throws -> Bool {
     try await read { db in
       try Bool.fetchOne(db, sql: "SELECT \(Self.isUnfinished(db)) FROM runs WHERE id = ?", arguments: [run.id.value]) ?? false
     }
@@ -134,8 +87,7 @@ extension Ledger {
       """
   }
 
-  /// How many of the run's items are done but for a damaged rest, which is a dead letter.
-  public func damagedItems(_ run: RunID) async throws -> Int {
+  func damagedItems(_ run: RunID) async throws -> Int {
     try await read { db in
       try Int.fetchOne(
         db,
@@ -146,16 +98,14 @@ extension Ledger {
     }
   }
 
-  /// Whether all items that a run worked on were begun under this definition.
-  public func hasDefinition(_ hash: String, run: RunID) async throws -> Bool {
+  func hasDefinition(_ hash: String, run: RunID) async throws -> Bool {
     try await read { db in
       try Bool.fetchOne(
         db, sql: "SELECT NOT EXISTS (SELECT 1 FROM items WHERE run = ? AND definition_hash <> ?)", arguments: [run.value, hash]) ?? true
     }
   }
 
-  /// What a run's items come to together, up to their last checkpoints, and how many there are in each state.
-  public func totals(_ run: RunID) async throws -> (counts: RecordCounts, bytes: ByteCounts, items: [ItemStatus: Int]) {
+  func totals(_ run: RunID) async throws -> (counts: RecordCounts, bytes: ByteCounts, items: [ItemStatus: Int]) {
     try await read { db in
       let row = try Row.fetchOne(
         db,

@@ -2,29 +2,7 @@ import Files
 import Foundation
 import GRDB
 
-/// A committable that the ledger's commit made good, and whose sink may not have committed it yet: the redo log of the last step.
-public struct PendingCommit: Sendable {
-  public var committable: Committable
-  public var pipeline: String
-  public var run: RunID?
-  /// The item whose output it is; nil for the one output of a run.
-  public var item: ItemID?
-  /// The replay of dead letters that wrote it.
-  public var replay: Int?
-  /// The output, where it is a file; nil for a pending commit that was found, whose output is known.
-  public var output: Output?
-
-  public init(_ committable: Committable, pipeline: String, run: RunID?, item: ItemID?, replay: Int? = nil, output: Output? = nil) {
-    self.committable = committable
-    self.pipeline = pipeline
-    self.run = run
-    self.item = item
-    self.replay = replay
-    self.output = output
-  }
-}
-
-extension Ledger {
+extension SQLiteLedger {
   /// An output that an output now takes the place of makes the replays of what it was made from stale: they are in it.
   static func insert(_ db: Database, _ commit: PendingCommit) throws {
     try db.cachedStatement(
@@ -50,8 +28,7 @@ extension Ledger {
     }
   }
 
-  /// The pipeline's committables of which nobody knows whether their sinks have committed them.
-  public func pendingCommits(pipeline: String) async throws -> [PendingCommit] {
+  func pendingCommits(pipeline: String) async throws -> [PendingCommit] {
     try await read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM committables WHERE pipeline = ? ORDER BY sink, name", arguments: [pipeline]).map { row in
         PendingCommit(
@@ -63,15 +40,12 @@ extension Ledger {
     }
   }
 
-  /// The sinks have committed these, and that is durable.
-  public func committed(_ committables: [Committable]) async throws {
+  func committed(_ committables: [Committable]) async throws {
     guard !committables.isEmpty else { return }
     try await write(.ledgerCommitted) { try Self.forget($0, committables) }
   }
 
-  /// What was prepared is not what the ledger took it for, or its target does not take it: what it was made from is to be done again, or
-  /// replayed again.
-  public func revoke(_ commit: PendingCommit) async throws {
+  func revoke(_ commit: PendingCommit) async throws {
     try await write(.ledgerStartOver) { db in
       try Self.forget(db, [commit.committable])
       if let replay = commit.replay {
@@ -93,15 +67,13 @@ extension Ledger {
     }
   }
 
-  /// Outputs of replays that newer outputs hold too.
-  public func staleOutputs(pipeline: String) async throws -> [String] {
+  func staleOutputs(pipeline: String) async throws -> [String] {
     try await read {
       try String.fetchAll($0, sql: "SELECT path FROM replay_outputs WHERE pipeline = ? AND is_stale", arguments: [pipeline])
     }
   }
 
-  /// These outputs of replays are gone.
-  public func forgetOutputs(_ paths: [String]) async throws {
+  func forgetOutputs(_ paths: [String]) async throws {
     guard !paths.isEmpty else { return }
     try await write(.ledgerCommitted) { db in
       for path in paths {

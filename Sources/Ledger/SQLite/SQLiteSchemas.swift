@@ -3,9 +3,8 @@ import Foundation
 import GRDB
 
 /// What the columns of items are called: each list is kept once for a pipeline.
-extension Ledger {
-  /// The number that stands for these columns.
-  public func sourceSchema(pipeline: String, _ columns: [String]) async throws -> Int64 {
+extension SQLiteLedger {
+  func sourceSchema(pipeline: String, _ columns: [String]) async throws -> Int64 {
     let text = String(decoding: try JSONEncoder().encode(columns), as: UTF8.self)
     return try await write(.ledgerNote) { db in
       try db.execute(sql: "INSERT OR IGNORE INTO source_schemas (pipeline, columns) VALUES (?, ?)", arguments: [pipeline, text])
@@ -14,8 +13,7 @@ extension Ledger {
     }
   }
 
-  /// The columns of the pipeline's last item that is done, where they are known.
-  public func lastColumns(pipeline: String) async throws -> [String]? {
+  func lastColumns(pipeline: String) async throws -> [String]? {
     let text = try await read { db -> String? in
       // An older ledger that is only read knows none.
       guard try db.tableExists("source_schemas") else { return nil }
@@ -29,19 +27,7 @@ extension Ledger {
     return text.flatMap { try? JSONDecoder().decode([String].self, from: Data($0.utf8)) }
   }
 
-  /// An item of a run with what a report tells of it.
-  public struct ItemFigures: Sendable {
-    public var key: String
-    public var status: ItemStatus
-    public var read: Int
-    /// How long its last attempt took; nil where that is not known.
-    public var seconds: Double?
-    public var columns: [String]?
-    public var error: String?
-  }
-
-  /// The run's items, the slowest first, at most `limit`.
-  public func figures(_ run: RunID, limit: Int) async throws -> [ItemFigures] {
+  func figures(_ run: RunID, limit: Int) async throws -> [ItemFigures] {
     try await read { db in
       guard try db.tableExists("source_schemas") else { return [] }
       return try Row.fetchAll(
@@ -62,8 +48,7 @@ extension Ledger {
     }
   }
 
-  /// How long the run's items took, in seconds: for each tenth of a power of ten how many.
-  public func durations(_ run: RunID) async throws -> [Double] {
+  func durations(_ run: RunID) async throws -> [Double] {
     try await read { db in
       guard try db.tableExists("source_schemas") else { return [] }
       return try Row.fetchAll(

@@ -181,3 +181,12 @@ extension DeadLetter {
     next = try row.value(orNil: "next", as: Data.self).map { Array($0) }
   }
 }
+
+extension Output {
+  init(_ row: Row) throws {
+    self.init(
+      place: try row.value("place"), path: try row.value("path"), pipeline: try row.value("pipeline"),
+      definition: try row.value("definition"), run: try row.value(orNil: "run", as: Int64.self).map(RunID.init),
+      item: try row.value(orNil: "item", as: Int64.self).map(ItemID.init), isReplay: try row.value("is_replay"))
+  }
+}

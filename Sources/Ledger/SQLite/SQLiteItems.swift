@@ -3,11 +3,8 @@ import Foundation
 import GRDB
 
 /// The ledger's items and their checkpoints.
-extension Ledger {
-  /// The pipeline's items with these keys, as last known, in their order. Keys are told apart by their bytes.
-  ///
-  /// - Parameter keys: for each the key, and what earlier builds may have called it.
-  public func items(pipeline: String, keys: [[String]]) async throws -> [ItemRecord?] {
+extension SQLiteLedger {
+  func items(pipeline: String, keys: [[String]]) async throws -> [ItemRecord?] {
     try await read { db in
       // A pipeline's first run need not ask about each.
       guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE pipeline = ?)", arguments: [pipeline]) == true else {
@@ -23,8 +20,7 @@ extension Ledger {
     }
   }
 
-  /// The run's items, in order.
-  public func items(run: RunID, onlyOpen: Bool = false) async throws -> [ItemRecord] {
+  func items(run: RunID, onlyOpen: Bool) async throws -> [ItemRecord] {
     try await read { db in
       try Row.fetchAll(
         db, sql: Self.itemQuery(db) + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
@@ -33,8 +29,7 @@ extension Ledger {
     }
   }
 
-  /// The keys of items, by their numbers.
-  public func keys(_ ids: [Int64]) async throws -> [Int64: String] {
+  func keys(_ ids: [Int64]) async throws -> [Int64: String] {
     try await read { db in
       let statement = try db.cachedStatement(sql: "SELECT key FROM items WHERE id = ?")
       var keys: [Int64: String] = [:]
@@ -43,47 +38,29 @@ extension Ledger {
     }
   }
 
-  /// Hands the keys of the run's items that are done to `body`, some at a time.
-  public func doneKeys(run: RunID, _ body: ([String]) throws -> Void) async throws {
-    try await keys("run = ?1 AND status = 'done'", [run.value]) { try body($0.map(\.key)) }
-  }
-
-  /// The same of all items of a pipeline.
-  public func keys(pipeline: String, _ body: ([String]) throws -> Void) async throws {
-    try await keys("pipeline = ?1", [pipeline]) { try body($0.map(\.key)) }
-  }
-
-  /// The same of items that are done, with their numbers and their last runs.
-  public func doneItems(pipeline: String, _ body: ([(id: ItemID, key: String, run: RunID)]) async throws -> Void) async throws {
-    try await keys("pipeline = ?1 AND status = 'done'", [pipeline], body)
-  }
-
-  /// The keys of a pipeline's items that are not done.
-  public func openKeys(pipeline: String) async throws -> [String] {
+  func openKeys(pipeline: String) async throws -> [String] {
     try await read {
       try String.fetchAll($0, sql: "SELECT key FROM items WHERE pipeline = ? AND \(Self.isOpen)", arguments: [pipeline])
     }
   }
 
-  private func keys(
-    _ condition: String, _ arguments: StatementArguments, _ body: ([(id: ItemID, key: String, run: RunID)]) async throws -> Void
-  ) async throws {
-    var after: Int64 = -1
-    while true {
-      let last = after
-      let rows = try await read { db in
-        try Row.fetchAll(
-          db, sql: "SELECT id, key, run FROM items WHERE \(condition) AND id > ?2 ORDER BY id LIMIT 1000", arguments: arguments + [last]
-        ).map { row in
-          (
-            id: ItemID(try row.value("id", as: Int64.self)), key: try row.value("key", as: String.self),
-            run: RunID(try row.value("run", as: Int64.self))
-          )
-        }
+  func page(_ selection: ItemSelection, after: ItemID?, limit: Int) async throws -> [ItemListing] {
+    let (condition, argument): (String, any DatabaseValueConvertible & Sendable) =
+      switch selection {
+      case .pipeline(let pipeline): ("pipeline = ?1", pipeline)
+      case .done(let pipeline): ("pipeline = ?1 AND status = 'done'", pipeline)
+      case .doneIn(let run): ("run = ?1 AND status = 'done'", run.value)
       }
-      guard let id = rows.last?.id.value, id > last else { return }
-      try await body(rows)
-      after = id
+    return try await read { db in
+      try Row.fetchAll(
+        db, sql: "SELECT id, key, run FROM items WHERE \(condition) AND id > ?2 ORDER BY id LIMIT ?3",
+        arguments: [argument, after?.value ?? -1, limit]
+      ).map { row in
+        (
+          id: ItemID(try row.value("id", as: Int64.self)), key: try row.value("key", as: String.self),
+          run: RunID(try row.value("run", as: Int64.self))
+        )
+      }
     }
   }
 
@@ -110,29 +87,8 @@ extension Ledger {
     try db.columns(in: "items").contains { $0.name == "location" } ? "items.location" : "NULL"
   }
 
-  /// What a run will work on, in order.
-  public struct PlannedItem: Sendable {
-    public var key: String
-    /// What it takes to open it again, without secrets; nil where its key says it all.
-    public var location: String?
-    /// Whether what was done before counts no more: checkpoint and dead letters go.
-    public var startsOver: Bool
-    /// Its place among all the run's items, those that are done already included.
-    public var ordinal: Int
-    /// Whether the ledger has it already.
-    public var isKnown: Bool
-
-    public init(key: String, location: String?, ordinal: Int, startsOver: Bool, isKnown: Bool) {
-      self.key = key
-      self.location = location
-      self.ordinal = ordinal
-      self.startsOver = startsOver
-      self.isKnown = isKnown
-    }
-  }
-
   static func enter(
-    _ db: Database, _ run: RunID, pipeline: String, definitionHash: String, _ items: [PlannedItem]
+    _ db: Database, _ run: RunID, pipeline: String, definitionHash: String, _ items: [ItemEntry]
   ) throws -> [ItemID] {
     let upsert = try db.makeStatement(
       sql: """
@@ -161,24 +117,12 @@ extension Ledger {
     try db.cachedStatement(sql: "UPDATE items SET version = NULL, header = NULL WHERE id = ?").execute(arguments: [id.value])
   }
 
-  /// The item begins from its start: what an earlier try left of it is forgotten.
-  public func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
+  func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
 
-  /// What is new of an item since its last checkpoint.
-  public struct Advance: Sendable {
-    public var checkpoint: Checkpoint
-    /// Made as they are put in, where they are many.
-    public var letters: [any Sequence<DeadLetter> & Sendable] = []
-    /// What its columns are, where there are dead letters of it that may be replayed: JSON of the caller's making.
-    public var header: String?
-
-    public init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
-  }
-
-  private static func save(_ db: Database, _ id: ItemID, _ advance: Advance) throws {
-    for letters in advance.letters { try insert(db, letters) }
+  private static func save(_ db: Database, _ id: ItemID, _ progress: ItemProgress) throws {
+    for letters in progress.letters { try insert(db, letters) }
     try FailPoint.ledgerDeadLetters.pass(.after)
-    let point = advance.checkpoint
+    let point = progress.checkpoint
     try db.cachedStatement(
       sql: """
         INSERT OR REPLACE INTO checkpoints (item, offset, lines, read, written, filtered, dead_lettered, fetched, decompressed,
@@ -190,23 +134,19 @@ extension Ledger {
       point.continuation.map { Data($0 + checksum(of: $0)) },
       point.counts.blankLines,
     ])
-    if let header = advance.header {
+    if let header = progress.header {
       try db.execute(sql: "UPDATE items SET header = ? WHERE id = ?", arguments: [header, id.value])
     }
   }
 
-  /// Writes a checkpoint together with the dead letters up to it, and the version of the item that they are of.
-  public func checkpoint(_ id: ItemID, version: String, _ advance: Advance) async throws {
+  func checkpoint(_ id: ItemID, version: String, _ progress: ItemProgress) async throws {
     try await write(.ledgerCheckpoint) { db in
-      try Self.save(db, id, advance)
+      try Self.save(db, id, progress)
       try db.cachedStatement(sql: "UPDATE items SET status = 'working', version = ? WHERE id = ?").execute(arguments: [version, id.value])
     }
   }
 
-  /// What goes on where the item's last checkpoint was, as ``Checkpoint/continuation``.
-  ///
-  /// It is a C library's memory, which must be what it was. Where it is not, or an earlier sluice kept it without its checksum, there is none.
-  public func continuation(_ id: ItemID) async throws -> [UInt8]? {
+  func continuation(_ id: ItemID) async throws -> [UInt8]? {
     let kept = try await read { db in
       try Data.fetchOne(db, sql: "SELECT continuation FROM checkpoints WHERE item = ?", arguments: [id.value])
     }
@@ -220,35 +160,7 @@ extension Ledger {
     return (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
   }
 
-  /// An item that is whole on the disk.
-  public struct Finished: Sendable {
-    public var id: ItemID
-    public var version: String
-    public var advance: Advance
-    /// What its sink is to commit; nil where the run has one output for all.
-    public var commit: PendingCommit?
-    /// How long its last attempt took.
-    public var seconds: Double
-    /// What its columns are called: ``Ledger/sourceSchema(pipeline:_:)``.
-    public var sourceSchema: Int64?
-
-    public init(id: ItemID, version: String, advance: Advance, commit: PendingCommit?, seconds: Double, sourceSchema: Int64?) {
-      self.seconds = seconds
-      self.sourceSchema = sourceSchema
-      self.id = id
-      self.version = version
-      self.advance = advance
-      self.commit = commit
-      // The last checkpoint stays: it says how long the item's share of the output is.
-      self.advance.checkpoint.continuation = nil
-    }
-  }
-
-  /// The items are done: this is what their outputs' commit is. What is left for the sinks to do is in the committables, and recovery
-  /// does it again.
-  ///
-  /// - Parameter committed: what the sinks have committed by now.
-  public func finish(_ items: [Finished], committed: [Committable]) async throws {
+  func finish(_ items: [FinishedItem], committed: [Committable]) async throws {
     try await write(.ledgerFinishItem) { db in
       let update = try db.cachedStatement(
         sql: """
@@ -256,8 +168,8 @@ extension Ledger {
           seconds = ?, source_schema = ? WHERE id = ?
           """)
       for item in items {
-        try Self.save(db, item.id, item.advance)
-        let counts = item.advance.checkpoint.counts
+        try Self.save(db, item.id, item.progress)
+        let counts = item.progress.checkpoint.counts
         try update.execute(arguments: [
           item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.seconds, item.sourceSchema, item.id.value,
         ])
@@ -267,17 +179,13 @@ extension Ledger {
     }
   }
 
-  /// The server says that the item is as it was.
-  public func unchanged(_ id: ItemID, version: String) async throws {
+  func unchanged(_ id: ItemID, version: String) async throws {
     try await write(.ledgerFinishItem) {
       try $0.execute(sql: "UPDATE items SET status = 'done', version = ? WHERE id = ?", arguments: [version, id.value])
     }
   }
 
-  /// The item failed all its attempts; it is a dead letter, and its records count no more.
-  ///
-  /// - Parameter refused: what its sink will never commit.
-  public func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable? = nil) async throws {
+  func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable?) async throws {
     try await write(.ledgerFailItem) { db in
       if let refused { try Self.forget(db, [refused]) }
       try Self.startOver(db, id)

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 
 /// The ledger's dead letters.
-extension Ledger {
+extension SQLiteLedger {
   static func insert(_ db: Database, _ letters: some Sequence<DeadLetter>) throws {
     let statement = try db.cachedStatement(
       sql: """
@@ -60,36 +60,7 @@ extension Ledger {
     }
   }
 
-  /// What to look for among dead letters; nil is all.
-  public struct DeadLetterFilter: Sendable {
-    public var id: Int64?
-    public var run: Int64?
-    public var pipeline: String?
-    public var item: String?
-    public var stage: String?
-    public var code: String?
-    /// A part of the reason, without regard to case (of ASCII letters).
-    public var reason: String?
-    public var isResolved: Bool?
-    /// Only records, or only items as a whole.
-    public var isRecord: Bool?
-    public init() {}
-
-    /// Whether it names anything but a pipeline.
-    public var isNarrow: Bool { id != nil || run != nil || item != nil || stage != nil || code != nil || reason != nil }
-
-    static let clause = """
-      WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR run = ?2) AND (?3 IS NULL OR pipeline = ?3)
-      AND (?4 IS NULL OR item = ?4) AND (?5 IS NULL OR stage = ?5) AND (?6 IS NULL OR code = ?6)
-      AND (?7 IS NULL OR instr(lower(reason), lower(?7)) > 0) AND (?8 IS NULL OR resolved = ?8)
-      AND (?9 IS NULL OR (record IS NOT NULL) = ?9)
-      """
-
-    var arguments: StatementArguments { [id, run, pipeline, item, stage, code, reason, isResolved, isRecord] }
-  }
-
-  /// Hands each dead letter to `body`, in the order of their items and places; memory stays flat.
-  public func deadLetters(_ filter: DeadLetterFilter, _ body: @escaping @Sendable (DeadLetter) throws -> Void) async throws {
+  func deadLetters(_ filter: DeadLetterFilter, _ body: @escaping @Sendable (DeadLetter) throws -> Void) async throws {
     try await read { db in
       let rows = try Row.fetchCursor(
         db, sql: "SELECT * FROM dead_letters \(DeadLetterFilter.clause) ORDER BY item, record, id", arguments: filter.arguments)
@@ -97,8 +68,7 @@ extension Ledger {
     }
   }
 
-  /// How many there are by item, stage and code.
-  public func deadLetterCounts(
+  func deadLetterCounts(
     _ filter: DeadLetterFilter
   ) async throws -> [(item: String, stage: String, code: String, isResolved: Bool, count: Int)] {
     try await read { db in
@@ -112,17 +82,7 @@ extension Ledger {
     }
   }
 
-  /// Dead letters with the same stage, code and field.
-  public struct ReasonGroup: Sendable {
-    public var stage: String
-    public var code: String
-    public var field: String?
-    public var count: Int
-    public var examples: [DeadLetter]
-  }
-
-  /// How many there are by stage, code and field, the most first, each with its first few.
-  public func deadLetterReasons(_ filter: DeadLetterFilter, examples: Int) async throws -> [ReasonGroup] {
+  func deadLetterReasons(_ filter: DeadLetterFilter, examples: Int) async throws -> [ReasonGroup] {
     try await read { db in
       let groups = try Row.fetchAll(
         db,
@@ -146,8 +106,7 @@ extension Ledger {
     }
   }
 
-  /// A dead letter's earlier attempts, the first first.
-  public func attempts(ofDeadLetter id: Int64) async throws -> [(attempt: Int, at: Date, code: String, reason: String)] {
+  func attempts(ofDeadLetter id: Int64) async throws -> [(attempt: Int, at: Date, code: String, reason: String)] {
     try await read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM dead_letter_attempts WHERE letter = ? ORDER BY attempt", arguments: [id]).map {
         (try $0.count("attempt"), try $0.date("at"), try $0.value("code"), try $0.value("reason"))
@@ -155,16 +114,14 @@ extension Ledger {
     }
   }
 
-  /// Whether there was a dead letter of this number, which no other will have.
-  public func hadDeadLetter(_ id: Int64) async throws -> Bool {
+  func hadDeadLetter(_ id: Int64) async throws -> Bool {
     try await read { db in
       let last = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'dead_letters'") ?? 0
       return (1...max(1, last)).contains(id) && last > 0
     }
   }
 
-  /// Takes dead letters away for good; returns how many.
-  public func drop(_ filter: DeadLetterFilter) async throws -> Int {
+  func drop(_ filter: DeadLetterFilter) async throws -> Int {
     try await write(.ledgerDeadLetters) { db in
       try db.execute(sql: "DELETE FROM dead_letters \(DeadLetterFilter.clause)", arguments: filter.arguments)
       return db.changesCount
@@ -173,21 +130,7 @@ extension Ledger {
 
   // MARK: Replays
 
-  /// An item's dead letters that are to be replayed.
-  public struct ReplayGroup: Sendable {
-    public var item: String
-    public var itemID: ItemID?
-    public var count: Int
-    /// What the item's columns were; see ``Advance/header``.
-    public var header: String?
-    /// The schema that its run inferred, where it did.
-    public var schema: String?
-    /// Its place among the items of its run.
-    public var ordinal: Int
-  }
-
-  /// The items of which there are dead letters to be had by `filter`, in their order.
-  public func replayGroups(_ filter: DeadLetterFilter) async throws -> [ReplayGroup] {
+  func replayGroups(_ filter: DeadLetterFilter) async throws -> [ReplayGroup] {
     try await read { db in
       try Row.fetchAll(
         db,
@@ -205,10 +148,7 @@ extension Ledger {
     }
   }
 
-  /// The next dead letters of one item, in the order of their places.
-  ///
-  /// - Parameter last: what came before.
-  public func deadLetters(_ filter: DeadLetterFilter, of item: String, after last: DeadLetter?, limit: Int) async throws -> [DeadLetter] {
+  func deadLetters(_ filter: DeadLetterFilter, of item: String, after last: DeadLetter?, limit: Int) async throws -> [DeadLetter] {
     var filter = filter
     filter.item = item
     let arguments = filter.arguments + [last?.record ?? -1, last?.id ?? -1, limit]
@@ -221,21 +161,11 @@ extension Ledger {
     }
   }
 
-  /// The number that the next replay of the ledger will have.
-  public func nextReplay() async throws -> Int {
+  func nextReplay() async throws -> Int {
     try await read { try Int.fetchOne($0, sql: "SELECT coalesce(max(id), 0) + 1 FROM replays") ?? 1 }
   }
 
-  /// What a replay made of dead letters.
-  public struct ReplayOutcome: Sendable {
-    public var passed: [Int64] = []
-    /// What failed again, with the new reason.
-    public var failed: [(id: Int64, field: String?, code: String, reason: String)] = []
-    public init() {}
-  }
-
-  /// Writes a replay down: what passed is resolved and its output prepared, what failed again has one attempt more.
-  public func replayed(
+  func replayed(
     _ number: Int, pipeline: String, _ outcome: ReplayOutcome, _ commits: [PendingCommit]
   ) async throws {
     try await write(.ledgerReplay) { db in
@@ -266,4 +196,16 @@ extension Ledger {
       }
     }
   }
+}
+
+extension DeadLetterFilter {
+  /// The condition of a query for it, whose arguments are ``arguments``.
+  fileprivate static let clause = """
+    WHERE (?1 IS NULL OR id = ?1) AND (?2 IS NULL OR run = ?2) AND (?3 IS NULL OR pipeline = ?3)
+    AND (?4 IS NULL OR item = ?4) AND (?5 IS NULL OR stage = ?5) AND (?6 IS NULL OR code = ?6)
+    AND (?7 IS NULL OR instr(lower(reason), lower(?7)) > 0) AND (?8 IS NULL OR resolved = ?8)
+    AND (?9 IS NULL OR (record IS NOT NULL) = ?9)
+    """
+
+  fileprivate var arguments: StatementArguments { [id, run, pipeline, item, stage, code, reason, isResolved, isRecord] }
 }

@@ -2,32 +2,8 @@ import Files
 import Foundation
 import GRDB
 
-/// What happened under a run's supervisors.
-public struct SupervisionRecord: Sendable {
-  public var at: Date
-  /// A stage, `run` for what stands above stages, or `engine` for the process.
-  public var stage: String
-  /// From 0; nil where no one worker is meant.
-  public var worker: Int?
-  /// `started`, `failed`, `restarted`, `stalled`, `stuck`, `gave_up`, `left`, `died`, `program_restarted`, `schema_changed`, `retried`.
-  public var kind: String
-  public var detail: String
-
-  public init(stage: String, worker: Int?, kind: String, detail: String) {
-    at = Date()
-    self.stage = stage
-    self.worker = worker
-    self.kind = kind
-    self.detail = detail
-  }
-}
-
-extension Ledger {
-  /// Events that are kept of a run; what comes after is only counted by whoever tells them.
-  public static let mostEvents = 1000
-
-  /// Adds what happened under a run's supervisors.
-  public func note(_ run: RunID, _ events: [SupervisionRecord]) async throws {
+extension SQLiteLedger {
+  func note(_ run: RunID, _ events: [SupervisionRecord]) async throws {
     try await write(.ledgerNote) { db in
       let insert = try db.cachedStatement(
         sql: """
@@ -36,14 +12,13 @@ extension Ledger {
           """)
       for event in events {
         try insert.execute(arguments: [
-          run.value, event.at.timeIntervalSince1970, event.stage, event.worker, event.kind, event.detail, Self.mostEvents,
+          run.value, event.at.timeIntervalSince1970, event.stage, event.worker, event.kind, event.detail, SupervisionRecord.mostKept,
         ])
       }
     }
   }
 
-  /// What went wrong in the run, the newest `limit` events, in order.
-  public func troubles(_ run: RunID, limit: Int) async throws -> [SupervisionRecord] {
+  func troubles(_ run: RunID, limit: Int) async throws -> [SupervisionRecord] {
     try await read { db in
       // An older ledger that is only read has none.
       guard try db.tableExists("events") else { return [] }
@@ -60,8 +35,7 @@ extension Ledger {
     }
   }
 
-  /// How many there are of each kind.
-  public func eventCounts(_ run: RunID) async throws -> [String: Int] {
+  func eventCounts(_ run: RunID) async throws -> [String: Int] {
     try await read { db in
       guard try db.tableExists("events") else { return [:] }
       let rows = try Row.fetchAll(db, sql: "SELECT kind, count(*) AS n FROM events WHERE run = ? GROUP BY kind", arguments: [run.value])

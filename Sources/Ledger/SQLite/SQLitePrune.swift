@@ -3,20 +3,8 @@ import Foundation
 import GRDB
 
 /// Taking out of the ledger what nobody asks for any more.
-extension Ledger {
-  /// What was taken out.
-  public struct Pruned: Sendable {
-    public var runs = 0
-    public var deadLetters = 0
-    /// How much smaller the ledger's files are.
-    public var bytes = 0
-    public init() {}
-  }
-
-  /// Takes out runs that ended before `date` and dead letters that were resolved in runs before it (all of them, with
-  /// `includingOpen`), and gives the room back to the disk. A pipeline's newest run stays, and so do runs that have
-  /// something left to do, and items: without them what is done would be done again.
-  public func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned {
+extension SQLiteLedger {
+  func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned {
     let before = fileBytes
     var pruned = try await write(.ledgerCommitted) { db in
       var pruned = Pruned()
@@ -54,12 +42,11 @@ extension Ledger {
   private var fileBytes: Int {
     ["", "-wal"].reduce(0) { sum, end in
       var status = stat()
-      return stat(path + end, &status) == 0 ? sum + Int(status.st_size) : sum
+      return stat(place + end, &status) == 0 ? sum + Int(status.st_size) : sum
     }
   }
 
-  /// The pipelines that the ledger knows.
-  public func pipelines() async throws -> [String] {
+  func pipelines() async throws -> [String] {
     try await read { try String.fetchAll($0, sql: "SELECT DISTINCT pipeline FROM runs ORDER BY 1") }
   }
 }
