@@ -62,16 +62,35 @@ let package = Package(
       [
         "Configuration", "Supervision", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Processes",
       ]),
+    module("Isolation", ["Configuration", "CProcess", "Files", "Processes", "Supervision"], exclude: ["README.md"]),
     module(
-      "Engine",
+      "Dataflow",
       [
-        "Configuration", "Definition", "Fetch", "Decompress", "Parse", "Transform", "Write", "Records", "Ledger", "Supervision",
-        "Files", "Processes", "CProcess",
+        "Configuration", "CProcess", "Decompress", "Definition", "Fetch", "Files", "Isolation", "Ledger", "Parse", "Processes", "Records",
+        "Supervision", "Transform", "Write",
+      ], exclude: ["README.md"]),
+    module(
+      "Planning",
+      [
+        "Configuration", "Dataflow", "Decompress", "Definition", "Fetch", "Files", "Ledger", "Parse", "Records", "Supervision", "Transform",
+        "Write",
+      ], exclude: ["README.md"]),
+    module(
+      "Runs",
+      [
+        "Configuration", "Dataflow", "Definition", "Fetch", "Files", "Isolation", "Ledger", "Parse", "Planning", "Records", "Supervision",
+        "Transform", "Write",
+      ], exclude: ["README.md"]),
+    module(
+      "Operations",
+      [
+        "Configuration", "Dataflow", "Decompress", "Definition", "Fetch", "Files", "Ledger", "Parse", "Planning", "Processes", "Records",
+        "Runs", "Supervision", "Transform", "Write",
       ]),
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Engine", "Configuration", "Definition", "Files", "Ledger", "Supervision",
+        "Configuration", "Dataflow", "Definition", "Files", "Isolation", "Ledger", "Operations", "Planning", "Runs", "Supervision",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -85,7 +104,7 @@ let package = Package(
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision"], swiftSettings: swiftSettings),
     .testTarget(
       name: "RecordTests",
-      dependencies: ["Differential", "Records", "Parse", "Transform", "Write", "Configuration", "Definition", "Engine"],
+      dependencies: ["Differential", "Records", "Parse", "Transform", "Write", "Configuration", "Definition", "Dataflow", "Planning"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
@@ -93,7 +112,8 @@ let package = Package(
       name: "SinkTests", dependencies: ["Configuration", "Definition", "Files", "Parse", "Records", "Write"], swiftSettings: swiftSettings),
     .testTarget(
       name: "StepTests",
-      dependencies: ["Configuration", "Definition", "Engine", "Fetch", "Parse", "Records", "Transform"], swiftSettings: swiftSettings),
+      dependencies: ["Configuration", "Dataflow", "Definition", "Fetch", "Parse", "Planning", "Records", "Transform"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "SluiceTests", dependencies: ["sluice", "Configuration", "Definition", "Fetch", "Records", "Supervision"],
       exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),

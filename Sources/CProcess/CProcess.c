@@ -80,11 +80,11 @@ int sluice_spawn(const struct sluice_spawn *wanted, pid_t *pid) {
   return code;
 }
 
-static __thread int64_t place;
-static int64_t *crash_signal, *crash_place;
+static __thread int64_t row;
+static int64_t *crash_signal, *crash_row;
 static int backtrace_descriptor = -1;
 
-void sluice_set_place(int64_t value) { place = value; }
+void sluice_set_row(int64_t value) { row = value; }
 
 static void crashed(int number) {
   // What follows may wait for a lock that this very thread holds.
@@ -92,7 +92,7 @@ static void crashed(int number) {
   alarm(5);
   int64_t none = 0;
   if (__atomic_compare_exchange_n(crash_signal, &none, (int64_t)number, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-    sluice_store(crash_place, place);
+    sluice_store(crash_row, row);
     void *frames[48];
     int count = backtrace(frames, 48);
     if (backtrace_descriptor >= 0) backtrace_symbols_fd(frames, count, backtrace_descriptor);
@@ -101,9 +101,9 @@ static void crashed(int number) {
   raise(number);
 }
 
-void sluice_note_crashes(int64_t *signal_word, int64_t *place_word, int backtrace_to) {
+void sluice_note_crashes(int64_t *signal_word, int64_t *row_word, int backtrace_to) {
   crash_signal = signal_word;
-  crash_place = place_word;
+  crash_row = row_word;
   backtrace_descriptor = backtrace_to;
   // The first call loads what it needs; in a handler that would not do.
   void *frame[1];

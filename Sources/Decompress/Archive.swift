@@ -104,7 +104,9 @@ package enum ArchiveError: Error, Sendable, Equatable, CustomStringConvertible {
   private static func shown(_ name: String) -> String { "“\(FileName.shown(name))”" }
 }
 
-extension ArchiveError {
+extension ArchiveError: StageError {
+  package var stage: Stage { .decompress }
+
   /// What `sluice explain` tells more of.
   package var errorCode: ErrorCode {
     switch self {

@@ -46,7 +46,9 @@ public enum DecompressError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-extension DecompressError {
+extension DecompressError: StageError {
+  package var stage: Stage { .decompress }
+
   /// What `sluice explain` tells more of.
   public var errorCode: ErrorCode {
     switch self {

@@ -16,14 +16,14 @@ extension PipelineDefinition {
     policy = value["supervise"].map { policy($0, RestartPolicy()) } ?? RestartPolicy()
     if let crashes = value["supervise"]?["poison_after"]?.text.flatMap({ Int($0) }) { poisonAfter = crashes }
     let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
-    for stageName in StageName.allCases {
-      let section = value[stageName.rawValue]
+    for stage in Stage.allCases {
+      let section = value[stage.rawValue]
       let usual =
-        switch stageName {
+        switch stage {
         case .fetch, .decompress, .write: 4
         case .parse, .transform: cores
         }
-      stages[stageName] = stage(section, workers: usual, policy)
+      stages[stage] = settings(section, workers: usual, policy)
     }
     if let section = value["fetch"] { fetch = FetchSection(section, &reader) }
     if let section = value["decompress"] { decompress = DecompressSection(section, &reader) }
@@ -74,8 +74,8 @@ extension PipelineDefinition {
     return policy
   }
 
-  private func stage(_ section: Value?, workers: Int, _ shared: RestartPolicy) -> Stage {
-    var stage = Stage(workers: PoolSize(min: workers, max: workers), buffer: 8, attempts: 5, policy: shared)
+  private func settings(_ section: Value?, workers: Int, _ shared: RestartPolicy) -> StageSettings {
+    var stage = StageSettings(workers: PoolSize(min: workers, max: workers), buffer: 8, attempts: 5, policy: shared)
     if let count = section?["workers"]?.text.flatMap({ Int($0) }) { stage.workers = PoolSize(min: count, max: count) }
     if let bounds = section?["workers"], let most = bounds["max"]?.text.flatMap({ Int($0) }) {
       stage.workers = PoolSize(min: bounds["min"]?.text.flatMap { Int($0) } ?? 1, max: most)

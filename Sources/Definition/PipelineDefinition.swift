@@ -11,7 +11,7 @@ import Write
 /// A pipeline, loaded and checked.
 public struct PipelineDefinition: Sendable {
   /// A stage's workers, and how they are supervised.
-  public struct Stage: Sendable {
+  public struct StageSettings: Sendable {
     public var workers: PoolSize
     public var buffer: Int
     public var attempts: Int
@@ -38,7 +38,7 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
   public internal(set) var onExceed = OnExceed.finish
   public internal(set) var memory = 256_000_000
-  public internal(set) var stages: [StageName: Stage] = [:]
+  package internal(set) var stages: [Stage: StageSettings] = [:]
   /// How the stages themselves, and the engine's process, are supervised.
   public internal(set) var policy = RestartPolicy()
   public internal(set) var poisonAfter = 2
@@ -56,9 +56,6 @@ public struct PipelineDefinition: Sendable {
   /// What the files take that steps have loaded.
   public private(set) var loadedSizes: [LoadedSize] = []
 
-  /// The five stages, in the order that records take.
-  public enum StageName: String, Sendable, CaseIterable { case fetch, decompress, parse, transform, write }
-
   /// What an item's output depends on besides the item: the definition, and what its steps have loaded. So it is complete once the
   /// definition is prepared.
   public var fingerprint: String { Digest.of(fingerprintText + (loaded ?? []).map { "loaded \($0.name): \($0.digest)\n" }.joined()) }
@@ -67,8 +64,8 @@ public struct PipelineDefinition: Sendable {
   public var loadedFiles: [(name: String, path: String)] { (loaded ?? []).map { ($0.name, $0.path) } }
 
   /// A stage's settings; each stage has some.
-  public func stage(_ name: StageName) -> Stage {
-    stages[name] ?? Stage(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
+  package func stage(_ stage: Stage) -> StageSettings {
+    stages[stage] ?? StageSettings(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
   }
 
   /// The file as one would type it here.

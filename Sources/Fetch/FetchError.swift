@@ -122,7 +122,12 @@ public struct DownloadFailure: Error, Sendable {
   public let isTold: Bool
 }
 
-extension FetchError {
+extension FetchError: StageError {
+  package var stage: Stage {
+    if case .member = self { return .decompress }
+    return .fetch
+  }
+
   public var errorCode: ErrorCode {
     switch self {
     case .status, .refused, .comeAgain: .refusedByServer

@@ -23,6 +23,8 @@ package struct DeadLetter: Sendable {
   package var resolved = false
 
   package static let neighbourBytes = 512
+  /// The code of an item that is damaged, or of the damaged rest of one.
+  package static let damagedItem = "damaged_item"
 
   package init(
     run: RunID, pipeline: String, item: String, itemID: ItemID?, stage: String, record: Int? = nil, line: Int? = nil,

@@ -51,7 +51,9 @@ extension ParseError: CustomStringConvertible {
   }
 }
 
-extension ParseError {
+extension ParseError: StageError {
+  package var stage: Stage { .parse }
+
   /// Whether what stands before the place is sound, so that `decompress.on_error: keep_records` keeps it.
   package var isDamage: Bool {
     if case .damagedDocument = self { return true }

@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 
@@ -58,4 +59,9 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
       throw WriteError(action: action, path: path, code: failure.code)
     }
   }
+}
+
+extension WriteError: StageError {
+  package var stage: Stage { .write }
+  package var errorCode: ErrorCode { .cannotWrite }
 }

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Validate definitions: every error with its place, or one line ok.")

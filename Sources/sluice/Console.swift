@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 import Synchronization
@@ -139,7 +143,7 @@ final class Console: Sendable {
 
   /// Says what is wrong and ends with the code for it.
   func fail(_ failure: RunFailure) -> ExitCode {
-    if case .definition(let errors) = failure {
+    if let errors = failure.definitionErrors {
       // Each error stands alone, as a compiler's does, so that editors find the places.
       let text = errors.lines.map(redact).joined(separator: "\n") + "\n"
       StandardStreams.tell(text)

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 
@@ -176,7 +180,7 @@ struct DeadLetters: AsyncParsableCommand {
         }
         console.hide(definition.redactor)
         let messages = RunMessages(console: console)
-        let runner = Runner(try await definition.preparedToRun(), state: subject.state, options: Runner.Options()) { messages.show($0) }
+        let runner = Runner(try await definition.preparedToRun(), state: subject.state, options: RunOptions()) { messages.show($0) }
         var filter = criteria.filter(subject)
         filter.pipeline = definition.name
         try show(try await runner.replay(filter), console)

@@ -1,5 +1,9 @@
 import ArgumentParser
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Files
 import Foundation
 

@@ -1,6 +1,10 @@
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 
@@ -46,26 +50,27 @@ struct PipelineTree {
     items = (Int(board[.itemsDone]), Int(board[.itemsFailed]), Int(board[.itemsTotal]))
     read = Int(board[.read])
     written = Int(board[.written])
-    let busy = Board.places.filter { board[$0, .state] != 0 }
+    let busy = Board.rows.filter { board[$0, .state] != 0 }
     let ids = Set(busy.filter { board[$0, .state] == Board.WorkerState.working.rawValue }.map { board[$0, .item] })
     let keys = (try? await ledger.keys(Array(ids))) ?? [:]
     let now = Board.milliseconds()
-    stages = PipelineDefinition.StageName.allCases.enumerated().map { i, name in
+    stages = Configuration.Stage.allCases.map { stage in
       Stage(
-        name: name.rawValue,
-        workers: busy.filter { Board.stage(of: $0) == name }.map { place in
-          let state = Board.WorkerState(rawValue: board[place, .state]) ?? .idle
+        name: stage.rawValue,
+        workers: busy.filter { Board.stage(of: $0) == stage }.map { row in
+          let state = Board.WorkerState(rawValue: board[row, .state]) ?? .idle
           let isWorking = state == .working
-          let end = board[place, .end]
-          let isWaiting = isWorking && board[place, .isInside] == 0 && (name == .parse || name == .transform || name == .decompress)
+          let end = board[row, .end]
+          let isWaiting = isWorking && board[row, .isInside] == 0 && [.parse, .transform, .decompress].contains(stage)
           return Worker(
-            number: Board.number(of: place) + 1, state: isWaiting ? "waiting" : "\(state)",
-            item: isWorking ? keys[board[place, .item]].map(redact) : nil,
-            bytes: isWorking && end >= 0 ? Int(board[place, .start])..<Int(end) : nil,
-            age: Double(max(0, now - board[place, .since])) / 1000, attempt: Int(board[place, .attempt]),
-            restarts: Int(board[place, Board.WorkerWord.restarts]))
-        }, least: Int(board[i, .least]), most: Int(board[i, .most]), fill: Int(board[i, .fill]), capacity: Int(board[i, .capacity]),
-        units: Int(board[i, .units]), restarts: Int(board[i, Board.StageWord.restarts]))
+            number: Board.number(of: row) + 1, state: isWaiting ? "waiting" : "\(state)",
+            item: isWorking ? keys[board[row, .item]].map(redact) : nil,
+            bytes: isWorking && end >= 0 ? Int(board[row, .start])..<Int(end) : nil,
+            age: Double(max(0, now - board[row, .since])) / 1000, attempt: Int(board[row, .attempt]),
+            restarts: Int(board[row, Board.WorkerWord.restarts]))
+        }, least: Int(board[stage, .least]), most: Int(board[stage, .most]), fill: Int(board[stage, .fill]),
+        capacity: Int(board[stage, .capacity]),
+        units: Int(board[stage, .units]), restarts: Int(board[stage, Board.StageWord.restarts]))
     }
   }
 

@@ -1,6 +1,10 @@
 import ArgumentParser
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 
 struct Report: AsyncParsableCommand {

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 
@@ -32,7 +36,7 @@ struct Resume: AsyncParsableCommand {
       }
       let session = RunSession(common, console, definition, subject.state, timing, monitoring)
       if let code = await supervision.supervised(session) { Sluice.leave(code) }
-      var options = Runner.Options()
+      var options = RunOptions()
       options.lockWait = timing.wait?.duration ?? .zero
       options.acceptsSchemaChanges = acceptSchemaChanges
       try await perform(session, options, record)
@@ -41,7 +45,7 @@ struct Resume: AsyncParsableCommand {
     }
   }
 
-  private func perform(_ session: RunSession, _ options: Runner.Options, _ record: RunRecord) async throws(RunFailure) {
+  private func perform(_ session: RunSession, _ options: RunOptions, _ record: RunRecord) async throws(RunFailure) {
     do {
       try await session.perform(try await session.runner(options)) { (runner) throws(RunFailure) in try await runner.resume(record) }
     } catch let code as ExitCode {

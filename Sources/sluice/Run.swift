@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 
 struct Run: AsyncParsableCommand {
@@ -29,8 +33,8 @@ struct Run: AsyncParsableCommand {
       throw console.fail(.definition(error))
     }
     console.hide(definition.redactor)
-    var options = Runner.Options()
-    options.isFull = full && !EngineProcess.isStartedAgain
+    var options = RunOptions()
+    options.isFull = full && !EngineRole.isStartedAgain
     options.limitItems = limitItems
     options.lockWait = timing.wait?.duration ?? .zero
     options.acceptsSchemaChanges = acceptSchemaChanges

@@ -1,6 +1,10 @@
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Supervision
 
 /// What happens in a run, in words.

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Definition
 import Dispatch
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 import Supervision
@@ -60,7 +64,7 @@ final class RunSession: Sendable {
   /// What carries the run out, once its steps have loaded what they need.
   ///
   /// - Throws: what to exit with, where they can't; it is told.
-  func runner(_ options: Runner.Options) async throws(ExitCode) -> Runner {
+  func runner(_ options: RunOptions) async throws(ExitCode) -> Runner {
     do throws(RunFailure) {
       let definition = try await definition.preparedToRun()
       for size in definition.loadedSizes { console.event(.info, Human.loaded(size)) }
@@ -85,7 +89,7 @@ final class RunSession: Sendable {
     }
     let timer = timing.stopping(console) { runner.stop() }
     let progress = Task { await showProgress(runner) }
-    let start = EngineProcess.isStartedAgain ? nil : Task { await notifier.began() }
+    let start = EngineRole.isStartedAgain ? nil : Task { await notifier.began() }
     defer {
       timer?.cancel()
       progress.cancel()

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Foundation
 import Ledger
 
@@ -58,7 +62,7 @@ struct Runs: AsyncParsableCommand {
           throw .definition(error)
         }
         let messages = RunMessages(console: console)
-        try await Runner(definition, state: subject.state, options: Runner.Options()) { messages.show($0) }.close(record)
+        try await Runner(definition, state: subject.state, options: RunOptions()) { messages.show($0) }.close(record)
       } catch {
         throw console.fail(error)
       }

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Files
 import Foundation
 import Transform
@@ -25,9 +29,9 @@ struct Sluice: AsyncParsableCommand {
     // A reader of stdout that went away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     StandardStreams.prepare()
-    if let lack = ProcessLimits.lack() { leave(end(RunFailure.limits(lack), EngineProcess.arguments)) }
-    EngineProcess.prepare()
-    leave(await run(EngineProcess.arguments))
+    if let lack = ProcessLimits.lack() { leave(end(RunFailure.limits(lack), EngineRole.arguments)) }
+    ParentProcess.prepare()
+    leave(await run(EngineRole.arguments))
   }
 
   /// Ends the process. Every command ends here, so that what could not be printed counts.

@@ -1,5 +1,9 @@
 import ArgumentParser
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Files
 import Foundation
 import Synchronization
@@ -12,13 +16,13 @@ struct SupervisionOptions: ParsableArguments {
   /// Runs this command in a child process, again where that dies, and returns what to exit with; nil where the work is
   /// this process's own.
   func supervised(_ session: RunSession) async -> ExitCode? {
-    if noSupervisor || EngineProcess.isEngine { return nil }
+    if noSupervisor || EngineRole.isEngine { return nil }
     let console = session.console
     let end = Mutex<RunFailure?>(nil)
     let service = ServiceManager()
     var watch: (@Sendable (EngineLink) -> Void)?
     if let service { watch = { service.tell($0) } }
-    let engine = EngineProcess(watch: watch) { message in
+    let engine = ParentProcess(watch: watch) { message in
       switch message {
       case .died(let how, let wait):
         console.event(.warning, "the engine \(how); it is started again from the ledger after \(Human.wait(wait))")
@@ -57,7 +61,7 @@ struct SupervisionOptions: ParsableArguments {
     defer { signals.cancel() }
     let timer = session.timing.stopping(console) { engine.signal(SIGTERM) }
     defer { timer?.cancel() }
-    let code = await engine.run(EngineProcess.arguments)
+    let code = await engine.run(EngineRole.arguments)
     if let failure = end.withLock({ $0 }) { return await session.fail(failure) }
     return ExitCode(code ?? ExitStatus.engineDied.rawValue)
   }
@@ -97,8 +101,8 @@ final class ServiceManager: Sendable {
       (state.isReady, state.status, state.beat) = (true, status, beat)
       return words
     }
-    if !words.isEmpty { EngineProcess.notify(socket, words.joined(separator: "\n")) }
+    if !words.isEmpty { ParentProcess.notify(socket, words.joined(separator: "\n")) }
   }
 
-  func stopping() { EngineProcess.notify(socket, "STOPPING=1") }
+  func stopping() { ParentProcess.notify(socket, "STOPPING=1") }
 }

@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 
 struct Test: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

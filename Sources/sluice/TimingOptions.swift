@@ -1,7 +1,11 @@
 import ArgumentParser
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 
 /// A length of time as definitions write it.
 struct TimeSpan: ExpressibleByArgument {
@@ -29,7 +33,7 @@ struct TimingOptions: ParsableArguments {
   /// Calls `stop` when the longest duration is over, unless what is returned is cancelled before; nil where there is none, and in
   /// an engine, which its parent stops.
   func stopping(_ console: Console, _ stop: @escaping @Sendable () -> Void) -> Task<Void, Never>? {
-    guard let maxDuration, !EngineProcess.isEngine else { return nil }
+    guard let maxDuration, !EngineRole.isEngine else { return nil }
     let (duration, text) = (maxDuration.duration, maxDuration.text)
     return Task {
       do { try await Task.sleep(for: duration) } catch { return }

@@ -2,7 +2,7 @@ import Foundation
 import Parse
 import Testing
 
-@testable import Engine
+@testable import Dataflow
 
 /// What ledgers of earlier builds hold is read by later ones: their keys are for good.
 @Suite("Kept reading states")

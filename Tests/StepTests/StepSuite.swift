@@ -6,7 +6,8 @@ import Parse
 import Records
 import Transform
 
-@testable import Engine
+@testable import Dataflow
+@testable import Planning
 
 /// A step as a definition has it, for the suite to run.
 struct StepCase: Sendable {

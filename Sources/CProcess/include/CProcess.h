@@ -39,11 +39,11 @@ static inline void sluice_store(int64_t *word, int64_t value) { __atomic_store_n
 static inline void sluice_add(int64_t *word, int64_t value) { __atomic_fetch_add(word, value, __ATOMIC_RELAXED); }
 
 /// Where the present thread is, for a crash that happens in it: 0 for nowhere.
-void sluice_set_place(int64_t place);
+void sluice_set_row(int64_t row);
 
 /// From here on a signal that ends the process is written down first: its number and the thread's place into the words,
 /// where they are still 0, and a backtrace to the descriptor. Then the process ends by that signal as it would have.
-void sluice_note_crashes(int64_t *signal_word, int64_t *place_word, int backtrace);
+void sluice_note_crashes(int64_t *signal_word, int64_t *row_word, int backtrace);
 
 /// Lets the allocator keep what is freed for what comes next: buffers of a megabyte come and go, and each time they were
 /// given back to the system and taken anew their pages would be cleared again. Two arenas do for all threads.

@@ -93,8 +93,8 @@ extension SQLiteLedger {
         db,
         sql: """
           SELECT count(*) FROM items WHERE run = ?1 AND status = 'done'
-          AND id IN (SELECT item_id FROM dead_letters WHERE run = ?1 AND record IS NULL AND code = 'damaged_item')
-          """, arguments: [run.value]) ?? 0
+          AND id IN (SELECT item_id FROM dead_letters WHERE run = ?1 AND record IS NULL AND code = ?2)
+          """, arguments: [run.value, DeadLetter.damagedItem]) ?? 0
     }
   }
 

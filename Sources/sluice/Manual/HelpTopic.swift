@@ -1,6 +1,10 @@
 import Configuration
 import Definition
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 import Transform
 
 /// A subject beyond commands, for `sluice help TOPIC`; the same pages are `docs/reference/`. Those that list something are made of the

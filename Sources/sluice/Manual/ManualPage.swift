@@ -1,4 +1,8 @@
-import Engine
+import Dataflow
+import Isolation
+import Operations
+import Planning
+import Runs
 
 /// A command's page for man(1), in the macros of man(7).
 struct ManualPage {

@@ -1,0 +1,41 @@
+/// The failure of an item or an output. Code decides by its code, its stage and ``isTransient``, never by its text.
+package struct Failure: Error, Sendable, CustomStringConvertible {
+  package var code: ErrorCode
+  /// The stage that found it.
+  package var stage: Stage
+  /// What is wrong and what to do about it, in one sentence. It may hold secrets.
+  package var reason: String
+  /// Whether another attempt at the item may succeed.
+  package var isTransient: Bool
+
+  /// Makes a failure.
+  package init(_ code: ErrorCode, _ stage: Stage, _ reason: String, isTransient: Bool = false) {
+    self.code = code
+    self.stage = stage
+    self.reason = reason
+    self.isTransient = isTransient
+  }
+
+  /// The failure that a stage's error is.
+  ///
+  /// - Parameter isTransient: whether another attempt may succeed, where the stage knows; else the error's own answer.
+  package init(_ error: some StageError, isTransient: Bool? = nil) {
+    self.init(error.errorCode, error.stage, error.description, isTransient: isTransient ?? error.isTransient)
+  }
+
+  package var description: String { reason }
+}
+
+/// An error of a stage: a type for each stage or part of one, which knows its code and its stage.
+package protocol StageError: Error, CustomStringConvertible {
+  /// The stage that found it.
+  var stage: Stage { get }
+  /// The code that `sluice explain` tells more of.
+  var errorCode: ErrorCode { get }
+  /// Whether another attempt at the item may succeed.
+  var isTransient: Bool { get }
+}
+
+extension StageError {
+  package var isTransient: Bool { false }
+}

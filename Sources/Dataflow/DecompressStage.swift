@@ -1,0 +1,125 @@
+import Configuration
+import Decompress
+import Definition
+import Foundation
+import Isolation
+import Parse
+import Records
+import Supervision
+
+/// The decompress stage: takes an item's bytes in order, decompresses them, and cuts them into chunks of whole records for parse.
+struct DecompressStage {
+  let definition: PipelineDefinition
+  let chunks: Channel<ChunkMessage>
+  let mappings: ColumnMappings
+  let schemaWatch: SchemaWatch
+  let suspects: Suspects
+  let board: EngineBoard
+  let reporter: Reporter
+  let control: RunControl
+  /// The command that goes on with the run and takes changed columns as they are.
+  let acceptCommand: String
+
+  /// Decompresses the items of a group. One worker serves a group once.
+  func work(_ group: ItemGroup, _ assignment: Assignment) async throws {
+    guard group.claim(.decompress) else { return }
+    var pieces = FetchedPieces(group)
+    let outgoing = ChunkMessages(group, chunks, assignment.heartbeat)
+    do {
+      for task in group.tasks where !task.hasEnded {
+        let mark = board.begin(.decompress, assignment, task.content, isAlone: suspects.concerns(task.content))
+        defer { board.end(mark) }
+        try await decompress(task, &pieces, outgoing, mark, assignment.heartbeat)
+      }
+      try await outgoing.finish()
+    } catch is Closed {
+      // A later stage has ended the group.
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      group.end(.worker("\(error)", .decompress))
+      throw error
+    }
+  }
+
+  private func decompress(
+    _ task: ItemTask, _ pieces: inout FetchedPieces, _ outgoing: ChunkMessages, _ mark: EngineBoard.Mark, _ heartbeat: Heartbeat
+  ) async throws {
+    let format = definition.parse.recordFormat(itemName: task.planned.item.name)
+    var chunker = RecordChunker(
+      definition, itemName: task.planned.item.name, itemBytes: task.planned.size, format: format, skipTo: task.start.offset
+    ) { prologue in
+      task.prologue = prologue
+      return try mappings.mapping(prologue)
+    }
+    var isCompared = false
+    let emit: RecordChunker.Emit = { chunk, mapping, continuation in
+      heartbeat.beat()
+      if !isCompared, chunk.mayHoldRecords {
+        isCompared = true
+        try compareColumns(task, chunk, format)
+      }
+      try await outgoing.add(ItemChunk(task: task, chunk: chunk, mapping: mapping, format: format, continuation: continuation))
+    }
+    do {
+      chunker.inside = { try mark.inside($0) }
+      if let continuation = task.continuation, try !chunker.resume(continuation) {
+        return task.end(.worker("its checkpoint was made by another build of sluice", .decompress))
+      }
+      var isWhole = false
+      while !isWhole, let piece = await pieces.next(task, heartbeat) {
+        if let bytes = piece.bytes { try await chunker.feed(bytes, emit) } else { isWhole = true }
+      }
+      if !isWhole || task.hasEnded { return }
+      try await chunker.finish(emit)
+    } catch let error as DecompressError {
+      guard definition.decompress.onDamage == .keepRecords, error.isDamage else { return task.fail(failure(error, task)) }
+      do {
+        try await chunker.flushWhole(emit)
+      } catch is ParseError {
+      } catch let error as DecompressError {
+        return task.fail(failure(error, task))
+      }
+      keepSound(task, Failure(error), outgoing)
+    } catch let error as SchemaChanged {
+      return task.fail(Failure(.schemaChanged, .parse, error.description))
+    } catch let error as ParseError where error.isDamage && definition.decompress.onDamage == .keepRecords {
+      keepSound(task, Failure(error), outgoing)
+    } catch let error as ParseError {
+      if case .missingColumn(let name, _) = error, definition.parse.onSchemaChange == .fail {
+        control.abort(.schemaChanged(item: task.planned.item.key, change: "missing: \(name)", acceptCommand))
+      }
+      return task.fail(Failure(error))
+    }
+    task.decompressedBytes = chunker.decompressedBytes
+    task.chunkCount = chunker.chunkCount
+  }
+
+  /// Bytes from a server may have been damaged on the way; a file stays as it is. The reading that a checkpoint kept may be another library's.
+  private func failure(_ error: DecompressError, _ task: ItemTask) -> Failure {
+    Failure(error, isTransient: !task.planned.item.source.traits.contains(.rereadsFreely) || task.continuation != nil)
+  }
+
+  /// The records of a damaged item up to the damage are its records, and the damage is a dead letter.
+  private func keepSound(_ task: ItemTask, _ damage: Failure, _ outgoing: ChunkMessages) {
+    task.damage = damage
+    // The rest of the item is wanted no more, but fetch may still be at it.
+    if outgoing.group.isSingle { outgoing.group.fetched.close() }
+  }
+
+  /// Compares the item's columns with those that the source had before.
+  private func compareColumns(_ task: ItemTask, _ chunk: RecordChunk, _ format: any RecordFormat) throws {
+    let finding = schemaWatch.compare(chunk, task.prologue, format)
+    task.columns = finding.columns
+    guard let change = finding.change else { return }
+    let words = definition.redactor.redact(change.description)
+    if !finding.isKnown { reporter.schemaChanged(item: task.planned.item.key, words) }
+    switch definition.parse.onSchemaChange {
+    case nil, .evolve: return
+    case .deadLetter: throw SchemaChanged(words)
+    case .fail:
+      control.abort(.schemaChanged(item: task.planned.item.key, change: words, acceptCommand))
+      throw SchemaChanged(words)
+    }
+  }
+}

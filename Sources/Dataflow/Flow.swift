@@ -1,0 +1,341 @@
+import Configuration
+import Decompress
+import Definition
+import Fetch
+import Files
+import Foundation
+import Isolation
+import Ledger
+import Parse
+import Records
+import Supervision
+import Synchronization
+import Transform
+import Write
+
+/// A run in flow: the five stages' pools, joined by channels.
+///
+/// Groups of items go to fetch, decompress and write in one order, so that the one that write waits for is always served by
+/// the others. A message of chunks takes one of its group's credits before parse and gives it back when it is written. So
+/// nothing grows, and nothing can wait for itself.
+package final class Flow: Sendable {
+  /// The parts that a run puts together before its items flow.
+  package struct Parts {
+    package var definition: PipelineDefinition
+    package var chain: TransformChain
+    package var ledger: any Ledger
+    package var run: RunID
+    package var state: StateFolder
+    package var fetching: FetchSession
+    package var session: any SinkSession
+    /// The writer of the run's one output; nil where each item has an output of its own.
+    package var shared: (any SinkWriter)?
+    /// The columns that items are expected to have; nil to go by the first that comes.
+    package var columns: [String]?
+    package var timeline: Timeline
+    package var progress: RunProgress
+    package var event: @Sendable (RunEvent) -> Void
+
+    /// Puts them together.
+    package init(
+      definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
+      session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+      event: @escaping @Sendable (RunEvent) -> Void
+    ) {
+      self.definition = definition
+      self.chain = chain
+      self.ledger = ledger
+      self.run = run
+      self.state = state
+      self.fetching = fetching
+      self.session = session
+      self.shared = shared
+      self.columns = columns
+      self.timeline = timeline
+      self.progress = progress
+      self.event = event
+    }
+  }
+
+  private let definition: PipelineDefinition
+  private let ledger: any HistoryLedger
+  private let run: RunID
+  private let timeline: Timeline
+  private let control: RunControl
+  private let reporter: Reporter
+  private let board: EngineBoard
+  private let programs: Programs
+  private let groups: ItemGroups
+  private let commits: Commits
+  private let committed = CommittedOutputs()
+  private let downloads = Downloads()
+  /// Whether each item goes by itself: work that is slow for each record, or is watched one by one, holds up no other item.
+  private let isEachAlone: Bool
+
+  /// Groups that may wait before a stage: many flow without a stage waiting for the one before it, and what is fetched of
+  /// them ahead is bounded too.
+  private static let groupsAhead = 16
+  private let fetchGroups = Channel<ItemGroup>(messages: groupsAhead)
+  private let decompressGroups = Channel<ItemGroup>(messages: groupsAhead)
+  private let writeGroups = Channel<ItemGroup>(messages: groupsAhead)
+  private let chunks: Channel<ChunkMessage>
+  private let batches: Channel<BatchMessage>
+  private let sources: SourcePools
+  private let parsePool: WorkerPool<ChunkMessage>
+  private let transformPool: WorkerPool<BatchMessage>
+  private let writePool: WorkerPool<ItemGroup>
+  private let parse: ParseStage
+  private let transform: TransformStage
+  private let write: WriteStage
+  private let supervisor: Supervisor
+
+  /// Makes the stages, without a worker yet.
+  ///
+  /// - Throws: ``WriteError`` where the outputs' first bytes can't be made.
+  package init(_ parts: Parts) throws {
+    let definition = parts.definition
+    let chain = parts.chain
+    self.definition = definition
+    ledger = parts.ledger
+    run = parts.run
+    timeline = parts.timeline
+    let control = RunControl(definition)
+    let reporter = Reporter(progress: parts.progress, journal: Journal(), redactor: definition.redactor, event: parts.event)
+    let board = EngineBoard(
+      path: parts.state.boardPath(pipeline: definition.name), crashesPath: parts.state.crashesPath(pipeline: definition.name),
+      workers: { definition.stage($0).workers }, memory: definition.processMemory, policy: definition.policy)
+    let suspects = Suspects(board.crashes, poisonAfter: definition.poisonAfter)
+    let crashes = suspects.restarts
+    parts.progress.update { $0.restarts += crashes }
+    if let death = suspects.lastDeath { reporter.engineDied(death) }
+    let programs = Programs(
+      chain,
+      Programs.Setting(definition) {
+        parts.event(.programSaid(command: $0, line: $1))
+      } restarted: {
+        reporter.programRestarted($0, $1)
+      })
+    let groups = ItemGroups(messages: Self.chunksPerItem(definition), buffer: definition.stage(.decompress).buffer)
+    (self.control, self.reporter, self.board, self.programs, self.groups) = (control, reporter, board, programs, groups)
+    isEachAlone = !chain.links.isEmpty || !suspects.isEmpty
+    // An item with a part of its own holds it open until it is committed.
+    commits = Commits(limit: parts.shared == nil ? 256 : 4096)
+    let chunks = Channel<ChunkMessage>(messages: definition.stage(.parse).buffer)
+    let batches = Channel<BatchMessage>(messages: definition.stage(.transform).buffer)
+    (self.chunks, self.batches) = (chunks, batches)
+
+    let pools = Pools(definition) { happened in
+      let told = happened.telling(definition.redactor.redact)
+      reporter.supervision(told)
+      board.note(told)
+    }
+    supervisor = Supervisor("run", policy: definition.policy, event: pools.event)
+    let spools = Spools(definition, parts.state)
+    sources = SourcePools(
+      fetchPool: pools.make(.fetch, fetchGroups, conditions: .blocking),
+      decompressPool: pools.make(.decompress, decompressGroups) { !chunks.isFull },
+      fetch: FetchStage(
+        definition: definition, session: parts.fetching, spools: spools, downloads: downloads, suspects: suspects, board: board,
+        reporter: reporter),
+      decompress: DecompressStage(
+        definition: definition, chunks: chunks, mappings: ColumnMappings(definition, chain),
+        schemaWatch: SchemaWatch(expected: parts.columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil),
+        suspects: suspects, board: board, reporter: reporter, control: control,
+        acceptCommand: parts.state.command("resume", "\(parts.run)", "--accept-schema-changes")))
+    parsePool = pools.make(.parse, chunks) { !batches.isFull }
+    transformPool = pools.make(.transform, batches)
+    // One output is written by one worker, item after item.
+    writePool = pools.make(
+      .write, writeGroups, size: definition.sink.isSerial ? PoolSize(min: 1, max: 1) : nil, conditions: .blocking)
+
+    let encoding = BatchEncoding(definition)
+    let encoder = ChunkEncoder(definition, chain, run: parts.run, encoding)
+    let steps = TransformStage.Steps(chain: chain, programs: programs)
+    let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder)
+    let output = EncodedOutput(control: control)
+    parse = ParseStage(batches: batches, board: board, careful: careful, output: output)
+    transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
+    let failing = ItemFailing(ledger: parts.ledger, run: parts.run, pipeline: definition.name, control: control, reporter: reporter)
+    let committer = Committer(
+      ledger: parts.ledger, session: parts.session, committed: committed, failing: failing, spools: spools, control: control,
+      reporter: reporter)
+    let items = ItemWriter(
+      definition: definition, run: parts.run, ledger: parts.ledger, shared: parts.shared, header: try encoding.header(chain.output),
+      sourceSchemas: SourceSchemas(parts.ledger, pipeline: definition.name), commits: commits, committer: committer, control: control,
+      progress: parts.progress)
+    write = WriteStage(
+      definition: definition, ledger: parts.ledger, session: parts.session, shared: parts.shared, schema: chain.output, items: items,
+      failing: failing, groups: groups, sources: sources, spools: spools, board: board, control: control, reporter: reporter)
+
+    control.onStop { [session = parts.session, fetchGroups, decompressGroups, writeGroups] in
+      groups.stop()
+      programs.interrupt()
+      session.interrupt()
+      for channel in [fetchGroups, decompressGroups, writeGroups] { channel.close() }
+    }
+  }
+
+  /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
+  private static func chunksPerItem(_ definition: PipelineDefinition) -> Int {
+    let items = definition.stage(.fetch).workers.max
+    let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    return max(2, min(2 * cores + 4, definition.memory / (items * 4 * RecordChunker.chunkBytes)))
+  }
+
+  // MARK: The end of a run
+
+  /// Takes no more items; those under way are checkpointed and left.
+  package func stop() { control.stop() }
+
+  /// Stops the run, since it can't go on; it can be resumed.
+  package func abort(_ failure: RunFailure) { control.abort(failure) }
+
+  /// The failure that the run could not go on after.
+  package var failure: RunFailure? { control.failure }
+  /// Whether too many dead letters stopped the run.
+  package var hasTooManyDeadLetters: Bool { control.hasTooManyDeadLetters }
+  /// Whether more items failed than may.
+  package var hasTooManyFailedItems: Bool { control.hasTooManyFailedItems }
+
+  /// The committables that the sink has committed, and of which the ledger was not told yet.
+  package func takeCommitted() -> [Committable] { committed.take() }
+
+  /// Adds the counts of an engine before this one, which died: limits hold for the run, and not for an engine.
+  package func add(deadLetters: Int, failedItems: Int) {
+    control.add(deadLetters: deadLetters, failedItems: failedItems)
+    reporter.progress.update { $0.itemsFailed += failedItems }
+  }
+
+  /// Takes the board away, and tells the ledger what is left of journal and timeline.
+  package func finish() async {
+    board.remove()
+    await reporter.journal.write(to: ledger, run)
+    await timeline.write(to: ledger, run)
+  }
+
+  // MARK: Flow
+
+  /// Takes the items through all stages; returns when the last is written, or the run was stopped.
+  ///
+  /// A supervisor has the stages as its children, in the order of the flow, and restarts those that give up. Each is
+  /// finished by the one before: nobody looks whether it is over.
+  package func run(_ items: [PlannedItem]) async {
+    let sourcesLeft = Countdown(3) { [chunks] in
+      // The source side has ended and write has all that it waits for: the stages between end in order.
+      chunks.finish()
+    }
+    let reporting = Task { await report() }
+    defer { reporting.cancel() }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [self] in await guarded { try await dispatch(items) } }
+      group.addTask { [self] in
+        await guarded {
+          try await supervisor.run([
+            .init(Stage.fetch.rawValue) { [self] in
+              try await sources.fetchPool.run(sources.fetchService)
+              sourcesLeft.one()
+            },
+            .init(Stage.decompress.rawValue) { [self] in
+              try await sources.decompressPool.run(sources.decompressService)
+              sourcesLeft.one()
+            },
+            .init(Stage.parse.rawValue) { [self] in
+              try await parsePool.run(.init(work: parse.work) { unit, error in unit.group.giveUp(.parse, error) })
+              batches.finish()
+            },
+            .init(Stage.transform.rawValue) { [self] in
+              try await transformPool.run(.init(work: transform.work) { unit, error in unit.group.giveUp(.transform, error) })
+            },
+            .init(Stage.write.rawValue) { [self] in
+              try await writePool.run(.init(work: write.work) { [self] _, error in control.abort(.from(error)) })
+              sourcesLeft.one()
+            },
+          ])
+        }
+        // However it ended, no stage is to wait for one that is gone.
+        chunks.finish()
+        batches.finish()
+        await programs.finish()
+        await commits.drain()
+      }
+    }
+  }
+
+  private func guarded(_ body: () async throws -> Void) async {
+    do {
+      try await body()
+    } catch is CancellationError {
+    } catch is Closed {
+    } catch {
+      control.abort(.from(error))
+    }
+  }
+
+  private func dispatch(_ items: [PlannedItem]) async throws {
+    defer {
+      fetchGroups.finish()
+      decompressGroups.finish()
+      writeGroups.finish()
+    }
+    var next = 0
+    while next < items.count {
+      if control.isStopping { return }
+      let start = next
+      next = isEachAlone ? start + 1 : ItemGroup.end(ofRunFrom: start, items, usual: downloads.usualBytes)
+      let group = groups.make(items[start..<next])
+      try await writeGroups.send(group)
+      try await decompressGroups.send(group)
+      try await fetchGroups.send(group)
+    }
+  }
+
+  /// Shows the run's figures and the channels' fills on the board, and notes them for later, now and then.
+  private func report() async {
+    for tick in 0... {
+      if Task.isCancelled { return }
+      let snapshot = reporter.progress.snapshot
+      timeline.add(
+        snapshot,
+        [sources.fetchPool.activity, sources.decompressPool.activity, parsePool.activity, transformPool.activity, writePool.activity])
+      if tick % 5 == 0 {
+        board.show(
+          EngineBoard.Figures(snapshot, run),
+          fills: [
+            (.fetch, fetchGroups.fill), (.decompress, decompressGroups.fill), (.parse, chunks.fill), (.transform, batches.fill),
+            (.write, writeGroups.fill),
+          ])
+        await reporter.journal.write(to: ledger, run)
+      }
+      // A run that is killed has its figures up to half a minute before.
+      if tick % 300 == 299 { await timeline.write(to: ledger, run) }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
+  }
+}
+
+/// Calls a body when all of a number of things have happened.
+private final class Countdown: Sendable {
+  private let left: Mutex<Int>
+  private let body: @Sendable () -> Void
+
+  init(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+    left = Mutex(count)
+    self.body = body
+  }
+
+  func one() {
+    let isLast = left.withLock { left in
+      left -= 1
+      return left == 0
+    }
+    if isLast { body() }
+  }
+}
+
+extension EngineBoard.Figures {
+  fileprivate init(_ progress: ProgressSnapshot, _ run: RunID) {
+    self.init(
+      run: run.value, itemsTotal: progress.itemsTotal, itemsDone: progress.itemsDone + progress.itemsSkipped,
+      itemsFailed: progress.itemsFailed, read: progress.counts.read, written: progress.counts.written)
+  }
+}

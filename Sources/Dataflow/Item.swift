@@ -1,0 +1,132 @@
+import Configuration
+import Decompress
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Parse
+import Records
+import Write
+
+/// One source object that a run works on.
+package struct Item: Sendable {
+  package var key: String
+  /// The last part of its path or address.
+  package var name: String
+  package var source: any Source
+  /// What it takes to open it: its identity within a run. Opaque to all but its source.
+  package var location: String
+  /// What the ledger keeps of the location.
+  package var kept: String
+  /// What the listing told of it.
+  package var listed: SourceState?
+  package var sha256: String?
+  /// What earlier builds may have called it.
+  package var formerKeys: [String] = []
+
+  package init(_ listed: ListedItem, _ source: any Source, sha256: String? = nil) {
+    key = listed.key
+    name = listed.name
+    self.source = source
+    location = listed.location
+    kept = listed.kept
+    self.listed = listed.state
+    self.sha256 = sha256
+    formerKeys = listed.formerKeys
+  }
+
+  /// Its path, where it is a file of this machine.
+  package var localPath: String? { source.localPath(location) }
+
+  /// What the ledger keeps beside the key: nil where the key says it all.
+  package var keptLocation: String? {
+    let type = Swift.type(of: source)
+    return kept == key && Sources.answering(to: key) == type ? nil : "\(type.name) \(kept)"
+  }
+
+  /// The name without what says how it is compressed and written.
+  package var stem: String { NameEndings.stem(of: name, formats: RecordFormats.endings) }
+}
+
+/// An item that a run will work on, and from where.
+package struct PlannedItem: Sendable {
+  package var item: Item
+  package var id: ItemID
+  /// The output; the same for all where the run has one.
+  package var slot: OutputSlot
+  /// Where the item's share of the output begins.
+  package var base = SinkPosition.start
+  /// Where to go on, or the start.
+  package var start: Checkpoint
+  /// The version that `start` is of.
+  package var startVersion: String?
+  /// Whether an earlier run's attempts at it all failed.
+  package var failedBefore = false
+  /// A version that need not be fetched again.
+  package var knownVersion: String?
+  /// Of the source, in bytes, where that is known before it is fetched.
+  package var size: Int?
+  /// Why its output can't be written.
+  package var refusal: Failure?
+
+  /// An item that begins at its start or goes on from a checkpoint.
+  package init(
+    item: Item, id: ItemID, slot: OutputSlot, base: SinkPosition, start: Checkpoint, startVersion: String?, failedBefore: Bool,
+    knownVersion: String?, size: Int?, refusal: Failure?
+  ) {
+    self.item = item
+    self.id = id
+    self.slot = slot
+    self.base = base
+    self.start = start
+    self.startVersion = startVersion
+    self.failedBefore = failedBefore
+    self.knownVersion = knownVersion
+    self.size = size
+    self.refusal = refusal
+  }
+}
+
+/// A chunk as write takes it: bytes for the sink, and what happened to its records.
+struct EncodedChunk: Sendable {
+  /// The item's number in its group, from 0.
+  var item: Int
+  var output: ByteBuffer
+  /// Of the output.
+  var checksum: Checksum
+  /// Where reading goes on behind the chunk, where that is known.
+  var continuation: RecordChunker.Continuation?
+  /// The end of the chunk in the decompressed item.
+  var end: Int
+  var lines: Int
+  var counts: RecordCounts
+  var letters: [ChunkLetters]
+}
+
+/// The end of an attempt at an item that did not come to the item's end.
+enum AttemptEnd: Sendable {
+  /// - attempts: how often the item was tried by then, where the failure knows better than the attempt: each request that failed is a try.
+  /// - isTold: whether the user was told of it, and the wait before the next try is over.
+  case failed(Failure, attempts: Int? = nil, isTold: Bool = false)
+  /// The run stops. The item goes on from its checkpoint later.
+  case stopped
+  /// The source says that nothing changed.
+  case unchanged
+
+  /// A worker failed with the item in its hands: another attempt may succeed.
+  static func worker(_ reason: String, _ stage: Stage) -> AttemptEnd { .failed(Failure(.workerFailed, stage, reason, isTransient: true)) }
+}
+
+extension Failure {
+  /// The code of the dead letter that an item becomes. The ledger has these words for good.
+  var deadLetterCode: String {
+    switch (code, stage) {
+    case (.workerFailed, _): "worker_failed"
+    case (.wrongChecksum, _): "checksum_mismatch"
+    case (_, .fetch): "fetch_failed"
+    case (_, .write): "output_refused"
+    default: DeadLetter.damagedItem
+    }
+  }
+}

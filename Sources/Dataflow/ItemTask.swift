@@ -1,0 +1,113 @@
+import Configuration
+import Files
+import Isolation
+import Ledger
+import Parse
+import Records
+import Synchronization
+
+/// One attempt at an item, as it goes through the stages: what is known of it, and whether it failed.
+final class ItemTask: Sendable {
+  private struct State {
+    var end: AttemptEnd?
+    var version = ""
+    var versionMark = ItemTask.mark("")
+    var prologue: Prologue?
+    var columns: [String]?
+    var fetchedBytes = 0
+    var decompressedBytes = 0
+    var chunkCount: Int?
+    var damage: Failure?
+    var onEnd: [@Sendable () -> Void] = []
+  }
+
+  let planned: PlannedItem
+  let start: Checkpoint
+  /// Where reading goes on, where `start` says so.
+  let continuation: RecordChunker.Continuation?
+  let attempt: Int
+  /// The item's number in its group, from 0.
+  let index: Int
+  private let state = Mutex(State())
+  private let began = ContinuousClock.now
+
+  init(_ planned: PlannedItem, start: Checkpoint, attempt: Int, index: Int) {
+    self.planned = planned
+    self.start = start
+    continuation = start.continuation.flatMap(RecordChunker.Continuation.of)
+    self.attempt = attempt
+    self.index = index
+    if let refusal = planned.refusal { end(.failed(refusal)) }
+  }
+
+  /// How the attempt ended, where it did not come to the item's end.
+  var end: AttemptEnd? { state.withLock { $0.end } }
+  var hasEnded: Bool { end != nil }
+
+  /// Ends the attempt. The first end counts; all that works on the item is told.
+  func end(_ end: AttemptEnd) {
+    let told = state.withLock { state -> [@Sendable () -> Void] in
+      guard state.end == nil else { return [] }
+      state.end = end
+      defer { state.onEnd = [] }
+      return state.onEnd
+    }
+    for tell in told { tell() }
+  }
+
+  /// Ends the attempt with a failure.
+  func fail(_ failure: Failure) { end(.failed(failure)) }
+
+  /// Calls `body` when the attempt ends early, at once where it has: what waits on its behalf is to stop waiting then.
+  func onEnd(_ body: @escaping @Sendable () -> Void) {
+    let hasEnded = state.withLock { state in
+      if state.end == nil { state.onEnd.append(body) }
+      return state.end != nil
+    }
+    if hasEnded { body() }
+  }
+
+  var version: String {
+    get { state.withLock { $0.version } }
+    set {
+      state.withLock {
+        $0.version = newValue
+        $0.versionMark = Self.mark(newValue)
+      }
+    }
+  }
+  /// The item's content as the board knows it, with which every chunk of it is marked.
+  var content: ItemContent { ItemContent(item: planned.id.value, version: state.withLock { $0.versionMark }) }
+
+  private static func mark(_ version: String) -> Int64 { Int64(bitPattern: StableHash.of(version)) }
+  /// What stands before the first record, once it is read.
+  var prologue: Prologue? {
+    get { state.withLock { $0.prologue } }
+    set { state.withLock { $0.prologue = newValue } }
+  }
+  /// What its columns are called, where that is known.
+  var columns: [String]? {
+    get { state.withLock { $0.columns } }
+    set { state.withLock { $0.columns = newValue } }
+  }
+  /// How long the attempt has been under way, in seconds.
+  var age: Double { began.duration(to: .now) / .seconds(1) }
+  var fetchedBytes: Int {
+    get { state.withLock { $0.fetchedBytes } }
+    set { state.withLock { $0.fetchedBytes = newValue } }
+  }
+  /// How many chunks it came to; nil until it is decompressed to its end.
+  var chunkCount: Int? {
+    get { state.withLock { $0.chunkCount } }
+    set { state.withLock { $0.chunkCount = newValue } }
+  }
+  /// The damage of an item whose sound records are kept.
+  var damage: Failure? {
+    get { state.withLock { $0.damage } }
+    set { state.withLock { $0.damage = newValue } }
+  }
+  var decompressedBytes: Int {
+    get { state.withLock { $0.decompressedBytes } }
+    set { state.withLock { $0.decompressedBytes = newValue } }
+  }
+}

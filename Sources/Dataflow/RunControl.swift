@@ -1,0 +1,83 @@
+import Configuration
+import Definition
+import Synchronization
+
+/// Decides whether a run goes on. Its user, a limit or a failure that concerns all of it stops the run; then everything that could wait is
+/// told.
+final class RunControl: Sendable {
+  private struct State {
+    var isStopping = false
+    var failure: RunFailure?
+    var deadLetters = 0
+    var failedItems = 0
+    var hasTooManyDeadLetters = false
+    var onStop: [@Sendable () -> Void] = []
+  }
+  /// More dead letters than this stop the run; nil where they are counted at its end.
+  private let deadLetterLimit: Int?
+  private let failedItemLimit: Int
+  private let state = Mutex(State())
+
+  init(_ definition: PipelineDefinition) {
+    deadLetterLimit =
+      if definition.onExceed == .stop, case .count(let limit) = definition.deadLetterLimit { limit } else { nil }
+    failedItemLimit = definition.failedItemLimit
+  }
+
+  /// Calls `body` when the run stops, at once where it has.
+  func onStop(_ body: @escaping @Sendable () -> Void) {
+    let isStopping = state.withLock { state in
+      if !state.isStopping { state.onStop.append(body) }
+      return state.isStopping
+    }
+    if isStopping { body() }
+  }
+
+  var isStopping: Bool { state.withLock { $0.isStopping } }
+  /// The failure that the run can't go on after.
+  var failure: RunFailure? { state.withLock { $0.failure } }
+  var hasTooManyDeadLetters: Bool { state.withLock { $0.hasTooManyDeadLetters } }
+  var hasTooManyFailedItems: Bool { state.withLock { $0.failedItems } > failedItemLimit }
+
+  /// Takes no more items; those under way are checkpointed and left.
+  func stop() {
+    let told = state.withLock { state in
+      state.isStopping = true
+      defer { state.onStop = [] }
+      return state.onStop
+    }
+    for tell in told { tell() }
+  }
+
+  /// Stops the run, since it can't go on; it can be resumed.
+  func abort(_ failure: RunFailure) {
+    state.withLock { if $0.failure == nil { $0.failure = failure } }
+    stop()
+  }
+
+  /// Counts dead letters; with `on_exceed: stop` too many stop the run.
+  func count(deadLetters count: Int) {
+    guard count > 0 else { return }
+    let isExceeded = state.withLock { state in
+      state.deadLetters += count
+      guard let deadLetterLimit, state.deadLetters > deadLetterLimit else { return false }
+      state.hasTooManyDeadLetters = true
+      return true
+    }
+    if isExceeded { stop() }
+  }
+
+  /// Counts an item that failed; more than `limits.failed_items` stop the run.
+  func countFailedItem() {
+    state.withLock { $0.failedItems += 1 }
+    if hasTooManyFailedItems { stop() }
+  }
+
+  /// Adds the counts of an engine before this one, which died: limits hold for the run, and not for an engine.
+  func add(deadLetters: Int, failedItems: Int) {
+    state.withLock {
+      $0.deadLetters += deadLetters
+      $0.failedItems += failedItems
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import Configuration
+import Definition
+import Files
+import Foundation
+import Isolation
+import Ledger
+import Records
+import Supervision
+import Write
+
+/// The write stage: writes each item's chunks in order, tries again what another attempt may mend, and decides what becomes of an item that
+/// failed. `Sources/Ledger/README.md` says what is done in which order, and why.
+///
+/// Its workers run on threads that may block.
+struct WriteStage {
+  let definition: PipelineDefinition
+  let ledger: any ItemLedger
+  let session: any SinkSession
+  /// The writer of the run's one output; nil where each item has an output of its own.
+  let shared: (any SinkWriter)?
+  let schema: Schema
+  let items: ItemWriter
+  let failing: ItemFailing
+  let groups: ItemGroups
+  let sources: SourcePools
+  let spools: Spools
+  let board: EngineBoard
+  let control: RunControl
+  let reporter: Reporter
+
+  /// Writes the items of a group.
+  func work(_ group: ItemGroup, _ assignment: Assignment) async throws {
+    assignment.heartbeat.pause()
+    defer { assignment.heartbeat.resume() }
+    // The chunks that another worker had taken of the group are gone with it: then what is left of it begins anew.
+    _ = group.claim(.write)
+    var chunks = EncodedChunks(group, assignment.heartbeat)
+    do {
+      while let task = group.nextToWrite {
+        let mark = board.begin(.write, assignment, task.content)
+        defer { board.end(mark) }
+        try await write(task, &chunks, assignment.heartbeat)
+        group.noteWritten()
+      }
+    } catch let error as WriteError {
+      control.abort(.from(error))
+    } catch let error as LedgerError {
+      control.abort(.ledger(error))
+    }
+    groups.forget(group)
+  }
+
+  /// Writes an item, trying again what another attempt may mend.
+  private func write(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
+    // Of an item that was stopped before it began nothing is made.
+    if case .stopped? = first.end, first.start.offset == 0 { return }
+    var planned = first.planned
+    if planned.refusal != nil, let end = first.end { return try await settle(first, nil, planned, end) }
+    let output: any SinkWriter
+    do {
+      output = try open(planned, at: first.start.position)
+    } catch let error as WriteError where shared == nil && error.concernsOneOutput {
+      let end = AttemptEnd.failed(Failure(error))
+      first.end(end)
+      return try await settle(first, nil, planned, end)
+    }
+    // In a shared part an item that begins now begins where the one before it ended.
+    if shared != nil, first.start.offset == 0 { planned.base = output.position }
+    var isWhole = try await items.attempt(first, output, &chunks)
+    var task = first
+    // An item that is whole has been handed on: nothing that comes later of its workers matters.
+    while !isWhole, case .failed(let failure, let counted, let isTold)? = task.end, mayTryAgain(failure, counted ?? task.attempt),
+      canGoBack(output, to: planned.base)
+    {
+      let attempts = counted ?? task.attempt
+      if !isTold {
+        let wait = definition.fetch.retry.backoff.wait(after: attempts, random: .random(in: 0..<1))
+        reporter.retry(.write, item: planned.item.key, attempt: attempts, failure.reason, wait: wait)
+        try await pause(wait)
+      }
+      if control.isStopping { return }
+      try await ledger.startOver(planned.id)
+      if output.canTruncate { try output.truncate(to: planned.base) }
+      let again = groups.make([planned], attempt: attempts + 1)
+      task = again.tasks[0]
+      let attempted = task
+      try await sources.serve(again) {
+        var chunks = EncodedChunks(again, heartbeat)
+        isWhole = try await items.attempt(attempted, output, &chunks)
+      }
+      groups.forget(again)
+    }
+    if !isWhole, let end = task.end { try await settle(task, output, planned, end) }
+  }
+
+  /// Waits, but not past the run's being stopped.
+  private func pause(_ wait: Duration) async throws {
+    let end = ContinuousClock.now + wait
+    while ContinuousClock.now < end, !control.isStopping {
+      try await Task.sleep(for: min(.milliseconds(100), ContinuousClock.now.duration(to: end)))
+    }
+  }
+
+  private func mayTryAgain(_ failure: Failure, _ attempts: Int) -> Bool {
+    failure.isTransient && attempts < definition.fetch.retry.attempts && !control.isStopping
+  }
+
+  private func open(_ planned: PlannedItem, at position: SinkPosition) throws -> any SinkWriter {
+    try shared ?? session.open(planned.slot, schema, at: position)
+  }
+
+  /// Whether the writer can take back what was written since, or nothing was.
+  private func canGoBack(_ output: any SinkWriter, to position: SinkPosition) -> Bool {
+    output.canTruncate || output.position == position
+  }
+
+  /// Settles an item whose last attempt did not come to its end. The ledger hears of it first: a part that it does not speak of does no
+  /// harm.
+  private func settle(_ task: ItemTask, _ output: (any SinkWriter)?, _ planned: PlannedItem, _ end: AttemptEnd) async throws {
+    switch end {
+    case .stopped: return
+    case .unchanged:
+      try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
+      spools.remove(planned)
+      try discard(output, planned)
+      reporter.progress.update { $0.itemsSkipped += 1 }
+    // An item that fails after the run has stopped for failures is for the next run to try.
+    case .failed where control.hasTooManyFailedItems: return
+    case .failed(let failure, _, _) where failure.code == .processLimit:
+      control.abort(.limits("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
+    case .failed(var failure, let attempts, _):
+      if let output, !canGoBack(output, to: planned.base) { failure.reason += "; records of it are in \(planned.slot.shown) already" }
+      try await failing.fail(planned, failure, attempts: attempts ?? task.attempt) { try discard(output, planned) }
+    }
+  }
+
+  /// Takes away what an item that is not done has written.
+  private func discard(_ output: (any SinkWriter)?, _ planned: PlannedItem) throws {
+    guard let output, output.canTruncate else { return }
+    if shared != nil { try output.truncate(to: planned.base) } else { try output.discard() }
+  }
+}
+
+/// Makes an item failed.
+struct ItemFailing {
+  let ledger: any ItemLedger
+  let run: RunID
+  let pipeline: String
+  let control: RunControl
+  let reporter: Reporter
+
+  /// Tells the ledger, then takes away the item's output, then tells the user and the limits.
+  ///
+  /// - Parameter refused: the committable that its sink will never commit.
+  func fail(
+    _ planned: PlannedItem, _ failure: Failure, attempts: Int, refused: Committable? = nil, discarding discard: () throws -> Void = {}
+  ) async throws {
+    let reason = reporter.redactor.redact(failure.reason)
+    try await ledger.fail(
+      planned.id, error: reason,
+      DeadLetter(
+        run: run, pipeline: pipeline, item: planned.item.key, itemID: planned.id, stage: failure.stage.rawValue,
+        code: failure.deadLetterCode, reason: reason, attempts: attempts), refused: refused)
+    try discard()
+    reporter.progress.update { $0.itemsFailed += 1 }
+    reporter.event(.itemFailed(item: planned.item.key, stage: failure.stage, reason: reason, code: failure.code))
+    control.countFailedItem()
+  }
+}

@@ -1,0 +1,168 @@
+import Dataflow
+import Configuration
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Write
+
+/// Looks whether an output may be put where the definition says: in no other thing's place than a file's, and in the place of no file that
+/// something would be lost with.
+package struct OutputGuard: Sendable {
+  package let definition: PipelineDefinition
+  package let state: StateFolder
+
+  package init(_ definition: PipelineDefinition, _ state: StateFolder) {
+    self.definition = definition
+    self.state = state
+  }
+
+  /// The file that an output at `target` would replace; nil where there is none.
+  ///
+  /// - Throws: ``Failure`` for what is no file, a name that can't be, the definition, a place in the state folder.
+  package func replaced(at target: String) throws(Failure) -> FileStatus.Identity? {
+    let shown = definition.relative(target)
+    if OutputPlace.isDescriptor(target) {
+      throw Failure.output("the output \(shown) is no file; to write to standard output, say path: '-'")
+    }
+    let there: FileStatus?
+    do {
+      there = try FileStatus.of(target)
+      // A part's name is longer.
+      if target.utf8.count > 200 { _ = try FileStatus.of(FileSink.part(of: target), followsLinks: false) }
+    } catch {
+      let trouble = WriteError(action: "write", path: shown, code: error.code)
+      // What concerns all outputs, such as a folder that may not be entered, is told when the first is written.
+      guard trouble.concernsOneOutput else { return nil }
+      throw Failure.output(trouble.description, .cannotWrite)
+    }
+    if let there, there.kind != .regular {
+      let trouble = WriteError(action: "write", path: shown, code: EEXIST, found: there.kind)
+      throw Failure.output(trouble.description, there.kind == .folder ? .cannotWrite : .invalidSetting)
+    }
+    if let there, there.identity == (try? FileStatus.of(definition.file))?.identity {
+      throw Failure.output("the output \(shown) is the definition itself; give write.path another name")
+    }
+    if let there, let loaded = definition.loadedFiles.first(where: { (try? FileStatus.of($0.path))?.identity == there.identity }) {
+      throw Failure.output("the output \(shown) is \(loaded.name), which a step loads; give write.path another name")
+    }
+    if state.contains(target) {
+      throw Failure.output("the output \(shown) is in the state folder \(state.path); give write.path another folder")
+    }
+    return there?.identity
+  }
+
+  /// - Throws: ``Failure`` where a file that would be replaced is the output of something else, of which something is left.
+  /// - Returns: whose output it is that is replaced all the same, where that is to be told.
+  package func owner(_ output: Output?, of target: String, item: Item?, keys: [Int64: String], makers: (RunID) async throws -> Bool)
+    async throws
+    -> String?
+  {
+    guard let output else { return nil }
+    let shown = definition.relative(target)
+    let isSameFile = Self.isSameFile(output.definition, definition.file)
+    if output.pipeline != definition.name {
+      // A pipeline that was renamed, and one whose definition is gone, has nobody who would miss it.
+      guard !isSameFile, FileManager.default.fileExists(atPath: output.definition) else { return "the pipeline \(output.pipeline)" }
+      throw Failure.output(
+        "the output \(shown) is that of the pipeline \(output.pipeline) (\(output.definition)); give write.path another name, or move the file away",
+        .sameOutput)
+    }
+    let key = output.item.flatMap { keys[$0.value] }
+    if output.isReplay {
+      throw Failure.output(
+        "the output \(shown) is what a replay wrote\(key.map { " of \($0)" } ?? ""); move it away, or give write.path another name",
+        .sameOutput)
+    }
+    if let item {
+      guard let key, !key.utf8.elementsEqual(item.key.utf8) else { return nil }
+      return key
+    }
+    guard !isSameFile, FileManager.default.fileExists(atPath: output.definition), let run = output.run else { return nil }
+    if try await makers(run) { return output.definition }
+    throw Failure.output(
+      "the output \(shown) is that of \(output.definition), which is called “\(definition.name)” too and has other sources; give one of them another name and another write.path, or move the file away",
+      .sameOutput)
+  }
+
+  private static func isSameFile(_ a: String, _ b: String) -> Bool {
+    if a == b { return true }
+    guard let a = try? FileStatus.of(a), let b = try? FileStatus.of(b) else { return false }
+    return a.identity == b.identity
+  }
+}
+
+extension OutputGuard {
+  /// What can be told of outputs from the definition and the file system alone.
+  ///
+  /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
+  package func check() async throws(DefinitionErrors) {
+    let naming = OutputNaming(definition: definition, run: "new", date: Date())
+    let (named, matched) = await itemsToLookAt()
+    if definition.sink.grouping != .item {
+      // An output that has the run's number or day in its name is another one each time.
+      let later = OutputNaming(definition: definition, run: "newer", date: .distantFuture)
+      if let file = naming.slot(nil).file, later.slot(nil).file == file { try check(file, named + matched) }
+      return
+    }
+    for item in named { if let file = naming.slot(item).file { try check(file, named) } }
+    // Where an item would replace another one, it fails alone.
+    for item in matched { if let file = naming.slot(item).file { try check(file, [item]) } }
+  }
+
+  private func check(_ target: String, _ items: [Item]) throws(DefinitionErrors) {
+    do throws(Failure) {
+      guard let replaced = try replaced(at: target) else { return }
+      for item in items {
+        guard let path = item.localPath, let source = SourceFile.status(path) else { continue }
+        if FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
+      }
+    } catch {
+      // A disk's troubles are no fault of the definition: the run, or the item, fails of them.
+      if error.code != .cannotWrite { throw definition.wrongOutput(error.reason, error.code) }
+    }
+  }
+
+  package static func isSource(_ target: String, _ key: String) -> Failure {
+    Failure.output("the output \(target) is the source \(key), which it would replace; give write.path another folder or name")
+  }
+
+  /// The first files that are items whatever the ledger says: those that the definition names one by one, and, where there is no ledger
+  /// yet, those that patterns match; later some of these may be outputs.
+  private func itemsToLookAt() async -> (named: [Item], matched: [Item]) {
+    let discovery = Discovery(definition: definition)
+    let named = await discovery.files(most: 1000, ofPatterns: false)
+    if Ledgers.exists(state.path) { return (named, []) }
+    let matched = await discovery.files(most: 1000, ofPatterns: true).filter { item in
+      guard let path = item.localPath else { return false }
+      return path != definition.file && !state.contains(path)
+    }
+    return (named, matched)
+  }
+
+  /// Patterns of `fetch.from` that match what the pipeline writes.
+  package var patternsOfOwnOutput: [String] {
+    let naming = OutputNaming(definition: definition, run: "1", date: Date())
+    return definition.fetch.entries.flatMap { entry in
+      entry.pattern.alternatives.prefix(100).filter { pattern in
+        entry.source.takesOutput(pattern) { name in
+          naming.slot(Item(ListedItem(key: name, name: name, location: name, kept: name), entry.source)).file
+        }
+      }
+    }.map(\.shown)
+  }
+}
+
+extension StateFolder {
+  /// Whether a file at `path`, which is absolute, is or would be in it.
+  package func contains(_ path: String) -> Bool {
+    let folder = URL(fileURLWithPath: self.path).standardizedFileURL.path
+    return path.hasPrefix(folder + "/") || OutputPlace.canonical(path).hasPrefix(OutputPlace.canonical(folder) + "/")
+  }
+}
+
+extension Failure {
+  /// The failure of an output that can't be put where it is to go.
+  package static func output(_ reason: String, _ code: ErrorCode = .invalidSetting) -> Failure { Failure(code, .write, reason) }
+}

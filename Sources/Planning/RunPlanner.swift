@@ -1,0 +1,290 @@
+import Configuration
+import Dataflow
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Supervision
+import Write
+
+/// Finds out what a run has to do: which items, from where, and how much of a part is kept.
+package struct RunPlanner {
+  let definition: PipelineDefinition
+  let options: RunOptions
+  let ledger: (any Ledger)?
+  let continuing: RunRecord?
+  let naming: OutputNaming
+  let planner: ItemPlanner
+  let outputs: OutputGuard
+  let excluded: OwnFiles
+  let event: @Sendable (RunEvent) -> Void
+
+  /// Plans a run.
+  ///
+  /// - Parameters:
+  ///   - ledger: nil where there is none yet, which only a dry run finds.
+  ///   - continuing: the run that goes on; nil for a new one.
+  ///   - failedIn: the run that an engine before this one had begun in the same process. Its failed items stay failed, and count.
+  ///   - asksAboutAll: whether servers are asked about items too that were never done. A dry run wants their sizes.
+  ///   - isStopping: whether the user has stopped the run; then planning does not wait for servers.
+  package init(
+    _ definition: PipelineDefinition, _ state: StateFolder, _ options: RunOptions, ledger: (any Ledger)?, continuing: RunRecord?,
+    naming: OutputNaming, session: FetchSession, failedIn: RunID? = nil, asksAboutAll: Bool = false,
+    isStopping: @escaping @Sendable () -> Bool = { false }, event: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) async throws {
+    self.definition = definition
+    self.options = options
+    self.ledger = ledger
+    self.continuing = continuing
+    self.naming = naming
+    self.event = event
+    planner = ItemPlanner(
+      definition: definition, session: session, isFull: options.isFull, continues: continuing != nil, failedIn: failedIn,
+      asksAboutAll: asksAboutAll, isStopping: isStopping, event: event)
+    outputs = OutputGuard(definition, state)
+    excluded = try await OwnFiles(definition, state, ledger)
+  }
+
+  /// - Parameter items: the items, where none are to be discovered.
+  package func plan(_ items: [Item]?) async throws -> RunPlan {
+    let isShared = definition.sink.grouping == .run
+    // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
+    let keepsAll =
+      isShared && (continuing != nil || items != nil || !definition.fetch.entries.allSatisfy { $0.source.traits.contains(.answersAtOnce) })
+    var found = try await decide(items, keepsAll: keepsAll)
+    if isShared, !keepsAll, !found.decisions.isEmpty, found.decisions.count < found.total {
+      found = try await decide(items, keepsAll: true)
+    }
+    var decisions = found.decisions
+    var plan = RunPlan()
+    plan.total = found.total
+    if isShared {
+      try await settle(&decisions, &plan)
+    } else {
+      decisions = try await planner.verified(decisions, naming)
+      if let continuing { try await tellOfGoneOutputs(continuing) }
+      if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
+    }
+    plan.work = decisions.filter { $0.action.isWork }
+    // Where the one output is lost, they are made again too.
+    plan.failed = found.failed.isEmpty ? [] : Array(Set(found.failed).subtracting(plan.work.map(\.item.key)))
+    let own = excluded.found
+    if own.count > 0 { event(.passedOver(count: own.count, first: own.first)) }
+    // One output is made again from all items where anything is to be done.
+    let isMadeAgain = isShared && !plan.work.isEmpty
+    plan.outdated = isMadeAgain ? 0 : found.outdated
+    plan.unasked = isMadeAgain ? 0 : found.unasked
+    try await checkTargets(&plan.work, isDiscovering: items == nil)
+    for decision in plan.work where decision.losesWork { event(.startsOver(item: decision.item.key, reason: decision.reason)) }
+    return plan
+  }
+
+  /// What would be done with every item, in order.
+  package func decisions() async throws -> [ItemDecision] {
+    var decisions = try await decide(nil, keepsAll: true).decisions
+    if definition.sink.grouping == .run {
+      var plan = RunPlan()
+      try await settle(&decisions, &plan)
+    } else {
+      decisions = try await planner.verified(decisions, naming)
+    }
+    let (rest, work) = (decisions.filter { !$0.action.isWork }, decisions.filter { $0.action.isWork })
+    var checked = work
+    try await checkTargets(&checked, isDiscovering: true)
+    return (rest + checked).sorted { $0.order < $1.order }
+  }
+
+  /// Decides about every item, a batch at a time.
+  package func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ItemDecisions {
+    var kept: [(found: Discovery.Found, decision: ItemDecision)] = []
+    var decided = ItemDecisions()
+    func take(_ batch: [Discovery.Found]) async throws {
+      let keys = batch.map { [$0.item.key] + $0.item.formerKeys }
+      let known = try await ledger?.items(pipeline: definition.name, keys: keys) ?? Array(repeating: nil, count: batch.count)
+      let decisions = await planner.decide(batch.map(\.item), known)
+      try await adopt(decisions)
+      decided.total += batch.count
+      decided.outdated += decisions.count(where: \.isOutdated)
+      decided.unasked += decisions.count(where: \.isUnasked)
+      decided.failed += decisions.filter(\.hasFailed).map(\.item.key)
+      for (found, decision) in zip(batch, decisions) where keepsAll || decision.action.isWork { kept.append((found, decision)) }
+    }
+    if let items {
+      try await take(items.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
+    } else if let limit = options.limitItems {
+      let first = try await discovery.items(fetcher).prefix(limit)
+      try await take(first.enumerated().map { Discovery.Found(pattern: $0, item: $1) })
+    } else {
+      excluded.countAnew()
+      try await discovery.each(fetcher, take)
+    }
+    kept.sort { Discovery.Found.precedes($0.found, $1.found) }
+    decided.decisions = kept.enumerated().map { order, element in
+      var decision = element.decision
+      decision.order = order
+      return decision
+    }
+    return decided
+  }
+
+  private var discovery: Discovery { Discovery(definition: definition, excluded: excluded) }
+  private var fetcher: Fetcher { Fetcher(planner.session, definition.fetch.retry) }
+
+  /// Items that an earlier build called otherwise have their new names from now on. A dry run writes nothing.
+  private func adopt(_ decisions: [ItemDecision]) async throws {
+    guard let ledger, !ledger.isReadOnly else { return }
+    let renamed = decisions.compactMap { decision in
+      decision.record.flatMap { $0.key.utf8.elementsEqual(decision.item.key.utf8) ? nil : (id: $0.id, key: decision.item.key) }
+    }
+    if !renamed.isEmpty { try await ledger.rename(renamed) }
+  }
+
+  // MARK: Targets
+
+  private func target(_ item: Item?) -> String { naming.slot(item).name }
+
+  /// No two items may have one output, and none that of something else: one would replace the other. Nor may an output take a source's
+  /// place, or that of what is no file. Such an item fails; where the run has one output, the run does.
+  private func checkTargets(_ work: inout [ItemDecision], isDiscovering: Bool) async throws {
+    let isShared = definition.sink.grouping == .run
+    guard !work.isEmpty, naming.slot(isShared ? nil : work[0].item).file != nil else { return }
+    func refuse(_ position: Int, _ refusal: Failure) throws {
+      if isShared { throw RunFailure.output(refusal) }
+      work[position].refusal = work[position].refusal ?? refusal
+    }
+    var claims: [[UInt8]: String] = [:]
+    func claim(_ item: Item, _ target: String, isNew: Bool) throws {
+      let place = Array(target.utf8)
+      if let other = claims[place], !other.utf8.elementsEqual(item.key.utf8) { throw RunFailure.collision(other, item.key, target: target) }
+      if isNew { claims[place] = item.key }
+    }
+    // Files that would be replaced, and by which item.
+    var replaced: [FileStatus.Identity: Int] = [:]
+    for i in work.indices where !isShared || i == 0 {
+      let target = self.target(isShared ? nil : work[i].item)
+      if !isShared { try claim(work[i].item, target, isNew: true) }
+      do throws(Failure) {
+        if let file = try outputs.replaced(at: target) { replaced[file] = i }
+      } catch {
+        try refuse(i, error)
+      }
+    }
+    try await checkOwners(work, Array(replaced.values), refuse)
+    func check(_ found: [Discovery.Found]) throws {
+      for item in found.map(\.item) {
+        if !isShared, isDiscovering { try claim(item, target(item), isNew: false) }
+        guard !replaced.isEmpty, let path = item.localPath, let status = SourceFile.status(path),
+          let position = replaced[FileStatus(status).identity]
+        else { continue }
+        let target = self.target(isShared ? nil : work[position].item)
+        try refuse(position, OutputGuard.isSource(definition.relative(target), item.key))
+      }
+    }
+    if isDiscovering, options.limitItems == nil {
+      if !isShared || !replaced.isEmpty { try await discovery.each(fetcher, check) }
+    } else {
+      try check(work.map { Discovery.Found(pattern: 0, item: $0.item) })
+      // What a run that goes on has found before may be gone by now.
+      if !replaced.isEmpty {
+        do {
+          try await discovery.each(fetcher, check)
+        } catch is NoSource {
+        } catch let error as RunFailure where error.exitStatus == .noSource {}
+      }
+    }
+  }
+
+  private func checkOwners(
+    _ work: [ItemDecision], _ positions: [Int], _ refuse: (Int, Failure) throws -> Void
+  ) async throws {
+    guard let ledger, !positions.isEmpty else { return }
+    let isShared = definition.sink.grouping == .run
+    let targets = positions.map { target(isShared ? nil : work[$0].item) }
+    let known = try await ledger.outputs(at: targets.map(OutputPlace.canonical))
+    let keys = try await ledger.keys(known.compactMap { $0?.item?.value })
+    for (at, position) in positions.enumerated() {
+      do {
+        let owner = try await outputs.owner(known[at], of: targets[at], item: isShared ? nil : work[position].item, keys: keys) { run in
+          let made = Set(try await ledger.items(run: run).map(\.key))
+          return work.contains { made.contains($0.item.key) }
+        }
+        if let owner { event(.takesOver(output: definition.relative(targets[at]), owner: owner)) }
+      } catch let refusal as Failure {
+        try refuse(position, refusal)
+      }
+    }
+  }
+
+  /// Outputs that somebody took away after they were in place are not made again: whoever took them has their records.
+  private func tellOfGoneOutputs(_ run: RunRecord) async throws {
+    var gone = 0
+    var first = ""
+    try await ledger?.forEachPage(.doneIn(run.id)) { items in
+      for item in Discovery(definition: definition).named(items.map(\.key)) {
+        guard let file = naming.slot(item).file else { return }
+        guard !FileManager.default.fileExists(atPath: file) else { continue }
+        if gone == 0 { first = file }
+        gone += 1
+      }
+    }
+    if gone > 0 { event(.outputsGone(count: gone, first: first)) }
+  }
+
+  // MARK: One file for the run
+
+  /// One file of all items is made again from all where any is new or changed; a run that goes on keeps what stands in
+  /// its part.
+  private func settle(_ decisions: inout [ItemDecision], _ plan: inout RunPlan) async throws {
+    if !decisions.contains(where: { $0.action.isWork }), continuing == nil { return }
+    var loss = "the one output is made again from all items"
+    if let continuing {
+      let kept = Self.kept(decisions, continuing)
+      if let kept {
+        let slot = naming.slot(nil)
+        let session = try definition.sink.start(definition.sinkContext)
+        let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: kept.position) }
+        if finding == .whole {
+          plan.kept = kept.position
+          plan.base = kept.base
+          return
+        }
+        if finding == .committed, !decisions.contains(where: { $0.action.isWork }) {
+          plan.isInPlace = true
+          return
+        }
+        loss = finding.loss("the part of its one output")
+        event(.startsOver(item: slot.shown, reason: loss))
+      }
+    }
+    for i in decisions.indices where decisions[i].action != .fetch {
+      decisions[i].action = .fetch
+      decisions[i].reason = loss
+    }
+  }
+
+  /// What the part holds: items done in this run, in order, then at most one that is resumed, then new ones; and where the
+  /// one that is resumed begins.
+  package static func kept(_ decisions: [ItemDecision], _ continuing: RunRecord) -> (position: SinkPosition, base: SinkPosition)? {
+    var position = SinkPosition.start
+    var base = SinkPosition.start
+    var isPast = false
+    // What failed in this run has nothing in the output.
+    for decision in decisions where !decision.hasFailed {
+      switch decision.action {
+      case .skip:
+        guard !isPast, let record = decision.record, record.run == continuing.id, let point = record.checkpoint else { return nil }
+        position = point.position
+        base = position
+      case .resume:
+        guard !isPast, let point = decision.record?.checkpoint else { return nil }
+        position = point.position
+        isPast = true
+      case .fetch: isPast = true
+      case .replace: return nil
+      }
+      if decision.record?.status == .failed { return nil }
+    }
+    return (position, base)
+  }
+}

@@ -1,0 +1,233 @@
+import Dataflow
+import Isolation
+import Planning
+import Configuration
+import Definition
+import Fetch
+import Files
+import Foundation
+import Ledger
+import Records
+import Supervision
+import Synchronization
+import Transform
+import Write
+
+/// Runs and resumes pipelines.
+package final class Runner: Sendable {
+  let definition: PipelineDefinition
+  let state: StateFolder
+  let options: RunOptions
+  package let progress = RunProgress()
+  let event: @Sendable (RunEvent) -> Void
+  private let flow = Mutex<Flow?>(nil)
+  private let stopAsked = Mutex(false)
+
+  package init(
+    _ definition: PipelineDefinition, state: StateFolder, options: RunOptions, event: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    self.definition = options.acceptsSchemaChanges ? definition.acceptingSchemaChanges() : definition
+    self.state = state
+    self.options = options
+    self.event = event
+  }
+
+  /// Stops taking items, checkpoints what is under way and lets ``run()`` return. May be called from anywhere.
+  package func stop() {
+    stopAsked.withLock { $0 = true }
+    flow.withLock { $0 }?.stop()
+  }
+
+  /// Discovers items and works on those that are not done.
+  package func run() async throws(RunFailure) -> RunResult {
+    do {
+      try await OutputGuard(definition, state).check()
+      return try await locked { ledger in
+        let continued = try await RunRecord.continued(definition, options, ledger)
+        return try await work(ledger, continuing: continued, resuming: nil)
+      }
+    } catch {
+      throw .from(error)
+    }
+  }
+
+  /// Finishes a run, with the definition that it began with (which this runner must have been made with).
+  package func resume(_ record: RunRecord) async throws(RunFailure) -> RunResult {
+    do {
+      try await OutputGuard(definition, state).check()
+      return try await locked { ledger in
+        // Whoever held the lock before may have finished it; what was left may have been no more than a rename, done by now.
+        guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
+          throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
+        }
+        // Records of one run are not to see two contents of a table.
+        if !definition.loadedFiles.isEmpty, !(try await ledger.hasDefinition(definition.fingerprint, run: record.id)) {
+          let files = definition.loadedFiles.map(\.name).joined(separator: ", ")
+          throw RunFailure.nothingToResume(
+            "what run \(record.id) loads (\(files)) has changed since it began; put the former content back, or work on what is left in a new run, with the new content: sluice run \(ShellText.word(definition.shownPath))"
+          )
+        }
+        let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run)
+        return try await work(ledger, continuing: record, resuming: try Discovery(definition: definition).items(open))
+      }
+    } catch {
+      throw .from(error)
+    }
+  }
+
+  /// Does work on the pipeline as the only one, after what a run that was killed had begun to commit is settled.
+  func locked<T>(_ body: (Ledger) async throws -> T) async throws -> T {
+    do {
+      try await BlockingThreads.files.run { [state] in try SystemCall.createFolders(state.path, mode: 0o700) }
+    } catch let failure as SystemFailure {
+      throw LedgerError(state.path, failure)
+    }
+    // The lock comes first: what holds it may be changing the ledger.
+    let lock = try await lock()
+    defer { withExtendedLifetime(lock) {} }
+    let ledger = try Ledgers.open(state.path)
+    try await Recovery(ledger: ledger, state: state, definition: definition, event: event).settle()
+    return try await body(ledger)
+  }
+
+  /// The right to run the pipeline, as soon as nobody else has it, but not later than the options say.
+  private func lock() async throws -> RunLock {
+    let deadline = ContinuousClock.now + options.lockWait
+    while true {
+      do throws(RunFailure) {
+        return try RunLock(state, pipeline: definition.name)
+      } catch {
+        guard error.code == .locked, ContinuousClock.now < deadline, !stopAsked.withLock({ $0 }) else { throw error }
+      }
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  // MARK: Work
+
+  /// - Parameter resuming: the items, where none are to be discovered.
+  private func work(_ ledger: any Ledger, continuing: RunRecord?, resuming: [Item]?) async throws -> RunResult {
+    let fetching = FetchSession(definition.redactor)
+    defer { fetching.close() }
+    let date = continuing?.startedAt ?? Date()
+    let naming: @Sendable (String) -> OutputNaming = { [definition] run in OutputNaming(definition: definition, run: run, date: date) }
+    let next = try await ledger.nextRun()
+    let planner = try await RunPlanner(
+      definition, state, options, ledger: ledger, continuing: continuing, naming: naming((continuing?.id ?? next).description),
+      session: fetching, failedIn: EngineRole.isStartedAgain ? continuing?.id : nil,
+      isStopping: { [self] in stopAsked.withLock { $0 } }, event: event)
+    let plan = try await planner.plan(resuming)
+    if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
+      let found = Set(plan.work.map(\.item.key) + plan.failed)
+      let (closed, open) = try await Closing(definition: definition, state: state, ledger: ledger)
+        .closeGone(found: found, continued: continuing?.id)
+      if !closed.isEmpty { event(.closed(items: closed)) }
+      // A run is gone on with where all that is left of it was found. Else it stays as it is, to be resumed with its own variables.
+      if let run = continuing?.id, open.contains(run) { return try await work(ledger, continuing: nil, resuming: nil) }
+    }
+    if plan.outdated > 0, continuing == nil { event(.outdated(count: plan.outdated, definition: definition.shownPath)) }
+    progress.update {
+      $0.itemsTotal = plan.total
+      $0.itemsSkipped = plan.total - plan.work.count - plan.failed.count
+      $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
+    }
+    if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
+      var result = RunResult(
+        definition.name, items: (total: plan.total, done: 0, skipped: plan.total, failed: 0), progress)
+      result.last = last
+      result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
+      result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
+      return result
+    }
+    let (schema, isInferred) = try await schema(plan.work, continuing, ledger, fetching)
+    let chain = try definition.transformChain(for: schema)
+    let new = NewRun(
+      definition: definition.text, definitionPath: definition.file, variables: definition.variables,
+      schema: isInferred ? String(decoding: try JSONEncoder().encode(schema), as: UTF8.self) : nil)
+    let (run, ids) = try await ledger.begin(
+      new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
+      plan.work.map {
+        ItemEntry(
+          key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil)
+      }
+    )
+    let targets = naming(run.description)
+    let planned = try await planned(plan, ids, targets, ledger)
+    try state.makeSpoolFolder(pipeline: definition.name)
+    let session = try await BlockingThreads.files.run { [definition] in try definition.sink.start(definition.sinkContext) }
+    var shared: (any SinkWriter)?
+    if definition.sink.grouping != .item, !plan.isInPlace {
+      shared = try await BlockingThreads.files.run { try session.open(targets.slot(nil), chain.output, at: plan.kept) }
+    }
+    if definition.sink.grouping == .stream { event(.toStandardOutput) }
+    let timeline = Timeline(try await ledger.timeline(run))
+    let flow = try Flow(
+      Flow.Parts(
+        definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
+        columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event))
+    if EngineRole.isStartedAgain {
+      flow.add(deadLetters: try await ledger.totals(run).counts.deadLettered, failedItems: plan.failed.count)
+    }
+    self.flow.withLock { $0 = flow }
+    if stopAsked.withLock({ $0 }) { flow.stop() }
+    await flow.run(planned)
+    await flow.finish()
+    self.flow.withLock { $0 = nil }
+    let ending = RunEnding(
+      definition: definition, state: state, ledger: ledger, run: run, flow: flow, session: session, shared: shared,
+      slot: targets.slot(nil), progress: progress, event: event)
+    var result = try await ending.end(skipped: plan.total - plan.work.count - plan.failed.count)
+    result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
+    return result
+  }
+
+  /// The fields that records are read by, and whether they are to be kept for the runs after.
+  private func schema(
+    _ worked: [ItemDecision], _ continuing: RunRecord?, _ ledger: any Ledger, _ fetching: FetchSession
+  ) async throws -> (schema: Schema, isInferred: Bool) {
+    if let fields = definition.parse.fields { return (fields, false) }
+    if let schema = Schema.recorded(continuing?.schema) { return (schema, true) }
+    let inferred = await Sampler(definition: definition, session: fetching).inferredSchema(worked.lazy.map(\.item))
+    let known = try await ledger.runs(pipeline: definition.name, limit: 100).lazy.compactMap { Schema.recorded($0.schema) }.first
+    if let schema = inferred.schema {
+      event(.schema(schema.fields.map { "\($0.name) \($0.type.rawValue)" }.joined(separator: ", ")))
+      let changes = SchemaChange(from: known ?? schema, to: schema).retyped
+      if !changes.isEmpty {
+        event(.retyped(changes.map { "\($0.name) is \($0.looks.rawValue), was \($0.was.rawValue)" }.joined(separator: "; ")))
+      }
+      return (schema, true)
+    }
+    // Without a record nothing is learnt of types: what is known stays, and items that are broken fail for themselves.
+    if let known, inferred.header.map({ Set($0.fields.map(\.name)) == Set(known.fields.map(\.name)) }) ?? true { return (known, true) }
+    if let header = inferred.header { return (header, false) }
+    guard let failure = inferred.failure else { return (Schema([]), false) }
+    let none = Schema([])
+    if inferred.isForeign, (try? definition.transformChain(for: none)) != nil { return (none, false) }
+    throw failure
+  }
+
+  /// The columns that items are expected to have: those of the last item that is done, else of the first to come.
+  private func columns(_ ledger: any Ledger, _ first: Item?, _ fetching: FetchSession) async throws -> [String]? {
+    if let last = try await ledger.lastColumns(pipeline: definition.name) { return last }
+    guard definition.parse.onSchemaChange != nil, let first else { return nil }
+    return try? await Sampler(definition: definition, session: fetching).columns(first)
+  }
+
+  private func planned(_ plan: RunPlan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: any Ledger) async throws -> [PlannedItem] {
+    var planned: [PlannedItem] = []
+    planned.reserveCapacity(ids.count)
+    let shared = definition.sink.grouping == .item ? nil : naming.slot(nil)
+    for (decision, id) in zip(plan.work, ids) {
+      let isResumed = decision.action == .resume
+      var start = isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint()
+      if isResumed { start.continuation = try await ledger.continuation(id) }
+      planned.append(
+        PlannedItem(
+          item: decision.item, id: id, slot: shared ?? naming.slot(decision.item), base: plan.base, start: start,
+          startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
+          knownVersion: definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil,
+          size: decision.item.source.traits.contains(.exactSizes) ? decision.state.size : nil, refusal: decision.refusal))
+    }
+    return planned
+  }
+}
