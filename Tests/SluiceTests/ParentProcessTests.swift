@@ -3,7 +3,7 @@ import Testing
 
 /// The process above the engine, and records that kill an engine.
 @Suite("The process above the engine")
-struct EngineProcessTests {
+struct ParentProcessTests {
   private static let bad = [20_000: "TRAPPING", 50_000: "HOARDING", 80_000: "HANGING"]
 
   @Test(
