@@ -5,20 +5,24 @@ import Foundation
   import CISAL
 #endif
 
-/// CRC-32 as gzip has it (RFC 1952 §8): tells whether a part is still what was written.
+/// A CRC-32, computed as gzip does (RFC 1952 §8). Recovery compares it with a part's bytes and so finds a part that was changed.
 public struct Checksum: Sendable, Hashable {
+  /// The CRC-32 of the bytes that were added so far; 0 before the first.
   public private(set) var value: UInt32
 
-  /// Of nothing.
+  /// Makes the checksum of no bytes.
   public init() { value = 0 }
-  public init(value: UInt32) { self.value = value }
 
+  /// Makes a checksum of a value that was kept earlier.
+  init(value: UInt32) { self.value = value }
+
+  /// Makes the checksum of the `count` bytes at `start`.
   public init(_ start: UnsafePointer<UInt8>, _ count: Int) {
     self.init()
     add(start, count)
   }
 
-  /// Takes in more bytes.
+  /// Adds the `count` bytes at `start` behind those that were added before.
   public mutating func add(_ start: UnsafePointer<UInt8>, _ count: Int) {
     #if canImport(CISAL)
       value = crc32_gzip_refl(value, start, UInt64(count))
@@ -27,12 +31,12 @@ public struct Checksum: Sendable, Hashable {
     #endif
   }
 
-  /// What it is with `count` bytes after it whose checksum is `next`.
+  /// Computes the checksum of these bytes followed by `count` more, whose checksum is `next`. It reads no bytes.
   public func followed(by next: Checksum, count: Int) -> Checksum {
     Checksum(value: UInt32(truncatingIfNeeded: crc32_combine(uLong(value), uLong(next.value), off_t(count))))
   }
 
-  /// Of an open file's first `length` bytes; nil where it is shorter or can't be read. Blocks.
+  /// Reads an open file's first `length` bytes and computes their checksum; nil where the file is shorter or can't be read. Blocks.
   static func ofFile(_ descriptor: Int32, length: Int) -> Checksum? {
     var checksum = Checksum()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)

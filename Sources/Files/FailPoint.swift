@@ -1,5 +1,5 @@
-/// The steps of the commit protocol, by name: each is a place where a test may kill the process, throw, stand still, or
-/// have the system call fail. What they do in which order is told in `Sources/Ledger/README.md`.
+/// The steps of the commit protocol, by name. At each of them a test may kill the process, throw, hang, or make the system call
+/// fail. `Sources/Ledger/README.md` tells the order of the steps and the purpose of each.
 public enum FailPoint: String, Sendable, CaseIterable {
   case folderCreate = "folder.create"
   case folderSync = "folder.sync"
@@ -11,37 +11,37 @@ public enum FailPoint: String, Sendable, CaseIterable {
   case partSync = "part.sync"
   /// Before the ledger hears that an item is done.
   case partFinalSync = "part.final_sync"
-  /// The part's name, before the ledger speaks of the part for the first time.
+  /// The folder of the part is synced, before the ledger first mentions the part.
   case partNameSync = "part.name_sync"
   case partRename = "part.rename"
   case partRemove = "part.remove"
-  /// The target's name, before the ledger forgets that it had to be put there.
+  /// The folder of the target is synced, before the ledger forgets the committable.
   case targetNameSync = "target.name_sync"
 
-  /// A new ledger, with its tables, gets its name.
+  /// A new ledger is made under a temporary name and renamed into place with its tables.
   case ledgerCreate = "ledger.create"
   case ledgerBeginRun = "ledger.begin_run"
   case ledgerCheckpoint = "ledger.checkpoint"
-  /// Inside a transaction, between its dead letters and the rest.
+  /// A transaction has stored its dead letters and not yet the rest.
   case ledgerDeadLetters = "ledger.dead_letters"
   case ledgerFinishItem = "ledger.finish_item"
   case ledgerFailItem = "ledger.fail_item"
   case ledgerStartOver = "ledger.start_over"
   case ledgerCommitted = "ledger.committed"
   case ledgerEndRun = "ledger.end_run"
-  /// What happened under supervisors; a run goes on without.
+  /// The ledger stores an event of a supervisor. The run goes on where that fails.
   case ledgerNote = "ledger.note"
   case ledgerReplay = "ledger.replay"
-  /// SQLite's own syncs; only `skip` means something here.
+  /// SQLite's own syncs of the ledger. `skip` is the only action that has an effect here.
   case ledgerSync = "ledger.sync"
 
-  /// Rows go into a staging table, in a transaction that is open.
+  /// The sink inserts rows into a staging table, in an open transaction.
   case tableInsert = "table.insert"
-  /// Staged rows are put on the disk: before the ledger hears of a checkpoint, or that an item is done.
+  /// The sink commits the staged rows to disk, before the ledger hears of a checkpoint or of the item's end.
   case tableStage = "table.stage"
-  /// The target takes the staged rows: one transaction.
+  /// The target table takes the staged rows, in one transaction.
   case tableCommit = "table.commit"
-  /// A target database's own syncs; only `skip` means something here.
+  /// The target database's own syncs. `skip` is the only action that has an effect here.
   case tableSync = "table.sync"
 
   case spoolOpen = "spool.open"
@@ -51,13 +51,13 @@ public enum FailPoint: String, Sendable, CaseIterable {
   case spoolDescriptionWrite = "spool.description_write"
   case spoolDescriptionSync = "spool.description_sync"
   case spoolDescriptionRename = "spool.description_rename"
-  /// A download goes on by Range.
+  /// A download continues with a Range request.
   case spoolRange = "spool.range"
 
-  /// Before a step is done, or after.
+  /// The side of a step at which a test acts.
   public enum Moment: String, Sendable { case before, after }
 
-  /// A step that is no system call of ours passes here.
+  /// Marks a step that ``SystemCall`` does not carry out itself. In builds without failpoints it does nothing.
   ///
   /// - Throws: ``SystemFailure`` or ``InjectedFailure``, where a test asks for it.
   @inline(__always)
@@ -67,7 +67,7 @@ public enum FailPoint: String, Sendable, CaseIterable {
     #endif
   }
 
-  /// Whether a test wants the step left out.
+  /// Whether a test asks to leave the step out. False in builds without failpoints.
   public var isSkipped: Bool {
     #if FAILPOINTS
       if case .skip? = try? Injection.shared.passage(self, .before) { return true }

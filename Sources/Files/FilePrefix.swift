@@ -1,25 +1,27 @@
 import Foundation
 
-/// The first bytes of a file, as they were written: what a checkpoint says of a part.
+/// The length and checksum of a file's first bytes, as the file sink wrote them. A checkpoint describes a part by it.
 public struct FilePrefix: Sendable, Hashable {
+  /// The number of bytes.
   public var length: Int
-  /// Nil where it was not kept, as in ledgers made before there were checksums.
+  /// Nil in ledgers of builds that kept no checksums. ``find(at:isPart:)`` then compares lengths alone.
   public var checksum: Checksum?
 
-  /// Nothing.
-  public init() { self.init(length: 0, checksum: Checksum()) }
+  /// Makes the prefix of no bytes.
+  init() { self.init(length: 0, checksum: Checksum()) }
 
-  public init(length: Int, checksum: Checksum?) {
+  init(length: Int, checksum: Checksum?) {
     self.length = length
     self.checksum = checksum
   }
 
-  /// The prefix as a sink's position: `LENGTH:CHECKSUM`, and nothing for nothing.
+  /// The prefix spelled as a sink's position: `LENGTH:CHECKSUM` in decimal digits, `LENGTH` without a checksum, and
+  /// ``SinkPosition/start`` for no bytes.
   public var position: SinkPosition {
     length == 0 ? .start : SinkPosition(checksum.map { "\(length):\($0.value)" } ?? "\(length)")
   }
 
-  /// Nil where the position is none of a file's.
+  /// Reads the prefix from a sink's position, spelled as ``position`` does; nil where another sink wrote the position.
   public init?(_ position: SinkPosition) {
     if position == .start {
       self.init()
@@ -35,15 +37,15 @@ public struct FilePrefix: Sendable, Hashable {
     }
   }
 
-  /// With `count` bytes more, whose checksum is `next`.
+  /// Computes the prefix that is `count` bytes longer, where `next` is the checksum of these bytes.
   public func followed(by next: Checksum, count: Int) -> FilePrefix {
     FilePrefix(length: length + count, checksum: checksum?.followed(by: next, count: count))
   }
 
-  /// Whether the file at `path` begins with these bytes. Reads them, and blocks.
+  /// Checks whether the file at `path` begins with these bytes. It reads all of them, and blocks.
   ///
-  /// - Parameter isPart: whether it must be a file that only we have written to: a link that somebody has put in its place, and a file
-  ///   with a second name, count as altered.
+  /// - Parameter isPart: whether only this program may have written the file. Then a symbolic link, a file with a second name and a file of
+  ///   another owner count as altered.
   public func find(at path: String, isPart: Bool = true) -> OutputFinding {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPart ? O_NOFOLLOW : 0))
     guard descriptor >= 0 else { return errno == ENOENT || errno == ENOTDIR ? .missing : .altered }

@@ -1,12 +1,13 @@
 import CFiles
 import Foundation
 
-/// What stands at a path: stat(2), in the words of messages.
+/// The status of a file: the part of stat(2) that this program uses, with the words that messages use.
 public struct FileStatus: Sendable {
-  /// What stands at a path.
+  /// The type of a file.
   public enum Kind: Sendable {
     case regular, folder, pipe, socket, device, link
 
+    /// Reads the type from `st_mode` (inode(7)). Block and character devices are both ``device``.
     public init(_ mode: mode_t) {
       switch mode & S_IFMT {
       case S_IFREG: self = .regular
@@ -18,7 +19,7 @@ public struct FileStatus: Sendable {
       }
     }
 
-    /// As in “it is a named pipe”.
+    /// The type with its article, for a sentence: “it is a named pipe”.
     public var words: String {
       switch self {
       case .regular: "a file"
@@ -31,21 +32,24 @@ public struct FileStatus: Sendable {
     }
   }
 
-  /// What two names of one file have in common: hard links, and symbolic ones that were followed.
+  /// The device and inode of a file. Two names of one file have the same: hard links, and symbolic links that were followed.
   public struct Identity: Sendable, Hashable {
     let device: dev_t
     let inode: ino_t
   }
 
+  /// The file's type. It is never ``Kind/link`` where links were followed.
   public let kind: Kind
+  /// Equal for two paths where both lead to one file.
   public let identity: Identity
-  /// The permissions alone.
+  /// The permission bits alone (0 to 0o777), without set-user-ID, set-group-ID and sticky bits.
   public let mode: mode_t
-  public let owner: uid_t
-  public let group: gid_t
-  /// How many names the file has.
-  public let links: Int
+  let owner: uid_t
+  let group: gid_t
+  /// How many names (hard links) the file has.
+  let links: Int
 
+  /// Makes the status from the answer of stat(2), lstat(2) or fstat(2).
   public init(_ status: stat) {
     kind = Kind(status.st_mode)
     identity = Identity(device: status.st_dev, inode: status.st_ino)
@@ -55,10 +59,10 @@ public struct FileStatus: Sendable {
     links = Int(status.st_nlink)
   }
 
-  /// Nil where nothing stands at the path.
+  /// Looks at a path; nil where no file has that name.
   ///
-  /// - Parameter followsLinks: whether a symbolic link is followed, or looked at itself.
-  /// - Throws: ``SystemFailure`` where that can't be found out: a name too long, a folder that may not be entered.
+  /// - Parameter followsLinks: true looks at the file that a symbolic link leads to, false at the link itself.
+  /// - Throws: ``SystemFailure`` for every failure but ENOENT, as a name that is too long, or a folder that the process may not enter.
   public static func of(_ path: String, followsLinks: Bool = true) throws(SystemFailure) -> FileStatus? {
     var status = stat()
     guard (followsLinks ? stat(path, &status) : lstat(path, &status)) == 0 else {
@@ -68,16 +72,19 @@ public struct FileStatus: Sendable {
     return FileStatus(status)
   }
 
-  /// Of an open file.
+  /// Looks at an open file.
+  ///
+  /// - Throws: ``SystemFailure`` where fstat(2) fails.
   public static func of(_ descriptor: Int32) throws(SystemFailure) -> FileStatus {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemFailure(code: errno) }
     return FileStatus(status)
   }
 
-  /// Whether a file that we made can have this status: nobody gave it another name, and it is ours.
+  /// Whether this program may have made the file: a regular file with one name, which this process's user owns. On a file system that maps
+  /// owners the owner does not count.
   ///
-  /// - Parameter descriptor: the file, open.
+  /// - Parameter descriptor: the open file.
   func isOwn(_ descriptor: Int32) -> Bool {
     guard kind == .regular, links == 1 else { return false }
     return owner == geteuid() || sluice_maps_owners(descriptor) != 0
@@ -85,7 +92,7 @@ public struct FileStatus: Sendable {
 }
 
 extension FileStatus {
-  /// Gives an open file, which is to take this one's place, its owner, where that is allowed, and its mode.
+  /// Gives this file's mode, and its owner and group as far as the process may, to the open file that is to replace it.
   func lend(to descriptor: Int32) throws(SystemFailure) {
     let new = try FileStatus.of(descriptor)
     let isSame = new.owner == owner && new.group == group
@@ -94,7 +101,11 @@ extension FileStatus {
     if !isSame || new.mode != mode, fchmod(descriptor, mode) != 0 { throw SystemFailure(code: errno) }
   }
 
-  /// The same for a part by its path; nothing where there is none, or a link.
+  /// Gives this file's mode, and its owner and group as far as the process may, to the part that is to replace it. Does nothing where the
+  /// part can't be opened: it is missing, or it is a link.
+  ///
+  /// - Parameter path: the part.
+  /// - Throws: ``SystemFailure`` where the mode can't be changed.
   public func lend(toPart path: String) throws(SystemFailure) {
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { return }
@@ -102,18 +113,23 @@ extension FileStatus {
     try lend(to: descriptor)
   }
 
-  /// - Throws: ``SystemFailure``, EEXIST, where the open file is not one that only we have written to.
+  /// Checks that this program made the open file: a regular file with one name, which this process's user owns.
+  ///
+  /// - Throws: ``SystemFailure`` with EEXIST where it is another file.
   public static func requireOwn(_ descriptor: Int32) throws(SystemFailure) {
     guard try of(descriptor).isOwn(descriptor) else { throw SystemFailure(code: EEXIST) }
   }
 }
 
-/// Where an output goes: the path itself, or where a symbolic link at it leads, so that the link stays.
+/// Finds the path that an output is written to. Where a symbolic link stands at the output's path, the file behind it is replaced, so
+/// that the link stays.
 public enum OutputPlace {
   /// As many links in a row as the kernel follows.
   private static let mostLinks = 40
 
-  /// - Throws: ``SystemFailure``: ELOOP for links that go round in circles.
+  /// Follows symbolic links at `path`, also one whose destination is missing. It leaves paths of descriptors (``isDescriptor(_:)``) alone.
+  ///
+  /// - Throws: ``SystemFailure``: ELOOP after 40 links, which is the kernel's limit too; and failures of lstat(2) and readlink(2).
   public static func of(_ path: String) throws(SystemFailure) -> String {
     var path = path
     for _ in 0..<mostLinks {
@@ -130,13 +146,14 @@ public enum OutputPlace {
     throw SystemFailure(code: ELOOP)
   }
 
-  /// Whether a path stands for a descriptor of the process, whatever that leads to.
+  /// Whether a path names a descriptor of the process, as `/dev/stdout`, `/dev/fd/3` and `/proc/self/fd/3` do.
   public static func isDescriptor(_ path: String) -> Bool {
     ["/dev/stdin", "/dev/stdout", "/dev/stderr"].contains(path) || path.hasPrefix("/dev/fd/")
       || path.hasPrefix("/proc/") && path.contains("/fd/")
   }
 
-  /// The path with its folder's links followed: what two spellings of one path have in common, whether a file stands there or not.
+  /// Resolves the links in the path's folder (realpath(3)), and not in its last component. Two spellings of one path give the same, also
+  /// where no file has that name. A path whose folder is missing stays as it is.
   public static func canonical(_ path: String) -> String {
     let folder = SystemCall.folder(of: path)
     guard let resolved = realpath(folder, nil) else { return path }

@@ -2,11 +2,11 @@
   import Foundation
   import Synchronization
 
-  /// What a test asked for, by `SLUICE_FAILPOINTS`: entries `POINT[/after]=ACTION[@N]`, joined by commas. ACTION is `kill`,
-  /// `throw`, `stall`, `skip`, `short` or an errno's name; N is the passage that it happens at (default 1), or `*` for all.
-  /// `SLUICE_FAILPOINTS_LOG` names a file that gets a line for each passage.
+  /// The actions that a test asks for at ``FailPoint``s, read from `SLUICE_FAILPOINTS`: entries `POINT[/after]=ACTION[@N]`, joined by
+  /// commas. ACTION is `kill`, `throw`, `stall`, `skip`, `short` or an errno's name. N is the number of the passage at which it happens
+  /// (default 1), or `*` for every passage. `SLUICE_FAILPOINTS_LOG` names a file that gets a line for each passage.
   ///
-  /// It is in debug builds and in those made with `-DFAILPOINTS`, and in no other.
+  /// Debug builds have it, and builds made with `-DFAILPOINTS`; release builds do not.
   final class Injection: Sendable {
     enum Action: Sendable {
       case none, skip, short

@@ -2,13 +2,16 @@ import Foundation
 
 /// The limits that the system puts on this process.
 public enum ProcessLimits {
-  /// What every command takes, with all that it links.
+  /// Every command takes at least this many descriptors and bytes, with the libraries that it links.
   private static let descriptors = 32
   private static let addressSpaceBytes: UInt64 = 400_000_000
-  /// What a large run takes; asked for, where it may be had.
+  /// A large run takes this many descriptors; ``lack()`` asks for them where the hard limit allows it.
   private static let wantedDescriptors: rlim_t = 4096
 
-  /// Takes as many descriptors as may be had, and says what there is too little of; nil where there is enough to begin.
+  /// Raises the soft limit of descriptors to 4096, as far as the hard limit allows, and checks that the process can start: at least 32
+  /// descriptors and 400 MB of address space. The command calls it once, before any other work.
+  ///
+  /// - Returns: the message for the user, with a remedy; nil where the limits are high enough.
   public static func lack() -> String? {
     let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
@@ -24,17 +27,18 @@ public enum ProcessLimits {
     return nil
   }
 
-  /// What to do where memory was refused.
+  /// The advice for a user whose process was refused memory; it follows the failure in a message.
   public static let addressSpaceRemedy = "raise the limit (ulimit -v unlimited; limits.memory bounds what Sluice takes), then try again"
 
-  /// The bytes of address space that the process may have; nil where nothing limits them.
+  /// The limit of address space in bytes (RLIMIT_AS); nil where there is no limit.
   public static var addressSpace: UInt64? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else { return nil }
     return UInt64(limit.rlim_cur)
   }
 
-  /// Whether not one more descriptor can be had.
+  /// Whether the process can open no further descriptor, by its own limit (EMFILE) or the system's (ENFILE). It tries to open one. Callers
+  /// ask here where a library hides errno.
   public static var areDescriptorsUsedUp: Bool {
     let one = open("/dev/null", O_RDONLY | O_CLOEXEC)
     let code = errno
@@ -42,7 +46,7 @@ public enum ProcessLimits {
     return one < 0 && (code == EMFILE || code == ENFILE)
   }
 
-  /// Whether so many descriptors can be had; those that whoever started the process left open count too.
+  /// Whether the process can have ``descriptors`` in all. Descriptors that the parent left open take room as well.
   private static func hasRoom() -> Bool {
     var had: [Int32] = []
     defer { for descriptor in had { close(descriptor) } }

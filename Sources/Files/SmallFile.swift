@@ -2,12 +2,14 @@ import Foundation
 
 /// Why a file was not written.
 public enum SmallFileError: Error, Sendable, CustomStringConvertible {
-  /// What stands there is no file: nothing else is ever replaced.
+  /// A folder, pipe or device stands at the path. Only regular files are replaced.
   case notAFile(String, FileStatus.Kind)
-  /// What stands there is not what this program writes.
+  /// A file of another kind stands at the path, so another program may have written it. `expected` names the kind that may be replaced.
   case foreign(String, expected: String)
+  /// A system call failed for the file at this path.
   case system(String, SystemFailure)
 
+  /// The failure as a sentence for the user, with the path and, where there is one, a remedy.
   public var description: String {
     switch self {
     case .notAFile(let path, let kind): "can't write \(path): it is \(kind.words), and only a file is replaced"
@@ -20,14 +22,15 @@ public enum SmallFileError: Error, Sendable, CustomStringConvertible {
 
 /// Files that are written whole, such as reports and metrics. A reader sees the old content or the new one.
 public enum SmallFile {
-  /// Puts `bytes` in the place of what the file at `path` holds.
+  /// Replaces the content of the file at `path` by `bytes`, or makes the file. It writes a new file beside it, syncs and renames it. Blocks.
   ///
   /// A symbolic link stays, and the file that it leads to is replaced. The file keeps its mode and, where that is allowed, its owner.
   ///
   /// - Parameters:
-  ///   - mode: of a file that is new, whatever the umask says; nil for what the umask leaves of 0644.
-  ///   - expected: what a file that stands there must be, so that data is never taken for an earlier file of ours: its name in words,
-  ///     and whether its first bytes show it. An empty file is always replaced.
+  ///   - mode: the mode of a new file, without regard to the umask; nil leaves 0644 to the umask.
+  ///   - expected: the kind of file that may be replaced, so that a wrong path costs no data: its name in words, and a check of a file's
+  ///     first 512 bytes. An empty file is always replaced. Nil replaces any regular file.
+  /// - Throws: ``SmallFileError``; the old content is still there.
   public static func replace(
     _ path: String, with bytes: [UInt8], mode: mode_t? = nil, expected: (name: String, shows: ([UInt8]) -> Bool)? = nil
   ) throws(SmallFileError) {

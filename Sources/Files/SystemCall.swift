@@ -1,13 +1,14 @@
 import Foundation
 
-/// What the system answered to a call.
+/// A system call that failed.
 public struct SystemFailure: Error, Sendable, Hashable {
-  /// As in errno(3).
+  /// The number of the error, as in errno(3).
   public let code: Int32
 
+  /// Makes a failure from errno.
   public init(code: Int32) { self.code = code }
 
-  /// What to do about it, to be put behind what failed; nothing where there is nothing to say.
+  /// Advice for the user that begins with a semicolon, to follow the failure in a message; empty for errors without a remedy.
   public var remedy: String {
     switch code {
     case ENOSPC, EDQUOT: "; make room, then resume"
@@ -20,10 +21,10 @@ public struct SystemFailure: Error, Sendable, Hashable {
   }
 }
 
-/// The system calls that what we promise rests on; every write, sync and rename of output, spool and folders is made here.
-/// Calls block: they are made on threads for that. Each is tried again after EINTR, and each is a ``FailPoint``.
+/// The system calls on which durability rests: every write, sync and rename of outputs, spool and folders goes through here. They block,
+/// so callers run them on threads of their own. Each call is repeated after EINTR, and each is a ``FailPoint``.
 ///
-/// All throw ``SystemFailure``.
+/// All throw ``SystemFailure``. In builds with failpoints they may throw ``InjectedFailure`` too.
 public enum SystemCall {
   private static func perform(_ point: FailPoint, _ call: (_ isShort: Bool) -> Int) throws -> Int {
     var isShort = false
@@ -42,12 +43,17 @@ public enum SystemCall {
     return result
   }
 
-  /// open(2), never inherited by children.
+  /// Opens a file (open(2)) that children do not inherit (O_CLOEXEC).
+  ///
+  /// - Parameters:
+  ///   - mode: the mode of a file that the call makes, before the umask.
+  ///   - point: the step that this call is.
+  /// - Returns: the descriptor, which the caller closes.
   public static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644, _ point: FailPoint) throws -> Int32 {
     Int32(try perform(point) { _ in Int(Foundation.open(path, flags | O_CLOEXEC, mode)) })
   }
 
-  /// Writes all of it at `offset`.
+  /// Writes the `count` bytes at `start` to the file's `offset`, by as many calls of pwrite(2) as it takes.
   public static func write(
     _ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int, at offset: Int, _ point: FailPoint
   ) throws {
@@ -55,36 +61,37 @@ public enum SystemCall {
     while done < count { done += try writeOnce(descriptor, start + done, count - done, at: offset + done, point) }
   }
 
-  /// Writes some of it at `offset` (pwrite(2)), and returns how much.
-  public static func writeOnce(
+  /// Writes some of the `count` bytes at `start` to the file's `offset` (one pwrite(2)), and returns how many.
+  static func writeOnce(
     _ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int, at offset: Int, _ point: FailPoint
   ) throws -> Int {
     try perform(point) { isShort in pwrite(descriptor, start, isShort ? max(1, count / 2) : count, off_t(offset)) }
   }
 
-  /// Puts what is written on the disk (fsync(2)).
+  /// Makes a file's content and length durable (fsync(2)).
   public static func sync(_ descriptor: Int32, _ point: FailPoint) throws {
     _ = try perform(point) { _ in Int(fsync(descriptor)) }
   }
 
-  /// ftruncate(2).
+  /// Cuts a file to `length` bytes, or extends it with NULs to that length (ftruncate(2)).
   public static func cut(_ descriptor: Int32, to length: Int, _ point: FailPoint) throws {
     _ = try perform(point) { _ in Int(ftruncate(descriptor, off_t(length))) }
   }
 
-  /// rename(2).
+  /// Gives a file the name `target` and replaces the file that has it (rename(2)). The name is durable after ``syncFolder(of:_:)``.
   public static func rename(_ path: String, to target: String, _ point: FailPoint) throws {
     _ = try perform(point) { _ in Int(Foundation.rename(path, target)) }
   }
 
-  /// Takes a name away; one that is not there is no failure.
+  /// Removes a name (unlink(2)). A name that is missing is no failure.
   public static func remove(_ path: String, _ point: FailPoint) throws {
     do {
       _ = try perform(point) { _ in Int(unlink(path)) }
     } catch let failure as SystemFailure where failure.code == ENOENT {}
   }
 
-  /// Puts the names in the folder of `path` on the disk: a new, renamed or removed file's name is a part of its folder.
+  /// Makes the names in the folder of `path` durable. A file's name belongs to its folder, so this follows each creation, rename and
+  /// removal that has to last (fsync(2)). File systems that can't sync a folder are passed over.
   public static func syncFolder(of path: String, _ point: FailPoint) throws {
     try syncFolder(folder(of: path), point)
   }
@@ -100,9 +107,9 @@ public enum SystemCall {
     }
   }
 
-  /// Makes a folder and those above it, and puts their names on the disk.
+  /// Makes a folder and the missing folders above it, and makes their names durable. A folder that exists is left as it is.
   ///
-  /// - Parameter mode: of the folder itself; one that is there keeps its own.
+  /// - Parameter mode: the mode of the folder itself; folders above it get 0755. The umask applies to both.
   public static func createFolders(_ path: String, mode: mode_t = 0o755) throws {
     var missing: [String] = []
     var at = path
@@ -121,7 +128,7 @@ public enum SystemCall {
     for folder in missing.reversed() { try syncFolder(of: folder, .folderSync) }
   }
 
-  /// “.” for a name alone.
+  /// The folder that a path lies in, by its text alone; “.” for a name without a folder.
   public static func folder(of path: String) -> String {
     let folder = (path as NSString).deletingLastPathComponent
     return folder.isEmpty ? "." : folder
