@@ -4,8 +4,11 @@ import Synchronization
 
 /// A program could not be started.
 public struct StartFailure: Error, Sendable, CustomStringConvertible {
+  /// The program, as the first word of the command spells it.
   public let command: String
+  /// The number of the error, as in errno(3).
   public let code: Int32
+  /// The failure as a sentence for the user, with a remedy where there is one. The command is not redacted.
   public var description: String {
     let remedy =
       switch code {
@@ -18,11 +21,14 @@ public struct StartFailure: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// How a process came to its end.
+/// The way in which a process ended (wait(2)).
 public enum Ending: Sendable, Hashable, CustomStringConvertible {
+  /// It exited with this status, 0 to 255.
   case exited(Int32)
+  /// A signal of this number ended it.
   case killed(signal: Int32)
 
+  /// The end as the rest of a sentence whose subject is the program: “exited with 1”.
   public var description: String {
     switch self {
     case .exited(let code): "exited with \(code)"
@@ -41,26 +47,32 @@ public enum Ending: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// A child process. It has a thread of this process to itself, which starts it and takes note of its end: the kernel
-/// kills a child when the thread that started it ends, so that none outlives this process, however that dies.
+/// A child process, in a process group of its own. A thread of this process starts it and waits for its end. The kernel kills the child
+/// when that thread ends (prctl(2), PR_SET_PDEATHSIG), so no child outlives this process, even where this process is killed. At the
+/// child's end the rest of its group is killed too.
 public final class ChildProcess: Sendable {
-  /// A program, and how it is started.
+  /// The program to start, and its environment, folder, limits and descriptors.
   public struct Options: Sendable {
-    /// The program, looked for on the PATH where it has no slash, and its arguments.
+    /// The program and its arguments. A program without a slash is looked for on this process's PATH.
     public var command: [String]
-    /// What is run, where that is not what the command's first word says.
+    /// The file to run where the command's first word does not name it; that word stays its `argv[0]`.
     public var executable: String?
+    /// The whole environment of the child, not only additions.
     public var environment: [String: String]
+    /// The folder in which it starts; nil for this process's own.
     public var folder: String?
-    /// What it may allocate, in bytes (RLIMIT_DATA).
+    /// How many bytes it may allocate (RLIMIT_DATA); nil for no limit of its own.
     public var memory: Int?
-    /// Descriptors that become its standard ones; nil for this process's own.
+    /// The descriptor that becomes its standard input; nil for this process's own. The caller closes its copy.
     public var input: Int32?
+    /// The same for its standard output.
     public var output: Int32?
+    /// The same for its standard error.
     public var error: Int32?
-    /// A descriptor that becomes its number 3.
+    /// The descriptor that becomes its number 3; nil for none. All other descriptors are closed in the child.
     public var link: Int32?
 
+    /// Makes options that run `command` in this process's folder, with its standard streams and without limits.
     public init(command: [String], environment: [String: String] = ProcessInfo.processInfo.environment) {
       self.command = command
       self.environment = environment
@@ -72,12 +84,15 @@ public final class ChildProcess: Sendable {
     var waiters: [CheckedContinuation<Ending, Never>] = []
   }
 
-  public let id: Int32
+  /// The process's number, which is its group's too. The system may give it to another process after the end.
+  let id: Int32
   private let state = Mutex(State())
 
   private init(id: Int32) { self.id = id }
 
-  /// Starts a program, and gives it when it runs.
+  /// Starts a program and returns when exec has succeeded.
+  ///
+  /// - Throws: ``StartFailure`` where the program can't be run, as for a missing file, or the system has no room for a process.
   public static func start(_ options: Options) async throws(StartFailure) -> ChildProcess {
     let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<ChildProcess, StartFailure>, Never>) in
       let thread = Thread {
@@ -126,7 +141,7 @@ public final class ChildProcess: Sendable {
   private func takeEnd() {
     var info = siginfo_t()
     while waitid(P_PID, id_t(id), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-    // From here on the number may be another process's: nobody is to signal it.
+    // From here on the number may be another process's, and must not be signalled.
     let waiters = state.withLock { state in
       kill(-id, SIGKILL)
       var status: Int32 = 0
@@ -140,10 +155,10 @@ public final class ChildProcess: Sendable {
     for (waiter, ending) in waiters { waiter.resume(returning: ending) }
   }
 
-  /// Nil while it runs.
+  /// The child's end; nil while it runs.
   public var ending: Ending? { state.withLock { $0.ending } }
 
-  /// Waits for its end.
+  /// Waits for the child's end. Cancelling the task does not end the wait.
   public func ended() async -> Ending {
     await withCheckedContinuation { continuation in
       let ending = state.withLock { state in
@@ -154,12 +169,12 @@ public final class ChildProcess: Sendable {
     }
   }
 
-  /// Sends a signal to it and to all of its group.
+  /// Sends a signal to the child and its whole group. After its end this does nothing, since the number may be another process's.
   public func signal(_ number: Int32) {
     state.withLock { if $0.ending == nil { kill(-id, number) } }
   }
 
-  /// What it holds in memory, in bytes: proc(5), statm.
+  /// The resident memory of the child alone, in bytes (proc(5), `statm`); nil where it can't be read, as after the end.
   public var residentBytes: Int? {
     guard let text = try? String(contentsOfFile: "/proc/\(id)/statm", encoding: .utf8) else { return nil }
     let words = text.split(separator: " ")

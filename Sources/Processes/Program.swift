@@ -5,19 +5,29 @@ import Synchronization
 
 /// A running program of the user's that answers records with records.
 ///
-/// To each batch it is sent so many lines on its standard input and then `{"@batch":N}`; it is to print as many lines and
-/// then that line again. What it prints to standard error goes to `said`, line by line.
+/// For each batch the program gets one line for each record on its standard input, then the mark `{"@batch":N}`. It must answer with as
+/// many lines, then the mark. Its standard error goes to `said`, line by line, at most 20 lines a second.
+///
+/// A program serves one batch at a time.
 public final class Program: Sendable {
   /// Why a batch has no answers.
   public enum Failure: Error, Sendable, CustomStringConvertible {
+    /// The program ended, or closed its output. `lastWords` is the last line of its standard error, cut after 500 bytes.
     case ended(Ending, lastWords: String)
+    /// The mark came after fewer lines than records.
     case tooFew(Int, of: Int)
+    /// More lines came than records, before the mark.
     case tooMany(of: Int)
+    /// The answer to one batch passed this many bytes.
     case tooLong(bytes: Int)
+    /// The line is the mark of another batch.
     case wrongMark(String)
+    /// The batch took longer than ``ProgramOptions/hardLimit``.
     case hardLimit(Duration)
+    /// The program took no byte and gave none for as long as the watchdog waits.
     case stalled(Duration)
 
+    /// The failure as a sentence, not redacted: it may quote the program's own words.
     public var description: String {
       switch self {
       case .ended(let ending, let words): "the program \(ending)\(words.isEmpty ? "" : ": \(words)")"
@@ -33,12 +43,13 @@ public final class Program: Sendable {
     }
   }
 
-  /// What came of a batch that a program was sent.
+  /// The result of sending a batch to a program.
   public enum Exchange: Sendable {
-    /// Whole lines, as many as were sent.
+    /// The answers: as many lines as records were sent, each with its line feed, without the mark.
     case answered(ByteBuffer)
+    /// The batch has no answers, and the program can't be used any more.
     case failed(Failure)
-    /// ``interrupt()`` was called.
+    /// Another task called ``interrupt()``.
     case interrupted
   }
 
@@ -51,6 +62,7 @@ public final class Program: Sendable {
     var heldBack = 0
   }
 
+  /// The program's process. ``ChildProcess/ending`` tells whether it still runs.
   public let process: ChildProcess
   private let input: Descriptor
   private let output: Descriptor
@@ -62,7 +74,13 @@ public final class Program: Sendable {
   private let state = Mutex(State())
   private let batches = Mutex(0)
 
-  /// Starts it in `folder`.
+  /// Starts a program.
+  ///
+  /// - Parameters:
+  ///   - folder: the folder in which it starts.
+  ///   - watchdog: how long it may take no byte and give none while it has a batch.
+  ///   - said: gets each line of its standard error, not redacted. It is called on the thread of ``exchange(_:count:)``.
+  /// - Throws: ``StartFailure``.
   public static func start(
     _ options: ProgramOptions, folder: String, watchdog: Duration, said: @escaping @Sendable (String) -> Void
   ) async throws(StartFailure) -> Program {
@@ -95,14 +113,14 @@ public final class Program: Sendable {
     for descriptor in [input, output, errors] { descriptor.makeNonblocking() }
   }
 
-  /// Whether it is to be replaced before the next batch, as `recycle` says.
+  /// Whether the program has reached a limit of `recycle`, so that a new one must take the next batch.
   public var isWorn: Bool {
     if let units = options.recycleUnits, batches.withLock({ $0 }) >= units { return true }
     if let most = options.recycleMemory, let held = process.residentBytes, held > most { return true }
     return false
   }
 
-  /// Makes the exchange under way, and all later ones, return.
+  /// Ends the exchange under way and all later ones with ``Exchange/interrupted``. Any thread may call it; the process goes on.
   public func interrupt() {
     state.withLock { $0.isInterrupted = true }
     var one: UInt64 = 1
@@ -122,7 +140,11 @@ public final class Program: Sendable {
     var wasTold = false
   }
 
-  /// Sends `count` lines and waits for their answers. Blocks: for a thread that may.
+  /// Sends a batch and waits for its answers. It blocks, so the caller runs it on a thread for blocking calls.
+  ///
+  /// - Parameters:
+  ///   - lines: `count` lines, each with its line feed.
+  ///   - count: how many lines there are.
   public func exchange(_ lines: UnsafeBufferPointer<UInt8>, count: Int) -> Exchange {
     let number = batches.withLock { batches in
       batches += 1
@@ -268,7 +290,8 @@ public final class Program: Sendable {
 
   // MARK: The end
 
-  /// Tells it that no more comes, and waits for its end; kills it where that takes longer than `grace`.
+  /// Closes the program's standard input and waits for its end. After `grace` it sends SIGTERM, and SIGKILL one second later. Output of
+  /// the program after this call is lost.
   public func finish(grace: Duration) async {
     input.close()
     async let ending = process.ended()
@@ -278,21 +301,21 @@ public final class Program: Sendable {
       try await Task.sleep(for: .seconds(1))
       process.signal(SIGKILL)
     }
-    // What it still prints is wanted no more, but it must not wait for it to be read.
+    // Its output is not wanted any more, and it must not wait for a reader.
     output.close()
     errors.close()
     _ = await ending
     killer.cancel()
   }
 
-  /// Ends it at once, and waits until it is gone.
+  /// Kills the program and its group (SIGKILL), and waits for its end.
   public func kill() async {
     process.signal(SIGKILL)
     _ = await process.ended()
   }
 }
 
-/// A file descriptor that is closed when nobody has it any more, and may be closed before.
+/// A file descriptor that is closed with its last reference, or earlier by ``close()``.
 final class Descriptor: Sendable {
   private let value: Mutex<Int32>
 

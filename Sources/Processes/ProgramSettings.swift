@@ -1,8 +1,8 @@
 import Configuration
 
-/// How a definition names a program.
+/// Reading a program's options from a definition.
 extension ProgramOptions {
-  /// A program of the user's.
+  /// The keys of a map that names a program: `command` or `shell`, and limits. The step `exec` and the format `exec` have them.
   package static let keys: [Key] = [
     Key("command", .list(.text), "The program and its arguments; it runs in the definition's folder, without a shell."),
     Key("shell", .text, "Instead: a command for sh."),
@@ -20,7 +20,9 @@ extension ProgramOptions {
     Key("memory", .byteCount, "What it may allocate."),
   ]
 
-  /// Reads what ``keys`` say; `place` is where the program is named.
+  /// Reads options from a map with ``keys``, and reports a map that has not exactly one of `command` and `shell`, or an empty command.
+  ///
+  /// - Parameter place: the place for such a report.
   package init(_ value: Value, at place: Position, _ reader: inout DefinitionReader) {
     self.init()
     let words = value["command"]?.elements.compactMap(\.text) ?? []
