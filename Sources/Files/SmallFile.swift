@@ -22,7 +22,8 @@ public enum SmallFileError: Error, Sendable, CustomStringConvertible {
 
 /// Files that are written whole, such as reports and metrics. A reader sees the old content or the new one.
 public enum SmallFile {
-  /// Replaces the content of the file at `path` by `bytes`, or makes the file. It writes a new file beside it, syncs and renames it. Blocks.
+  /// Replaces the content of the file at `path` by `bytes`, or makes the file. It writes a new file beside it, syncs it and renames it.
+  /// Blocks.
   ///
   /// A symbolic link stays, and the file that it leads to is replaced. The file keeps its mode and, where that is allowed, its owner.
   ///
@@ -66,7 +67,7 @@ public enum SmallFile {
   private static func write(_ bytes: [UInt8], beside target: String, _ before: FileStatus?, _ mode: mode_t?) throws(SystemFailure) {
     let new = "\(SystemCall.folder(of: target))/.\((target as NSString).lastPathComponent).sluice-new-\(getpid())"
     unlink(new)
-    // Nothing that somebody else has put there is followed or written to.
+    // A link or a file that another user has put there is neither followed nor written to.
     let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, before?.mode ?? mode ?? 0o644)
     guard descriptor >= 0 else { throw SystemFailure(code: errno) }
     defer { close(descriptor) }

@@ -1,22 +1,23 @@
 /// Memory for a run of bytes that travels between stages: a chunk, or the output made from one.
 ///
-/// One owner fills it, then hands it on and touches it no more; from there on it is only read. It always owns
-/// ``padding`` readable bytes past `capacity`, so that scans by blocks of 64 bytes need no tail case.
+/// One owner fills it and hands it on; from then on every stage only reads it. It always owns ``padding`` readable bytes past
+/// `capacity`, so that scans by blocks of 64 bytes need no tail case.
 ///
 /// `@unchecked Sendable`, and no exclusivity checks: the memory is written only by the task that holds the buffer before
 /// it is sent through a channel (which orders the writes before the reads), and it is freed only when the last reference
 /// goes.
 public final class ByteBuffer: @unchecked Sendable {
-  /// Bytes past `capacity` that may be read, never relied on.
+  /// How many bytes past `capacity` a scan may read. Their values mean nothing.
   public static let padding = 64
 
-  /// The first byte. Valid while this buffer is referenced.
+  /// The first byte. The pointer is valid while this buffer is referenced, until an append or ``reserve(_:)`` moves the memory.
   @exclusivity(unchecked) public private(set) var bytes: UnsafeMutablePointer<UInt8>
-  /// How many bytes may be written.
+  /// How many bytes fit before the memory has to move.
   @exclusivity(unchecked) public private(set) var capacity: Int
-  /// How many bytes are filled.
+  /// How many bytes are filled, from the first on. A writer that fills memory by pointer sets it.
   @exclusivity(unchecked) public var count = 0
 
+  /// Makes an empty buffer with room for `capacity` bytes, which are not initialized.
   public init(capacity: Int) {
     self.capacity = capacity
     bytes = .allocate(capacity: capacity + Self.padding)
@@ -25,7 +26,8 @@ public final class ByteBuffer: @unchecked Sendable {
 
   deinit { bytes.deallocate() }
 
-  /// Makes room for `extra` more bytes after `count`; what is filled is kept. Moves the memory where it must grow.
+  /// Makes room for `extra` more bytes after `count` and keeps the filled ones. Growing at least doubles the
+  /// capacity, and moves the memory.
   @inline(__always)
   public func reserve(_ extra: Int) {
     if count + extra > capacity { grow(extra) }
@@ -49,6 +51,7 @@ public final class ByteBuffer: @unchecked Sendable {
     count += length
   }
 
+  /// Appends one byte.
   @inline(__always)
   public func append(_ byte: UInt8) {
     reserve(1)
@@ -56,16 +59,18 @@ public final class ByteBuffer: @unchecked Sendable {
     count += 1
   }
 
+  /// Appends bytes one by one; for short sequences.
   public func append(_ source: some Sequence<UInt8>) {
     for byte in source { append(byte) }
   }
 
+  /// Appends the UTF-8 of a text.
   public func append(_ text: String) {
     var text = text
     text.withUTF8 { if let base = $0.baseAddress { append(base, $0.count) } }
   }
 
-  /// A copy of the bytes in `range`, clamped to what is filled.
+  /// Copies the bytes in `range`, which is clamped to the filled bytes.
   public func copy(_ range: Range<Int>) -> [UInt8] {
     let range = range.clamped(to: 0..<count)
     return Array(UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count))
@@ -73,7 +78,7 @@ public final class ByteBuffer: @unchecked Sendable {
 }
 
 extension ByteBuffer {
-  /// Lends the bytes in `range`, clamped to what is filled, to `body`.
+  /// Lends the bytes in `range`, which is clamped to the filled bytes, to `body`.
   ///
   /// The span can't outlive the call, and this buffer is referenced for as long, so its memory stays where it is: `body` must
   /// not append to it.
@@ -87,7 +92,7 @@ extension ByteBuffer {
     return try body(lent.bytes)
   }
 
-  /// Lends all bytes that are filled to `body`; see ``withSpan(_:_:)``.
+  /// Lends all filled bytes to `body`; see ``withSpan(_:_:)``.
   @inline(__always)
   package func withSpan<Result, Failure: Error>(_ body: (RawSpan) throws(Failure) -> Result) throws(Failure) -> Result {
     try withSpan(0..<count, body)

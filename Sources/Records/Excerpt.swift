@@ -1,26 +1,26 @@
-/// What a message quotes of a value: its beginning.
+/// The beginning of a value, as messages quote it.
 ///
-/// A cut is marked by “…”. Redaction, which comes later, finds the beginning of a secret by it.
+/// A cut ends in “…”. Redaction, which comes later, finds the beginning of a secret by that sign.
 public enum Excerpt {
-  /// How much is kept, in characters.
+  /// The greatest length, in characters; a cut adds “…”.
   public static let length = 80
 
-  /// A value as messages quote it: cut where it is long.
+  /// Cuts a text to ``length`` characters.
   public static func of(_ text: String) -> String {
-    // A character has a byte at least: what is short enough in bytes needs no counting.
+    // A character has a byte at least: a text that is short enough in bytes needs no counting.
     guard text.utf8.count > length, let end = text.index(text.startIndex, offsetBy: length, limitedBy: text.endIndex), end < text.endIndex
     else { return text }
     return text[..<end] + "…"
   }
 
-  /// Names in a message: the first of many.
+  /// Lists names for a message, separated by commas: the first 20, each cut, and how many more there are.
   public static func list(_ names: [String]) -> String {
     let most = 20
     let shown = names.prefix(most).map { of($0) }.joined(separator: ", ")
     return names.count > most ? "\(shown) and \(names.count - most) more" : shown
   }
 
-  /// The beginning of bytes, of which so many as may matter are decoded.
+  /// Decodes the beginning of UTF-8 bytes and cuts it to ``length`` characters. Bytes past the first 320 are not looked at.
   public static func of(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
     let most = length * 4
     let head = String(decoding: UnsafeBufferPointer(rebasing: bytes.prefix(most)), as: UTF8.self)

@@ -1,14 +1,19 @@
 import CByteScan
 
-/// RFC 8259, strictly: finds where a value ends, or that it is none. Reads nothing twice and allocates nothing.
+/// A strict reader of JSON text (RFC 8259): it finds the end of a value, or the place that breaks the grammar. It reads each byte once and
+/// allocates nothing.
 ///
-/// Text must also be well-formed UTF-8; callers check that for a whole chunk at once.
+/// It does not check that texts are well-formed UTF-8; callers do that for a whole chunk at once. Methods that take something return
+/// false where it is missing.
 public struct JSONGrammar {
   /// How deep arrays and objects may nest. RFC 8259 §9 lets a parser set a limit; ours keeps the stack bounded.
   public static let maximumDepth = 512
 
+  /// The first byte of the text, which the caller keeps alive.
   public let p: UnsafePointer<UInt8>
+  /// The number of bytes in the text.
   public let n: Int
+  /// The position of the next byte, 0 to ``n``.
   public private(set) var at: Int
 
   /// Reads the `count` bytes at `start`, from position `at`.
@@ -19,7 +24,7 @@ public struct JSONGrammar {
     self.at = at
   }
 
-  /// Whether the bytes are one value and nothing but white space around it.
+  /// Whether the bytes are one JSON value, with nothing but white space around it.
   public static func isValue(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
     var reader = JSONGrammar(p, count: n)
     reader.skipSpace()
@@ -28,10 +33,12 @@ public struct JSONGrammar {
     return reader.at == n
   }
 
+  /// Whether all bytes are taken.
   @inline(__always) public var atEnd: Bool { at >= n }
+  /// The next byte; 0 at the end.
   @inline(__always) public var current: UInt8 { at < n ? p[at] : 0 }
 
-  /// Takes `byte` if it is next.
+  /// Takes `byte` if it is the next one.
   @inline(__always)
   public mutating func take(_ byte: UInt8) -> Bool {
     guard at < n, p[at] == byte else { return false }
@@ -39,7 +46,7 @@ public struct JSONGrammar {
     return true
   }
 
-  /// Passes over white space (RFC 8259, section 2).
+  /// Passes over white space: blanks, tabs, line feeds and returns (RFC 8259 §2).
   @inline(__always)
   public mutating func skipSpace() {
     // Most often there is none.
@@ -52,7 +59,9 @@ public struct JSONGrammar {
     while at < n, p[at] == 0x20 || p[at] == 0x09 || p[at] == 0x0A || p[at] == 0x0D { at += 1 }
   }
 
-  /// Takes one value; false where there is none, with `at` at the place that is wrong.
+  /// Takes one value. Where it returns false, ``at`` is the place that breaks the grammar.
+  ///
+  /// - Parameter depth: how many arrays and objects the value stands in; at ``maximumDepth`` it is refused.
   public mutating func value(depth: Int) -> Bool {
     guard at < n, depth < Self.maximumDepth else { return false }
     switch p[at] {
@@ -66,7 +75,7 @@ public struct JSONGrammar {
     }
   }
 
-  /// Takes `count` bytes, whatever they are.
+  /// Takes `count` bytes that another scan has read already.
   @inline(__always)
   public mutating func skip(_ count: Int) { at += count }
 

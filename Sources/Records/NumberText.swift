@@ -1,9 +1,10 @@
 import CByteScan
 import CFloatText
 
-/// Numbers as text: reading, checking and writing them as bytes.
+/// Reads, checks and writes numbers as ASCII bytes.
 public enum NumberText {
-  /// Reads `count` bytes as a whole number: an optional sign and digits. Nil where it is not one or does not fit.
+  /// Reads `count` bytes as a whole number: an optional sign and digits. Nil for other text, and for a number beyond 64 bits. Leading zeros
+  /// and a plus sign are accepted; see ``isPlainNumber(_:_:)``.
   @inlinable @inline(__always)
   public static func integer(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int64? {
     var i = 0
@@ -45,8 +46,10 @@ public enum NumberText {
     return bad == 0
   }
 
-  /// Reads `count` bytes as a decimal number, correctly rounded. Nil where it is not one; infinite where too large.
-  /// Up to 15 digits are read here (exact: one division of two exact doubles, Clinger 1990), the rest by `from_chars`.
+  /// Reads `count` bytes as a decimal number, with or without an exponent, and rounds correctly. Nil for other text, as `inf` and `nan`;
+  /// infinite for a number beyond a double's range; 0 for one too small for it.
+  ///
+  /// Up to 15 digits without an exponent are read here (exact: one division of two exact doubles, Clinger 1990), the rest by `from_chars`.
   @inlinable @inline(__always)
   public static func double(_ p: UnsafePointer<UInt8>, _ count: Int) -> Double? {
     var i = 0
@@ -102,7 +105,7 @@ public enum NumberText {
     return (Double(text) ?? 0).magnitude < 1
   }
 
-  /// Appends a whole number.
+  /// Appends a whole number in decimal digits, with `-` where it is negative.
   public static func write(_ value: Int64, to out: ByteBuffer) {
     out.reserve(24)
     var magnitude = value.magnitude
@@ -121,7 +124,9 @@ public enum NumberText {
     }
   }
 
-  /// Appends the shortest text that reads back as `value`, which must be finite.
+  /// Appends the shortest text that reads back as the same double.
+  ///
+  /// - Parameter value: a finite number.
   @inline(__always)
   public static func write(_ value: Double, to out: ByteBuffer) {
     out.reserve(40)
@@ -129,8 +134,10 @@ public enum NumberText {
     out.count += end.withMemoryRebound(to: CChar.self, capacity: 40) { sluice_write_double(value, $0) }
   }
 
-  /// Whether a number that ``integer(_:_:)`` or ``double(_:_:)`` accepts says no more than its value. A plus sign (+4915112345678) and
-  /// leading zeros (007) are part of a code; as a number they would be lost.
+  /// Whether a number keeps all its characters as a number. A plus sign (+4915112345678) and leading zeros (007) belong to a code, and a
+  /// number would lose them.
+  ///
+  /// - Parameter p: text that ``integer(_:_:)`` or ``double(_:_:)`` accepts.
   @inlinable
   public static func isPlainNumber(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     let i = p[0] == 0x2D ? 1 : 0
@@ -138,19 +145,20 @@ public enum NumberText {
     return p[i] != 0x30 || i + 1 >= count || p[i + 1] &- 0x30 > 9
   }
 
-  /// Whether a field of type bigint takes the bytes.
+  /// Whether a field of type bigint takes the bytes: a whole number of 64 bits that ``isPlainNumber(_:_:)``.
   @inlinable @inline(__always)
   public static func isBigint(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool { isInteger(p, count) && isPlainNumber(p, count) }
 
-  /// Whether a field of type double takes the bytes.
+  /// Whether a field of type double takes the bytes: a finite number that ``isPlainNumber(_:_:)``.
   @inlinable @inline(__always)
   public static func isDouble(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     guard let value = double(p, count) else { return false }
     return value.isFinite && isPlainNumber(p, count)
   }
 
-  /// Whether a number that ``integer(_:_:)`` or ``double(_:_:)`` accepts is also spelled as RFC 8259 §6 wants it:
-  /// no plus sign, no leading zero, digits on both sides of the point.
+  /// Whether a number is spelled as JSON requires (RFC 8259 §6): no plus sign, no leading zero, digits on both sides of the point.
+  ///
+  /// - Parameter p: text that ``integer(_:_:)`` or ``double(_:_:)`` accepts.
   @inlinable @inline(__always)
   public static func isJSONSpelling(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     let i = p[0] == 0x2D ? 1 : 0

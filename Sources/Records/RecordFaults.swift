@@ -1,34 +1,47 @@
-/// Why a record cannot go on, and where it stands in its chunk.
+/// A record that cannot go on: the reason, and its number in the chunk. It becomes a dead letter.
 public struct RecordFault: Sendable {
-  /// The kind of fault, which a dead letter keeps.
+  /// The kind of fault. The ledger keeps the raw value with each dead letter.
   public enum Code: String, Sendable, CaseIterable {
+    /// A CSV record has another number of fields than the header.
     case raggedRecord = "ragged_record"
+    /// A quote in a CSV record is not closed, or more than a delimiter follows it.
     case brokenQuote = "broken_quote"
+    /// The record is not UTF-8 after decoding, or a JSON text holds half of a surrogate pair.
     case invalidEncoding = "invalid_encoding"
+    /// A value does not fit the type of its field.
     case invalidValue = "invalid_value"
+    /// A field that is `not null` has no value.
     case missingValue = "missing_value"
+    /// A record is no JSON object (RFC 8259).
     case invalidJSON = "invalid_json"
+    /// A record is longer than `parse.limits.record`. It fails its item today, so no record has this fault.
     case recordTooLong = "record_too_long"
+    /// An expression has no value for the record, as a number beyond 64 bits.
     case evaluationFailed = "evaluation_failed"
+    /// An expectation of the step `expect` is false.
     case expectationFailed = "expectation_failed"
-    /// A table that a step looks records up in has nothing for it.
+    /// The table of a lookup has no row for the record, and `on_missing` is `dead_letter`.
     case noMatch = "no_match"
-    /// A program of the user's failed at it, or answered with what can't be used.
+    /// A program of the user's failed at the record, or its answer is no record.
     case programFailed = "program_failed"
-    /// The same of a program that parses.
+    /// A program that parses failed at the record.
     case parserFailed = "parser_failed"
-    /// A program of the user's said that it can't go on.
+    /// A program of the user's answered with an error for the record.
     case programRefused = "program_refused"
-    /// The engine's process died of it.
+    /// The record crashed or hung the engine.
     case poison
   }
 
+  /// The kind of fault.
   public var code: Code
+  /// The reason as a sentence for the user. It may quote a value, and is redacted when the dead letter is made.
   public var reason: String
+  /// The field with the fault, or the expectation that failed; nil where the whole record is at fault.
   public var field: String?
-  /// The record's place among the chunk's records, from 0.
+  /// The record's number in its chunk, from 0.
   public var record: Int
 
+  /// Makes the fault of one record.
   public init(code: Code, reason: String, field: String? = nil, record: Int) {
     self.code = code
     self.reason = reason
@@ -37,16 +50,19 @@ public struct RecordFault: Sendable {
   }
 }
 
-/// The faults of a batch. Every record of a chunk may be bad, and no longer than a byte, so a fault takes few bytes: what
-/// faults have in common is kept once, and a reason that quotes a value is spelled when somebody asks for it.
+/// The faults of a batch, at most one a record. Every record of a chunk may be bad, and as short as a byte, so a fault takes 16 bytes: the
+/// parts that faults have in common are kept once, and a reason that quotes a value is spelled when the fault is read.
 public struct RecordFaults: Sendable {
-  /// Spells reasons that quote values.
+  /// Spells reasons that quote values, when a fault is read.
   public struct Spelling: Sendable {
     let value: @Sendable (_ row: Int) -> String
     let reason: @Sendable (_ code: RecordFault.Code, _ value: String) -> String
 
-    /// - Parameter value: what is quoted of a row's value.
-    /// - Parameter reason: has nothing but the code and the value to go by: it is not asked again for what it has just spelled.
+    /// Makes a spelling, which holds the batch's memory as long as its closures do.
+    ///
+    /// - Parameters:
+    ///   - value: quotes the value of a row.
+    ///   - reason: spells the reason from the code and the quoted value alone: for the same two it is not called twice in a row.
     public init(
       value: @escaping @Sendable (_ row: Int) -> String,
       reason: @escaping @Sendable (_ code: RecordFault.Code, _ value: String) -> String
@@ -64,7 +80,7 @@ public struct RecordFaults: Sendable {
   private struct Entry {
     var record: UInt32
     var origin: UInt32
-    /// What the origin spells the reason from, or the reason's place among the texts.
+    /// The row from which the origin spells the reason, or the reason's place among the texts.
     var detail: UInt32
     var code: RecordFault.Code
   }
@@ -72,11 +88,13 @@ public struct RecordFaults: Sendable {
   private var entries: [Entry] = []
   private var texts = Texts()
 
-  /// What one fault takes.
+  /// The memory of one fault, in bytes.
   public static var bytesOfOne: Int { MemoryLayout<Entry>.stride }
 
+  /// Makes a list without faults.
   public init() {}
 
+  /// Adds a fault whose reason is spelled already.
   public mutating func append(_ fault: RecordFault) {
     if origins.isEmpty || origins[origins.count - 1].spelling != nil || origins[origins.count - 1].field != fault.field {
       origins.append(Origin(field: fault.field))
@@ -85,6 +103,11 @@ public struct RecordFaults: Sendable {
   }
 
   /// Adds faults of one field's values.
+  ///
+  /// - Parameters:
+  ///   - found: the rows at fault, with the kinds of their faults.
+  ///   - record: gives the record's number for a row.
+  ///   - spelling: spells the reasons later, from the rows.
   public mutating func append(
     _ found: [(row: UInt32, code: RecordFault.Code)], field: String, record: (Int) -> Int, spelling: Spelling
   ) {
@@ -99,10 +122,10 @@ public struct RecordFaults: Sendable {
       Entry(record: UInt32(record), origin: UInt32(origins.count - 1), detail: UInt32(detail), code: code))
   }
 
-  /// Puts them in the order of their records.
+  /// Orders the faults by their records.
   public mutating func sort() { entries.sort { $0.record < $1.record } }
 
-  /// Those of the codes that pass.
+  /// Selects the faults whose codes pass.
   public func only(_ passes: (RecordFault.Code) -> Bool) -> RecordFaults {
     var kept = self
     kept.entries.removeAll { !passes($0.code) }
@@ -131,17 +154,21 @@ public struct RecordFaults: Sendable {
 }
 
 extension RecordFaults: RandomAccessCollection {
+  /// Always 0.
   public var startIndex: Int { 0 }
+  /// The number of faults.
   public var endIndex: Int { entries.count }
 
+  /// The fault at a position. It spells the reason at each call; a loop over the faults spells equal reasons once.
   public subscript(i: Int) -> RecordFault {
     var last: Spelled?
     return fault(i, &last)
   }
 
+  /// Makes an iterator from the first fault on.
   public func makeIterator() -> Iterator { Iterator(faults: self) }
 
-  /// Gives faults one after another. A reason that comes again is not spelled again.
+  /// Goes through faults in their order. It spells a reason once where the next fault has the same.
   public struct Iterator: IteratorProtocol {
     fileprivate let faults: RecordFaults
     private var place = 0
@@ -149,6 +176,7 @@ extension RecordFaults: RandomAccessCollection {
 
     fileprivate init(faults: RecordFaults) { self.faults = faults }
 
+    /// The next fault; nil after the last.
     public mutating func next() -> RecordFault? {
       guard place < faults.count else { return nil }
       defer { place += 1 }

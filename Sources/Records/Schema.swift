@@ -1,15 +1,18 @@
-/// The type of a column, by its SQL name.
+/// The type of a column. The raw value is the type's SQL name, as definitions spell it.
 public enum ValueType: String, Sendable, CaseIterable, Codable {
   case bigint, double, boolean, text, timestamp, date, json
 }
 
-/// A column's name and type.
+/// The name and type of a column.
 public struct Field: Sendable, Hashable, Codable {
+  /// The name as the header or the definition spells it; case counts.
   public var name: String
+  /// The type that every value has.
   public var type: ValueType
   /// False for `not null`: a record without a value here is a dead letter.
   public var nullable: Bool
 
+  /// Makes a field, which may be NULL unless `nullable` is false.
   public init(name: String, type: ValueType, nullable: Bool = true) {
     self.name = name
     self.type = type
@@ -19,10 +22,12 @@ public struct Field: Sendable, Hashable, Codable {
 
 /// The columns of a batch, in order.
 public struct Schema: Sendable, Hashable, Codable {
+  /// The fields in the order of the columns. Each name stands once.
   public var fields: [Field]
 
+  /// Makes a schema of fields in their order.
   public init(_ fields: [Field]) { self.fields = fields }
 
-  /// The position of the field with this name.
+  /// The position of the field with exactly this name; nil where there is none. Linear in the number of fields.
   public func position(of name: String) -> Int? { fields.firstIndex { $0.name == name } }
 }

@@ -1,12 +1,13 @@
-/// Dates and timestamps as text: ISO 8601 as SQL writes it.
+/// Reads and writes dates and timestamps as text: ISO 8601 as SQL writes it.
 ///
 /// A date is `YYYY-MM-DD`. A timestamp is a date, or a date, a space or `T`, `HH:MM`, optional `:SS` and up to nine
 /// digits of fraction (kept to the microsecond), and an optional `Z`, `+HH`, `+HH:MM` or `+HHMM`, by which it is
 /// brought to UTC.
 public enum TimeText {
+  /// A day of 24 hours in microseconds; timestamps know no leap seconds.
   public static let microsecondsPerDay: Int64 = 86_400_000_000
 
-  /// Whether a timestamp is of a year from 0 to 9999, which is what its text can say.
+  /// Whether a timestamp, in microseconds since 1970-01-01 00:00 UTC, is of a year from 0 to 9999: its text has four digits for the year.
   public static func isInRange(_ micros: Int64) -> Bool {
     micros >= -62_167_219_200_000_000 && micros < 253_402_300_800_000_000
   }
@@ -18,7 +19,7 @@ public enum TimeText {
     return a > 9 || b > 9 ? -1 : Int(a) * 10 + Int(b)
   }
 
-  /// Days since 1970-01-01 of a `YYYY-MM-DD` at `p`; nil where it is not a day of the calendar.
+  /// Reads `YYYY-MM-DD` as days since 1970-01-01; nil where the bytes are no day of the proleptic Gregorian calendar.
   @inlinable @inline(__always)
   public static func date(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int64? {
     guard count == 10, p[4] == 0x2D, p[7] == 0x2D else { return nil }
@@ -29,7 +30,7 @@ public enum TimeText {
     return daysSinceEpoch(year: year, month: month, day: day)
   }
 
-  /// Microseconds since 1970-01-01 00:00 UTC; nil where it is not a timestamp.
+  /// Reads a timestamp as microseconds since 1970-01-01 00:00 UTC; nil where the bytes are none. A timestamp without a zone counts as UTC.
   @inlinable @inline(__always)
   public static func timestamp(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int64? {
     guard count >= 10, let days = date(p, 10) else { return nil }
@@ -93,7 +94,8 @@ public enum TimeText {
     }
   }
 
-  /// Howard Hinnant's `days_from_civil` (chrono-Compatible Low-Level Date Algorithms).
+  /// Counts the days from 1970-01-01 to a day of the calendar, by Howard Hinnant's `days_from_civil` (chrono-Compatible Low-Level Date
+  /// Algorithms). It does not check that the day exists.
   @inlinable @inline(__always)
   public static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int64 {
     let y = month <= 2 ? year - 1 : year
@@ -104,7 +106,7 @@ public enum TimeText {
     return Int64(era * 146_097 + dayOfEra - 719_468)
   }
 
-  /// The calendar day of a count of days since 1970-01-01: Hinnant's `civil_from_days`.
+  /// The calendar day that lies `days` days after 1970-01-01, by Hinnant's `civil_from_days`.
   public static func civil(_ days: Int64) -> (year: Int, month: Int, day: Int) {
     let z = Int(days) + 719_468
     let era = (z >= 0 ? z : z - 146_096) / 146_097
@@ -116,7 +118,7 @@ public enum TimeText {
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * m + 2) / 5 + 1)
   }
 
-  /// Appends `YYYY-MM-DD`.
+  /// Appends `YYYY-MM-DD` for days since 1970-01-01. The year must be from 0 to 9999.
   public static func writeDate(_ days: Int64, to out: ByteBuffer) {
     let (year, month, day) = civil(days)
     pad(year, 4, to: out)
@@ -126,7 +128,8 @@ public enum TimeText {
     pad(day, 2, to: out)
   }
 
-  /// Appends `YYYY-MM-DD HH:MM:SS`, with the fraction where there is one.
+  /// Appends `YYYY-MM-DD HH:MM:SS` for microseconds since 1970-01-01 00:00 UTC, with the fraction where there is one, without its last
+  /// zeros. The year must be from 0 to 9999.
   public static func writeTimestamp(_ micros: Int64, to out: ByteBuffer) {
     var days = micros / microsecondsPerDay
     var rest = micros % microsecondsPerDay
@@ -165,9 +168,9 @@ public enum TimeText {
   }
 }
 
-/// Truth values as text, as PostgreSQL reads them.
+/// Reads truth values as PostgreSQL does.
 public enum BooleanText {
-  /// Reads true, t, yes, y, on, 1 and their opposites, in any case; nil for anything else.
+  /// Reads true, t, yes, y, on, 1 and false, f, no, n, off, 0, in any case; nil for anything else.
   @inlinable
   public static func boolean(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool? {
     guard count >= 1, count <= 5 else { return nil }

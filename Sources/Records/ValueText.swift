@@ -1,6 +1,10 @@
-/// A decoded value as text, as SQL spells it.
+/// Spells a decoded value as SQL does.
 public enum ValueText {
-  /// Appends value `i`, which is not NULL, of a vector whose type is `type`.
+  /// Appends one value of a vector as text.
+  ///
+  /// - Parameters:
+  ///   - i: the row, whose value is not NULL.
+  ///   - type: the vector's type, which tells integers, timestamps and dates apart.
   @inline(__always)
   public static func write(_ vector: Vector, _ i: Int, _ type: ValueType, to out: ByteBuffer) {
     switch vector {

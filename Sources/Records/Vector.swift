@@ -1,44 +1,55 @@
-/// A column's decoded values with their nulls.
-///
-/// `values` and `nulls` are as long as each other; `nulls` is empty where no value is null, else 1 marks a null
-/// (whose value is then without meaning).
+/// The decoded values of a column, and a mark for each that is NULL.
 public struct NullableVector<Element: Sendable>: Sendable {
+  /// One value a row. The value of a NULL means nothing.
   public var values: [Element]
+  /// 1 for NULL and 0 for a value, one a row; empty where no value is NULL.
   public var nulls: [UInt8]
 
+  /// Makes a vector; `nulls` is empty or as long as `values`.
   @inlinable
   public init(values: [Element], nulls: [UInt8] = []) {
     self.values = values
     self.nulls = nulls
   }
 
+  /// The number of rows.
   @inlinable public var count: Int { values.count }
+  /// Whether the value of row `i` is NULL.
   @inlinable public func isNull(_ i: Int) -> Bool { !nulls.isEmpty && nulls[i] != 0 }
 }
 
-/// Borrowed bytes of one text value; `start` is nil for NULL.
+/// The bytes of one text value, borrowed from memory that its vector's owners hold.
 public struct TextSlice {
+  /// The first byte of the UTF-8; nil for NULL.
   public var start: UnsafePointer<UInt8>?
+  /// The length in bytes; 0 for NULL.
   public var count: Int
 
+  /// Makes a slice of memory that the caller keeps alive.
   @inlinable
   public init(start: UnsafePointer<UInt8>?, count: Int) {
     self.start = start
     self.count = count
   }
 
+  /// The value NULL.
   @inlinable public static var null: TextSlice { TextSlice(start: nil, count: 0) }
+  /// The bytes, valid as long as the memory is; empty for NULL.
   @inlinable public var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: start, count: count) }
+  /// A copy of the text; empty for NULL.
   public var string: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// Text values, as slices of memory that `owners` keep alive.
+/// The text values of a column, as slices of memory.
 ///
-/// `@unchecked Sendable`: slices point into buffers that `owners` hold and that nobody writes once they are published.
+/// `@unchecked Sendable`: slices lead into buffers that `owners` holds and that are not written any more once the vector is passed on.
 public struct TextVector: @unchecked Sendable {
+  /// One slice a row.
   public var slices: [TextSlice]
+  /// The buffers that the slices lead into. They live as long as the vector.
   public var owners: [ByteBuffer]
 
+  /// Makes a vector whose slices lead into `owners` and no other memory.
   @inlinable
   public init(slices: [TextSlice], owners: [ByteBuffer]) {
     self.slices = slices
@@ -46,14 +57,18 @@ public struct TextVector: @unchecked Sendable {
   }
 }
 
-/// Values of one column, decoded. Timestamps are microseconds since 1970-01-01 00:00 (UTC), dates are days since then,
-/// both in `integers`. A boolean is 0, 1 or 2 (NULL). `json` values are text.
+/// The decoded values of one column.
 public enum Vector: Sendable {
+  /// A bigint; a timestamp in microseconds since 1970-01-01 00:00 UTC; or a date in days since 1970-01-01.
   case integers(NullableVector<Int64>)
+  /// A double, which is finite.
   case doubles(NullableVector<Double>)
+  /// 0 for false, 1 for true, 2 for NULL.
   case booleans([UInt8])
+  /// A text, or JSON in its own spelling.
   case text(TextVector)
 
+  /// The number of rows.
   public var count: Int {
     switch self {
     case .integers(let v): v.count
@@ -63,7 +78,7 @@ public enum Vector: Sendable {
     }
   }
 
-  /// Whether a row's value is NULL.
+  /// Whether the value of row `i` is NULL.
   public func isNull(_ i: Int) -> Bool {
     switch self {
     case .integers(let v): v.isNull(i)
@@ -73,7 +88,7 @@ public enum Vector: Sendable {
     }
   }
 
-  /// As many NULLs of a type.
+  /// Makes a vector of `count` NULLs of a type.
   public static func nulls(_ type: ValueType, count: Int) -> Vector {
     switch type {
     case .bigint, .timestamp, .date:
@@ -84,7 +99,7 @@ public enum Vector: Sendable {
     }
   }
 
-  /// The values at `rows`, in that order.
+  /// Makes a vector of the values at `rows`, in their order. A row may stand more than once.
   public func gather(_ rows: [UInt32]) -> Vector {
     switch self {
     case .integers(let v): .integers(v.gather(rows))
@@ -94,7 +109,9 @@ public enum Vector: Sendable {
     }
   }
 
-  /// A vector of `count` values with these at `rows` and NULL elsewhere: the reverse of ``gather(_:)``.
+  /// Makes a vector of `count` values, with these at `rows` and NULL elsewhere: the reverse of ``gather(_:)``.
+  ///
+  /// - Parameter rows: ascending, one for each of these values.
   public func scatter(_ rows: [UInt32], count: Int) -> Vector {
     if rows.count == count { return self }
     switch self {
@@ -130,16 +147,17 @@ extension NullableVector {
   }
 }
 
-/// Memory for text that functions make, in blocks that live as long as the vectors that point into them.
+/// Memory for texts that are made while values are decoded or computed. It grows by blocks, which do not move.
 public struct TextArena {
   private var blocks: [ByteBuffer] = []
 
+  /// Makes an arena without memory.
   public init() {}
 
-  /// The blocks filled so far; what points into them must hold them.
+  /// The blocks so far. A vector with slices of this arena must hold them.
   public var owners: [ByteBuffer] { blocks }
 
-  /// Room for `count` bytes that never moves.
+  /// Takes `count` bytes that never move. The caller fills them.
   public mutating func allocate(_ count: Int) -> UnsafeMutablePointer<UInt8> {
     if let last = blocks.last, last.capacity - last.count >= count {
       defer { last.count += count }
@@ -151,7 +169,7 @@ public struct TextArena {
     return block.bytes
   }
 
-  /// Keeps a copy of bytes for as long as the arena lives.
+  /// Copies bytes into the arena, and returns the copy as a slice.
   public mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>) -> TextSlice {
     let start = allocate(bytes.count)
     if let base = bytes.baseAddress { start.update(from: base, count: bytes.count) }

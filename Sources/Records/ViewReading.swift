@@ -1,16 +1,16 @@
 import CByteScan
 import Foundation
 
-/// Checks and decodes columns of views: each call works on a whole column of one type, with no dispatch per record.
+/// Checking and decoding of views. Each call works on a whole column of one type, with no dispatch per record.
 extension FieldViews {
-  /// The bytes of a scalar without the quotes around them; `quoted` tells that there were some.
+  /// Takes the quotes off the bytes of a view; `quoted` tells whether there were any. Escapes between them stay.
   @inline(__always)
   public func scalar(_ p: UnsafePointer<UInt8>, _ n: Int) -> (start: UnsafePointer<UInt8>, count: Int, quoted: Bool) {
     if n >= 2, p[0] == 0x22 { return (p + 1, n - 2, true) }
     return (p, n, false)
   }
 
-  /// Whether a view is NULL.
+  /// Whether the bytes of a view are NULL in this column's spelling.
   @inline(__always)
   public func isNull(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
     n == 0 || (n == null.count && p[0] == null.first)
@@ -22,8 +22,10 @@ extension FieldViews {
 
   /// Checks `rowCount` rows against `field`, and decodes them too where `decoding`.
   ///
-  /// - Parameter refuse: told each row that does not fit, with the fault's code.
-  /// - Returns: the decoded values (nil unless `decoding`), and whether all is spelled plainly (see ``Column/isPlain``).
+  /// - Parameters:
+  ///   - plainText: whether the caller knows that texts of the chunk need no escape.
+  ///   - refuse: gets each row that does not fit, with the fault's code. A refused row's value is NULL or means nothing.
+  /// - Returns: the decoded values (nil unless `decoding`), and whether all values are spelled plainly (see ``Column/isPlain``).
   public func read(
     as field: Field, rowCount: Int, decoding: Bool, plainText: Bool, refuse: (Int, RecordFault.Code) -> Void
   ) -> (values: Vector?, isPlain: Bool) {
@@ -72,7 +74,7 @@ extension FieldViews {
     return value
   }
 
-  /// Numbers that are spelled as JSON spells them are passed over by blocks; what is left is looked at one by one.
+  /// Numbers that are spelled as JSON spells them are passed over by blocks; the others are checked one by one.
   @inline(__always)
   private func checkNumbers(
     _ rowCount: Int, _ missing: RecordFault.Code?, decimals: Bool, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
@@ -89,7 +91,7 @@ extension FieldViews {
     }
   }
 
-  /// - Parameter skip: the first row from the given one on that is to be looked at by itself.
+  /// - Parameter skip: finds the first row, from the given one on, that has to be checked by itself.
   @inline(__always)
   private func check(
     _ rowCount: Int, _ missing: RecordFault.Code?, _ fits: (UnsafePointer<UInt8>, Int) -> Bool,
@@ -236,13 +238,14 @@ extension FieldViews {
     }
   }
 
-  /// A text that is decoded must have a form as UTF-8.
+  /// Refuses texts that have no form as UTF-8, which decoding needs.
   private func checkText(_ rowCount: Int, _ refuse: (Int, RecordFault.Code) -> Void) {
     guard encoding == .json else { return }
     for r in 0..<rowCount where !isText(r) { refuse(r, .invalidEncoding) }
   }
 
-  /// Whether the text of row `r` has a form as UTF-8. In JSON half of a surrogate pair may stand alone (RFC 8259 §8.2).
+  /// Whether the text of row `r` has a form as UTF-8. In JSON an escape may stand for half of a surrogate pair (RFC 8259 §8.2), which has
+  /// none.
   public func isText(_ r: Int) -> Bool {
     let (p, n) = view(r)
     return encoding == .csv || n < 2 || p[0] != 0x22 || TextEscapes.isText(p + 1, n - 2)
@@ -266,8 +269,9 @@ extension FieldViews {
     return TextVector(slices: slices, owners: [buffer] + arena.owners)
   }
 
-  /// The text of row `r`: a slice of the chunk where it is spelled out there, else a copy without quotes and escapes.
-  /// With `jsonText` a JSON value stays spelled as JSON.
+  /// The text of row `r`: a slice of the chunk where it stands there as it is, else a copy in `arena` without quotes and escapes.
+  ///
+  /// - Parameter jsonText: whether a JSON value stays spelled as JSON.
   @inline(__always)
   public func text(_ r: Int, _ arena: inout TextArena, jsonText: Bool = false) -> TextSlice {
     let (p, n) = view(r)
@@ -279,16 +283,17 @@ extension FieldViews {
     }
   }
 
-  /// The value of row `r` as it stands there, cut as an ``Excerpt``.
+  /// The value of row `r` as the source spells it, cut as an ``Excerpt``.
   public func excerpt(_ r: Int) -> String {
     let (p, n) = view(r)
     return Excerpt.of(UnsafeBufferPointer(start: p, count: n))
   }
 }
 
-/// Taking quotes and escapes out of text.
+/// Takes quotes and escapes out of text.
 public enum TextEscapes {
-  /// The text between the quotes of a CSV cell, its doubled quotes made single.
+  /// Makes doubled quotes single in the text between the quotes of a CSV cell (RFC 4180 §2). The result is a slice of `p` where there are
+  /// none, else a copy in `arena`.
   public static func unquoteCSV(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
     guard var quote = firstIndex(of: 0x22, p, n) else { return TextSlice(start: p, count: n) }
     let out = arena.allocate(n)
@@ -306,8 +311,9 @@ public enum TextEscapes {
     return TextSlice(start: out, count: written + n - at)
   }
 
-  /// Whether the text between the quotes of a JSON string that ``JSONGrammar`` has accepted has a form as UTF-8: no half of a surrogate
-  /// pair stands alone.
+  /// Whether a JSON string has a form as UTF-8: no half of a surrogate pair stands alone.
+  ///
+  /// - Parameter p: the text between the quotes of a string that ``JSONGrammar`` has accepted.
   public static func isText(_ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
     var i = 0
     while let next = firstIndex(of: 0x5C, p + i, n - i), i + next + 1 < n {
@@ -322,8 +328,10 @@ public enum TextEscapes {
     return true
   }
 
-  /// The text between the quotes of a JSON string that ``JSONGrammar`` has accepted (RFC 8259 §7). U+FFFD stands for half of a surrogate
-  /// pair that stands alone: see ``isText(_:_:)``.
+  /// Resolves the escapes of a JSON string (RFC 8259 §7). Half of a surrogate pair that stands alone becomes U+FFFD; see ``isText(_:_:)``.
+  /// The result is a slice of `p` where there are no escapes, else a copy in `arena`.
+  ///
+  /// - Parameter p: the text between the quotes of a string that ``JSONGrammar`` has accepted.
   public static func unescapeJSON(_ p: UnsafePointer<UInt8>, _ n: Int, _ arena: inout TextArena) -> TextSlice {
     guard let _ = firstIndex(of: 0x5C, p, n) else { return TextSlice(start: p, count: n) }
     let out = arena.allocate(n)
@@ -381,7 +389,7 @@ public enum TextEscapes {
     return value
   }
 
-  /// The position of the first `byte` among `n` bytes at `p`.
+  /// The position of the first `byte` among `n` bytes at `p`; nil where there is none.
   @inline(__always)
   public static func firstIndex(of byte: UInt8, _ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
     guard n > 0, let found = memchr(p, Int32(byte), n) else { return nil }
@@ -389,9 +397,9 @@ public enum TextEscapes {
   }
 }
 
-/// UTF-8 by RFC 3629.
+/// Checks UTF-8 (RFC 3629).
 public enum UTF8Text {
-  /// The position of the first byte that is not part of well-formed UTF-8, or nil.
+  /// The position of the first byte that is not part of well-formed UTF-8; nil where all bytes are.
   public static func firstInvalid(_ p: UnsafePointer<UInt8>, _ n: Int) -> Int? {
     let at = sluice_invalid_utf8(p, n)
     return at == n ? nil : at
