@@ -62,7 +62,7 @@ public enum SystemCall {
   }
 
   /// Writes some of the `count` bytes at `start` to the file's `offset` (one pwrite(2)), and returns how many.
-  static func writeOnce(
+  public static func writeOnce(
     _ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int, at offset: Int, _ point: FailPoint
   ) throws -> Int {
     try perform(point) { isShort in pwrite(descriptor, start, isShort ? max(1, count / 2) : count, off_t(offset)) }

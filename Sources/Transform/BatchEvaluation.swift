@@ -1,12 +1,12 @@
 import Records
 
-/// How steps' work computes with a batch and narrows its selection.
+/// Computing with a batch and narrowing its selection, for the work of steps.
 extension RecordBatch {
-  /// Evaluates for the rows that are in; rows that fail go out with a fault.
+  /// Evaluates an expression for the selected rows. Rows for which it fails get a fault and leave the selection.
   ///
-  /// - Parameter field: which field a fault is about.
-  /// - Returns: values for the rows that stay, and these rows.
-  package mutating func evaluate(
+  /// - Parameter field: the field that faults name.
+  /// - Returns: the values of the rows that stay, and these rows.
+  mutating func evaluate(
     _ expression: Expression, field: String? = nil, _ conditions: StepConditions
   ) throws(EvaluationStopped) -> (Vector, [UInt32]) {
     let rows = selected
@@ -22,16 +22,16 @@ extension RecordBatch {
     return (vector.gather(kept.map(UInt32.init)), kept.map { rows[$0] })
   }
 
-  /// Puts the values that a field has in `rows` into the column at `position`, or behind all columns.
-  package mutating func put(_ field: Field, at position: Int, _ values: Vector, _ rows: [UInt32]) {
+  /// Puts a field's values for `rows` into the column at `position`, or into a new column behind all others.
+  mutating func put(_ field: Field, at position: Int, _ values: Vector, _ rows: [UInt32]) {
     let column = Column(field: field, views: nil, values: values.scatter(rows, count: rowCount))
     if position < columns.count { columns[position] = column } else { columns.append(column) }
   }
 
-  /// Keeps those of `rows` whose value passes.
+  /// Keeps the rows whose value passes.
   ///
-  /// - Parameter counts: whether the others count as left out by a filter.
-  package mutating func keep(_ rows: [UInt32], _ values: [UInt8], filtered counts: Bool, _ passes: (UInt8) -> Bool) {
+  /// - Parameter counts: whether the other rows count as filtered.
+  mutating func keep(_ rows: [UInt32], _ values: [UInt8], filtered counts: Bool, _ passes: (UInt8) -> Bool) {
     var kept: [UInt32] = []
     kept.reserveCapacity(rows.count)
     for (i, row) in rows.enumerated() where passes(values[i]) { kept.append(row) }

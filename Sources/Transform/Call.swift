@@ -1,6 +1,6 @@
 import Records
 
-/// What a function is called for: the rows, what it says of rows that have no value, and what it has to keep to.
+/// A call of a function for some rows of a batch. It takes the function's failures, and has the limits of its texts.
 struct Call {
   /// The batch's rows that the arguments are of.
   let rows: [UInt32]
@@ -8,10 +8,10 @@ struct Call {
 
   var count: Int { rows.count }
 
-  /// Argument row `i` has no value, and its record becomes a dead letter.
+  /// Reports that the result has no value for argument row `i`; its record becomes a dead letter.
   func fail(_ i: Int, _ message: String) { findings.fail(rows[i], message) }
 
-  /// Text made row by row; a row for which `make` gives false is NULL.
+  /// Makes texts row by row; a row for which `make` returns false is NULL.
   @inline(__always)
   func texts(_ make: (Int, inout TextWriter) -> Bool) -> Vector {
     var writer = TextWriter(findings.bounds)
@@ -25,7 +25,7 @@ struct Call {
     return .text(TextVector(slices: slices, owners: writer.owners))
   }
 
-  /// Slices of the text given; a row for which `cut` gives nil is NULL.
+  /// Makes texts that are slices of those in `source`; a row for which `cut` returns nil is NULL.
   func slices(_ source: Vector, _ cut: (Int, TextSlice) -> TextSlice?) -> Vector {
     guard case .text(let v) = source else { return source }
     return .text(
@@ -38,7 +38,7 @@ struct Call {
     return .integers(out)
   }
 
-  /// What is no number (the root of -1) is NULL, and what is out of a double's range has no value.
+  /// Makes doubles row by row. A result that is no number (the root of -1) is NULL; one beyond a double's range fails its row.
   func doubles(_ make: (Int) -> Double?) -> Vector {
     var out = NullableVector(values: [Double](repeating: 0, count: count))
     for i in 0..<count {
@@ -58,33 +58,34 @@ struct Call {
   }
 }
 
-/// What an evaluation has to keep to.
+/// The limits of texts that expressions make.
 public struct EvaluationBounds: Sendable, Hashable {
-  /// How long a text may become, in bytes: `parse.limits.record`.
+  /// The greatest length of one text, in bytes: `parse.limits.record`.
   public var textBytes: Int
-  /// How long the texts may be together that an expression makes of one batch: `limits.memory`.
+  /// The greatest length of all texts together that one expression makes for one batch, in bytes: `limits.memory`.
   public var batchBytes: Int
 
+  /// Makes limits. A batch may at least hold one text of the greatest length, whatever `batchBytes` says.
   public init(textBytes: Int = 16_000_000, batchBytes: Int = 256_000_000) {
     self.textBytes = textBytes
     self.batchBytes = max(batchBytes, textBytes)
   }
 }
 
-/// The run stops, or the record's worker was told to end: what was computed of a batch counts no more.
+/// The work on a batch ended early, since the run stops or the worker was told to end. The caller discards the batch.
 public struct EvaluationStopped: Error {}
 
-/// What comes to light as a batch is evaluated. It is used by one task, and no method of it calls what could come back to it: so there is
-/// nothing to be checked of who has its properties.
+/// The failures of an evaluation, and the question whether to go on. One task uses it, and no method calls back into it, so exclusivity
+/// needs no check.
 final class Findings {
   let bounds: EvaluationBounds
   private let goesOn: () -> Bool
-  /// Rows (of the batch) that could not be evaluated, with why.
+  /// The batch's rows that could not be evaluated, with the reasons.
   var failures: [UInt32: String] = [:]
   @exclusivity(unchecked) private(set) var isStopped = false
   @exclusivity(unchecked) private var rowsUntilLook = 16
 
-  /// - Parameter goesOn: called between pieces of work that may take long; false where the rest is wanted no more.
+  /// - Parameter goesOn: called between pieces of work that may take long; false ends the evaluation.
   init(_ bounds: EvaluationBounds, goesOn: @escaping () -> Bool) {
     self.bounds = bounds
     self.goesOn = goesOn
@@ -92,13 +93,13 @@ final class Findings {
 
   func fail(_ row: UInt32, _ message: String) { if failures[row] == nil { failures[row] = message } }
 
-  /// Whether to go on; it is asked before each node, and by what may take long for one row after some of them.
+  /// Whether to go on. The evaluation asks before each node, and slow functions ask every few rows.
   func look() -> Bool {
     if !isStopped, !goesOn() { isStopped = true }
     return !isStopped
   }
 
-  /// The same, asked for every row: a look at the clock and at the run costs more than most rows do.
+  /// Whether to go on, for a call at every row. Only each 16th call really asks, since that costs more than most rows do.
   @inline(__always)
   func lookBetweenRows() -> Bool {
     rowsUntilLook -= 1

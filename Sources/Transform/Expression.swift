@@ -1,21 +1,21 @@
 import Configuration
 import Records
 
-/// A checked expression: it can be evaluated over whole columns, and fails only for single records.
-public struct Expression: Sendable {
+/// An expression that is parsed and checked. It is evaluated over whole columns, and can fail for single records only.
+struct Expression: Sendable {
   let node: Node
-  /// Text for the literal NULL, and where the type is not known.
-  public let type: ValueType
-  /// The positions of the columns that it reads.
-  public let columns: Set<Int>
-  /// Whether its type hangs on fields whose types are not known: then it can be checked and not evaluated.
-  public var isUnknown: Bool { node.isUnknown }
+  /// The type of the values; text for the literal NULL and where the type is not known.
+  let type: ValueType
+  /// The positions, in the schema, of the columns that it reads.
+  let columns: Set<Int>
+  /// Whether its type depends on fields of unknown type. Then it can be checked and not evaluated.
+  var isUnknown: Bool { node.isUnknown }
   private let readsUnknown: Bool
 
   /// Parses and checks `text` against `schema`.
   ///
-  /// - Throws: ``ExpressionError`` with the place: syntax, an unknown field or function, types that don't go together.
-  public init(_ text: String, schema: Schema) throws(ExpressionError) { try self.init(text, scope: Scope(schema)) }
+  /// - Throws: ``ExpressionError`` with the place in `text`: wrong syntax, an unknown field or function, types that don't go together.
+  init(_ text: String, schema: Schema) throws(ExpressionError) { try self.init(text, scope: Scope(schema)) }
 
   init(_ text: String, scope: Scope) throws(ExpressionError) {
     var checker = Checker(scope)
@@ -26,7 +26,7 @@ public struct Expression: Sendable {
     readsUnknown = checker.readsUnknown
   }
 
-  /// Whether it is a condition that no record fulfils, as it reads none and is false or NULL.
+  /// Whether it is a condition that is true for no record: it reads no field, and is false or NULL.
   var isNeverTrue: Bool {
     guard columns.isEmpty, !readsUnknown else { return false }
     let batch = RecordBatch(columns: [], rowCount: 1, recordCount: 1, places: RecordPlaces(), raw: ByteBuffer(capacity: 0))
@@ -35,7 +35,7 @@ public struct Expression: Sendable {
     return truth != [1]
   }
 
-  /// The same, and the expression must be a truth value.
+  /// Parses and checks a condition: an expression that is a truth value or NULL.
   static func condition(_ text: String, scope: Scope) throws(ExpressionError) -> Expression {
     let expression = try Expression(text, scope: scope)
     guard expression.node.type == nil || expression.type == .boolean else {
@@ -45,17 +45,19 @@ public struct Expression: Sendable {
   }
 }
 
-/// The fields that an expression may name, as far as they are known.
+/// The fields that an expression may name, as far as they are known. A check of a definition without a sample knows few of them.
 public struct Scope: Sendable {
+  /// The known fields. The types of ``untyped`` ones mean nothing.
   public var schema: Schema
-  /// Those of them whose types are not known.
+  /// The names of fields whose types are not known.
   public var untyped: Set<String> = []
-  /// Whether there may be fields that are not known: what is not found is one of them.
+  /// Whether there may be fields beside those of the schema. Then a name that is not found is one of them, and no error.
   public var isOpen = false
 
-  /// Of which nothing is known.
+  /// The scope of records of which nothing is known.
   public static let open = Scope(Schema([]), isOpen: true)
 
+  /// Makes a scope; by default all fields are known, with their types.
   public init(_ schema: Schema, untyped: Set<String> = [], isOpen: Bool = false) {
     self.schema = schema
     self.untyped = untyped
@@ -79,7 +81,7 @@ indirect enum Node: Sendable {
   case coalesce([Node], ValueType?)
   case cast(Node, ValueType, isTry: Bool)
   case call(Function, [Node], ValueType)
-  /// Something whose type is not known: it hangs on a field of an unknown type. It is there to be checked, not to be evaluated.
+  /// A value of unknown type, since it depends on a field of unknown type. It can be checked, and not evaluated.
   case unknown
 
   enum Literal: Sendable {

@@ -1,15 +1,17 @@
 import Configuration
 
-/// What is wrong in an expression, and where in its text.
-public struct ExpressionError: Error, Sendable {
-  public var message: String
-  /// Position and length in the expression's UTF-8.
-  public var offset: Int
-  public var length: Int
-  /// Whether nothing is wrong but that no record ever comes there.
-  public var isUnreachable = false
+/// An error in an expression, and its place in the text.
+struct ExpressionError: Error, Sendable {
+  /// The error as a sentence for the user.
+  var message: String
+  /// The position of the error in the expression's UTF-8, from 0.
+  var offset: Int
+  /// The length of the marked part, in bytes.
+  var length: Int
+  /// Whether the expression is right, and no record ever comes to it.
+  var isUnreachable = false
 
-  public init(_ message: String, at offset: Int, length: Int = 1) {
+  init(_ message: String, at offset: Int, length: Int = 1) {
     self.message = message
     self.offset = offset
     self.length = length
@@ -129,18 +131,17 @@ indirect enum Syntax {
   struct Place: Sendable {
     var offset: Int
     var length: Int
-    /// How many levels the tree below has: what walks it takes stack for each.
+    /// How many levels the tree has from here down. A walk takes stack for each.
     var height = 1
-    /// How many nodes the tree has; one that stands in it twice counts twice, as it is computed twice.
+    /// How many nodes the tree has from here down. A node that stands in it twice counts twice, as it is computed twice.
     var weight = 1
   }
 
-  /// How many parentheses, function calls and CASEs may stand within each other. The parser takes more stack for each than what walks
-  /// the tree does.
+  /// How deep parentheses, function calls and CASEs may nest. The parser takes more stack for each level than a walk over the tree.
   static let greatestNesting = 200
-  /// Levels that an expression may have.
+  /// How many levels an expression may have.
   static let greatestHeight = 500
-  /// Nodes that an expression may have.
+  /// How many nodes an expression may have.
   static let greatestWeight = 100_000
 
   var place: Place {
@@ -159,7 +160,7 @@ indirect enum Syntax {
 struct ExpressionParser {
   private let tokens: [Token]
   private var at = 0
-  /// How many expressions what is read now stands within.
+  /// How many expressions are open around the one that is read now.
   private var depth = 0
 
   static func parse(_ text: String) throws(ExpressionError) -> Syntax {
@@ -281,7 +282,7 @@ struct ExpressionParser {
   }
 
   private func call(_ name: String, _ arguments: [Syntax], _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
-    // What nullif gives may be its first value, after it was compared.
+    // The result of nullif may be its first value, which is computed twice then: to compare, and as the result.
     .call(name, arguments, try above(place, name == "nullif" ? arguments + arguments.prefix(1) : arguments))
   }
 

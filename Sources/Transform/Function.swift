@@ -1,7 +1,7 @@
 import Configuration
 import Records
 
-/// A scalar function: what it takes, what it gives, and how it is computed over vectors.
+/// A scalar function: its parameters, the type of its result, and its computation over vectors.
 struct Function: Sendable {
   enum Parameter: Sendable {
     case text, bigint, double, time, any, printable
@@ -26,7 +26,7 @@ struct Function: Sendable {
   /// Whether its result has the type of what it is given.
   var followsType = false
   let result: @Sendable ([ValueType]) -> ValueType
-  /// Looks at the checked arguments when the definition is loaded; a message where they can't be right.
+  /// Checks the arguments when the definition is loaded, and returns a message where they can't be right.
   var validate: (@Sendable ([Node]) -> String?)?
   let body: @Sendable ([Vector], Call) -> Vector
 
@@ -108,7 +108,7 @@ enum Functions {
   }
 }
 
-/// What is made of the texts of a column, and made anew only where the text changes: most often it is a literal.
+/// A value made from the text of a row, and kept while the next rows have the same text. Most often the text is a literal.
 struct Memo<Value> {
   private var last: (text: TextSlice, value: Value)?
 

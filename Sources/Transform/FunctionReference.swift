@@ -1,13 +1,14 @@
-/// What a function of expressions is for, as the reference tells it. A test asks that every function has one, and computes every example.
+/// The reference entry of one function of expressions. A test checks that every function has one, and computes every example.
 public struct FunctionReference: Sendable {
+  /// The name, in lower case, as expressions call it.
   public let name: String
-  /// Other names that it answers to.
+  /// Other names for the same function, sorted.
   public var aliases: [String] { Functions.aliases.filter { $0.value == name }.map(\.key).sorted() }
-  /// How it is called.
+  /// The call with its arguments, optional ones in brackets: `trim(text[, characters])`.
   public let usage: String
-  /// What it gives.
+  /// One or two sentences on the result.
   public let summary: String
-  /// An expression without fields, and its value as JSON.
+  /// An expression that reads no field, and its value as JSON.
   public let example: (expression: String, value: String)
 
   private init(_ usage: String, _ summary: String, _ expression: String, _ value: String) {
@@ -17,13 +18,13 @@ public struct FunctionReference: Sendable {
     example = (expression, value)
   }
 
-  /// The functions by kind, in the order in which the reference has them.
+  /// All functions by kind, in the order of the reference.
   public static let kinds: [(title: String, functions: [FunctionReference])] = [
     ("Text", text), ("Patterns", patterns), ("Numbers", numbers), ("Dates and times", times), ("Choice", choices),
   ]
 
-  /// Every name that an expression may call.
-  public static var callable: [String] { Functions.names.sorted() }
+  /// Every name that an expression may call, sorted.
+  static var callable: [String] { Functions.names.sorted() }
 
   private static let text: [FunctionReference] = [
     .init("lower(text)", "The text in lower case.", "lower('Ürümqi')", #""ürümqi""#),

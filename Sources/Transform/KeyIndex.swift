@@ -3,7 +3,7 @@ import Records
 
 /// Finds rows of a table by the values of some columns: a hash table with open addressing, which is written once and then only read.
 struct KeyIndex: Sendable {
-  /// In the place of a row that there is none of.
+  /// Stands for no row.
   static let none = UInt32.max
 
   /// The keys' columns, decoded.
@@ -35,17 +35,17 @@ struct KeyIndex: Sendable {
     }
   }
 
-  /// About what one takes in memory.
+  /// Estimates the memory of an index, in bytes.
   static func bytes(rows: Int, keys: Int) -> Int { rows * (8 + 12 + 16 * keys) }
 
-  /// What it takes in memory.
+  /// The memory of the index, in bytes.
   var bytes: Int { 8 * hashes.count + 4 * slots.count + columns.reduce(0) { $0 + $1.bytes } }
 
   private func isSame(_ a: Int, _ b: Int) -> Bool {
     hashes[a] == hashes[b] && columns.allSatisfy { Self.isSame($0, a, $0, b) }
   }
 
-  /// For each of `count` rows of `keys` the row that has the same values, or ``none``. NULL is like nothing.
+  /// Finds for each of `count` rows of `keys` the row that has the same values, or ``none``. NULL equals no value.
   func find(_ keys: [Vector], count: Int) -> [UInt32] {
     var found = Self.hashes(keys, count).map { hash -> UInt32 in
       var at = Int(truncatingIfNeeded: hash) & (slots.count - 1)
@@ -99,7 +99,7 @@ struct KeyIndex: Sendable {
 
   // MARK: Hashes
 
-  /// Of the values of each row, whatever columns there are.
+  /// Computes a hash of the values of each row.
   private static func hashes(_ columns: [Vector], _ count: Int) -> [UInt64] {
     var hashes = Array(repeating: UInt64(0x9E37_79B9_7F4A_7C15), count: count)
     for column in columns {
@@ -150,7 +150,7 @@ struct KeyIndex: Sendable {
 }
 
 extension Vector {
-  /// What the values take in memory, but for text that lies in a buffer of its own.
+  /// The memory of the values in bytes, without text that lies in the first buffer.
   var bytes: Int {
     switch self {
     case .integers(let v): 8 * v.values.count + v.nulls.count

@@ -3,35 +3,36 @@ import Foundation
 import Parse
 import Records
 
-/// A file of records that a step has loaded whole. Its columns are read as the types that the step asks for.
-package final class LoadedTable: Sendable {
-  /// What is wrong with the file, told with its name and the line.
-  package struct Trouble: Error, Sendable { package let message: String }
+/// A file of records that a step has loaded as a whole. It reads columns as the types that the step asks for.
+final class LoadedTable: Sendable {
+  /// The reason why the file can't be used, with its name and, where there is one, the line.
+  struct Trouble: Error, Sendable { let message: String }
 
-  /// Of one file's bytes; with its index a table takes several times as much.
-  package static let greatestBytes = 2_000_000_000
+  /// The greatest size of a file, in bytes. A table takes several times as much with its index.
+  static let greatestBytes = 2_000_000_000
 
-  /// As the definition has it.
-  package let name: String
-  /// The columns' names; those of a format without a header are what its first records have.
-  package let columns: [String]
+  /// The file's path as the definition spells it.
+  let name: String
+  /// The columns' names. Where the format has no header, they are those of the first 10,000 records.
+  let columns: [String]
   private let format: any RecordFormat
   private let chunk: RecordChunk
   private let prologue: Prologue
   private let sampled: Schema
 
-  /// Whether the columns are named before the first record, so that there are no others.
-  package var hasHeader: Bool { prologue.header != nil }
+  /// Whether a header names the columns, so that there are no others.
+  var hasHeader: Bool { prologue.header != nil }
 
-  /// What the file's bytes take in memory.
-  package var bytes: Int { chunk.buffer.count }
+  /// How many bytes the file's records take in memory.
+  var bytes: Int { chunk.buffer.count }
 
-  /// Reads the head of a file's content.
+  /// Reads the header of a file, finds its records and infers the columns' types from the first 10,000.
   ///
   /// - Parameters:
-  ///   - content: belongs to the table from here on.
-  ///   - settings: how it is read.
-  package init(_ content: ByteBuffer, name: String, _ settings: ParseSection) throws(Trouble) {
+  ///   - content: the file's bytes. The table owns them from here on, and changes them.
+  ///   - settings: how to read the file, by the step's keys of `parse`.
+  /// - Throws: ``Trouble`` where the file is not text in its encoding, or not of its format.
+  init(_ content: ByteBuffer, name: String, _ settings: ParseSection) throws(Trouble) {
     self.name = name
     format = settings.recordFormat(itemName: name)
     let text = try Self.text(content, name, settings.encoding)
@@ -44,7 +45,6 @@ package final class LoadedTable: Sendable {
     } catch {
       throw Trouble(message: "\(name): \(error)")
     }
-    // Of as many records types are inferred.
     sampled = Inference.schema(of: format.sample(chunk.head(records: 10_000), prologue))
     columns = prologue.header ?? sampled.fields.map(\.name)
   }
@@ -63,7 +63,7 @@ package final class LoadedTable: Sendable {
     throw Trouble(message: "\(name):\(line): it is no text in the encoding that it should have; a compressed file is not read here")
   }
 
-  /// All records, as one chunk.
+  /// Cuts out all records, as one chunk.
   private static func records(_ text: ByteBuffer, _ framer: inout any RecordFramer, from start: Int) throws(ParseError) -> RecordChunk {
     var end = start
     var places: RecordPlaces?
@@ -80,21 +80,21 @@ package final class LoadedTable: Sendable {
       end += found.end
     }
     try framer.finish()
-    // In its place: another copy of a large table would be much.
+    // In place: a large table should not be copied.
     text.count = end - start
     memmove(text.bytes, text.bytes + start, text.count)
     return RecordChunk(buffer: text, offset: start, sequence: 0, records: places)
   }
 
-  /// The type that the first records show of a column.
-  package func type(of column: String) -> ValueType {
+  /// The type of a column as the first 10,000 records show it; text for a column that they don't have.
+  func type(of column: String) -> ValueType {
     sampled.position(of: column).map { sampled.fields[$0].type } ?? .text
   }
 
-  /// The values of some columns, and how many records there are.
+  /// Reads the values of some columns, and counts the records.
   ///
   /// - Throws: ``Trouble`` for the first record that is damaged or does not fit.
-  package func values(_ fields: [Field]) throws(Trouble) -> (columns: [Vector], count: Int) {
+  func values(_ fields: [Field]) throws(Trouble) -> (columns: [Vector], count: Int) {
     let mapping: ColumnMapping
     do throws(ParseError) {
       mapping = try ColumnMapping(schema: Schema(fields), prologue: prologue, decoded: fields.map { _ in true })
@@ -110,8 +110,8 @@ package final class LoadedTable: Sendable {
     return (batch.columns.map { $0.values ?? .nulls($0.field.type, count: batch.rowCount) }, batch.rowCount)
   }
 
-  /// The lines on which rows begin, by their numbers.
-  package func lines(of rows: [Int]) -> [Int] {
+  /// The lines, from 1, on which the records of these rows begin.
+  func lines(of rows: [Int]) -> [Int] {
     let width = prologue.header?.count ?? 0
     let batch = format.parse(chunk, ColumnMapping(schema: Schema([]), columnCount: width, columns: [], decoded: []))
     return rows.map { line(batch, batch.record(ofRow: $0)) }
@@ -121,12 +121,12 @@ package final class LoadedTable: Sendable {
 }
 
 extension StepPreparation {
-  /// Reads a file of the definition's whole, and notes its content; reports one that can't be read.
+  /// Reads a whole file that a definition names, and notes its content for the fingerprint. Nil where it can't be read, which is reported.
   ///
   /// - Parameters:
-  ///   - file: its path, relative to the definition's folder.
-  ///   - most: bytes that it may have.
-  package mutating func content(of file: PlacedText, most: Int) -> ByteBuffer? {
+  ///   - file: the path, relative to the definition's folder.
+  ///   - most: how many bytes the file may have.
+  mutating func content(of file: PlacedText, most: Int) -> ByteBuffer? {
     let path = URL(fileURLWithPath: file.text, relativeTo: URL(fileURLWithPath: folder, isDirectory: true)).standardizedFileURL.path
     func fail(_ reason: String) { report(file.place.diagnostic("\(file.text): \(reason)", .unusableFile)) }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

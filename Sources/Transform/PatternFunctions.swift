@@ -49,8 +49,8 @@ final class RegularExpression: @unchecked Sendable {
       pcre2_match_context_free_8(context)
     }
 
-    /// How much work a match in so many bytes may be, in PCRE2's steps: what grows with the text's length, or with its square as far as
-    /// a line goes, is well within; what grows faster ends after milliseconds, and never takes longer than the library lets it.
+    /// The limit of work for a match in a text of this many bytes, in PCRE2's steps. Work that grows with the text's length, or with the
+    /// square of a line's length, is well within it. Work that grows faster ends after milliseconds.
     private static func steps(_ bytes: Int) -> UInt32 { UInt32(min(10_000_000, 100_000 + 1000 * min(bytes, 10_000))) }
 
     /// Looks for a match at or after `from`: how many groups it has, the whole being one; 0 where there is none.

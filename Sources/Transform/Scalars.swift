@@ -18,8 +18,8 @@ enum Scalars {
     return Unicode.Scalar(code).map { ($0, length) } ?? ("\u{FFFD}", 1)
   }
 
-  /// The same for all characters that differ by case only: by Unicode's simple mappings, as PCRE2 has it. A character whose other case is
-  /// several (ß, SS) has none here, and the Turkish dotless ı is no i.
+  /// Maps characters that differ by case only to one: by Unicode's simple mappings, as PCRE2 does. A character whose other case is several
+  /// characters (ß, SS) has no other case here, and the Turkish dotless ı is no i.
   @inline(__always)
   static func folded(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
     guard scalar.value >= 0x80 else { return (0x41...0x5A).contains(scalar.value) ? Unicode.Scalar(UInt8(scalar.value) | 0x20) : scalar }

@@ -1,38 +1,40 @@
 import Configuration
 import Records
 
-/// The fields between two steps, while the steps are checked. A step's check asks for fields here, and changes them to those that it
-/// passes on; so that what it reads and what is wrong is noted in one place.
+/// The fields between two steps, while the steps are checked. A step's check asks for fields here and changes them to those that it passes
+/// on. So one place notes the columns that the step reads, and its errors.
 package struct StepFields {
   /// The fields as far as they are known.
-  package private(set) var scope: Scope
-  package private(set) var diagnostics: [Diagnostic] = []
-  /// Which input columns the steps' work reads: the parser decodes them as it checks them.
-  package private(set) var decoded: [Bool]
-  /// Whether no record gets past the step that was checked last.
-  package var letsNothingThrough = false
-  /// For each field the input column that it is; nil where its values were computed.
+  private(set) var scope: Scope
+  private(set) var diagnostics: [Diagnostic] = []
+  /// Whether the steps' work reads a column, for each column of the input. The parser decodes those columns while it checks them.
+  private(set) var decoded: [Bool]
+  /// Whether the step that was checked last lets no record through.
+  var letsNothingThrough = false
+  /// The input column of each field; nil where a step computed the field.
   private var origins: [Int?]
 
+  /// Begins with the fields that come to the first step.
   package init(_ scope: Scope) {
     self.scope = scope
     decoded = Array(repeating: false, count: scope.schema.fields.count)
     origins = Array(scope.schema.fields.indices)
   }
 
+  /// The fields after the steps that were checked so far. Those whose types are not known count as text.
   package var schema: Schema { scope.schema }
 
-  /// Whether the type of a field is known.
+  /// Whether the type of a field is known. It is not where an expression depends on a field of unknown type, or was wrong.
   package func knowsType(of name: String) -> Bool { !scope.untyped.contains(name) }
 
   // MARK: Reporting
 
-  package mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+  mutating func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
 
   /// Reports an error in a text of the definition.
   ///
-  /// - Parameter whole: whether the whole text is meant, whatever the error's place in it.
-  package mutating func report(_ error: ExpressionError, at place: Position, whole: Bool = false) {
+  /// - Parameter whole: whether to mark the whole text, without regard to the error's place in it.
+  mutating func report(_ error: ExpressionError, at place: Position, whole: Bool = false) {
     var place = place
     if place.isVerbatim, !whole {
       place.column += error.offset
@@ -41,16 +43,17 @@ package struct StepFields {
     diagnostics.append(place.diagnostic(error.message, error.isUnreachable ? .unreachableStep : .wrongExpression))
   }
 
-  package mutating func report(_ message: String, at text: PlacedText, whole: Bool = false) {
+  mutating func report(_ message: String, at text: PlacedText, whole: Bool = false) {
     report(ExpressionError(message, at: 0, length: text.text.utf8.count), at: text.place, whole: whole)
   }
 
   // MARK: Reading fields
 
-  /// The position of the field that a text names. Reports one that is not there; where there may be unknown fields it is one of them.
+  /// Finds the position of the field that a text names. Nil where there is none, which is reported. Where unknown fields are possible the
+  /// name becomes one of them.
   ///
-  /// - Parameter whole: whether an error is shown under the whole text.
-  package mutating func position(of name: PlacedText, whole: Bool = false) -> Int? {
+  /// - Parameter whole: whether an error marks the whole text.
+  mutating func position(of name: PlacedText, whole: Bool = false) -> Int? {
     if let at = schema.position(of: name.text) { return at }
     if scope.isOpen {
       append(Field(name: name.text, type: .text), isUnknown: true)
@@ -62,13 +65,13 @@ package struct StepFields {
     return nil
   }
 
-  /// Checks an expression, whose columns are read then.
-  package mutating func expression(_ text: PlacedText) -> Expression? {
+  /// Checks an expression and notes the columns that it reads; nil where it is wrong, which is reported.
+  mutating func expression(_ text: PlacedText) -> Expression? {
     read(text) { (text, scope) throws(ExpressionError) in try Expression(text, scope: scope) }
   }
 
-  /// Checks an expression that must be true or false.
-  package mutating func condition(_ text: PlacedText) -> Expression? {
+  /// Checks an expression that must be a truth value; else as ``expression(_:)``.
+  mutating func condition(_ text: PlacedText) -> Expression? {
     read(text) { (text, scope) throws(ExpressionError) in try Expression.condition(text, scope: scope) }
   }
 
@@ -83,11 +86,11 @@ package struct StepFields {
     }
   }
 
-  /// The values of a field; errors are shown under its name.
-  package mutating func values(of field: PlacedText) -> Expression? { read(field) { $0 } }
+  /// Makes an expression that reads a field. An error marks the field's name.
+  mutating func values(of field: PlacedText) -> Expression? { read(field) { $0 } }
 
-  /// The values of a field as a type; errors are shown under its name.
-  package mutating func cast(_ field: PlacedText, to type: ValueType) -> Expression? { read(field) { "CAST(\($0) AS \(type.rawValue))" } }
+  /// Makes an expression that casts a field to a type. An error marks the field's name.
+  mutating func cast(_ field: PlacedText, to type: ValueType) -> Expression? { read(field) { "CAST(\($0) AS \(type.rawValue))" } }
 
   private mutating func read(_ field: PlacedText, _ text: (_ name: String) -> String) -> Expression? {
     let quoted = "\"\(field.text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
@@ -107,9 +110,10 @@ package struct StepFields {
 
   // MARK: Changing fields
 
-  /// Adds a field behind all others, or puts a computed one in the place of that name.
+  /// Adds a computed field behind all others, or in the place of the field with its name.
   ///
-  /// - Returns: its position.
+  /// - Parameter isUnknown: whether the field's type is not known.
+  /// - Returns: the field's position.
   @discardableResult
   package mutating func put(_ field: Field, isUnknown: Bool = false) -> Int {
     guard let at = schema.position(of: field.name) else {
@@ -132,33 +136,33 @@ package struct StepFields {
     if isUnknown { scope.untyped.insert(name) } else { scope.untyped.remove(name) }
   }
 
-  /// Marks a field of which nothing is known but that it is there: what is wrong with it is reported, and later steps may name it.
-  package mutating func putUnknown(_ name: String) {
+  /// Adds a field of unknown type, or makes its type unknown, so that later steps may name it. The step has reported why.
+  mutating func putUnknown(_ name: String) {
     if schema.position(of: name) == nil { append(Field(name: name, type: .text), isUnknown: true) }
     scope.untyped.insert(name)
   }
 
-  package mutating func rename(_ at: Int, to name: String) {
+  mutating func rename(_ at: Int, to name: String) {
     if scope.untyped.remove(schema.fields[at].name) != nil { scope.untyped.insert(name) }
     scope.schema.fields[at].name = name
   }
 
-  /// Keeps the fields at these positions, in this order.
-  package mutating func keep(_ kept: [Int]) {
+  /// Keeps the fields at these positions, in their order.
+  mutating func keep(_ kept: [Int]) {
     scope.schema = Schema(kept.map { schema.fields[$0] })
     origins = kept.map { origins[$0] }
   }
 
-  /// From here on there are no fields but those that are known.
-  package mutating func close() { scope.isOpen = false }
+  /// Rules out fields that are not known, from here on.
+  mutating func close() { scope.isOpen = false }
 
-  /// From here on these are the fields: no input column is among them.
-  package mutating func replace(with schema: Schema) {
+  /// Replaces all fields by computed ones, from here on.
+  mutating func replace(with schema: Schema) {
     scope = Scope(schema)
     origins = schema.fields.map { _ in nil }
   }
 
-  /// From here on there may be fields of any name, and no type is known.
+  /// Allows fields of any name, and forgets all types, from here on.
   mutating func forgetTypes() {
     scope.isOpen = true
     scope.untyped = Set(schema.fields.map(\.name))

@@ -16,7 +16,7 @@ struct TextWriter {
   }
   private static let blockBytes = 64 << 10
 
-  /// What the texts are in; they live as long as these are held.
+  /// The buffers that hold the texts. A vector of the texts must hold them.
   private(set) var owners: [ByteBuffer] = []
   // The last owner's memory, as bare pointers: a byte more costs no look at who owns it.
   private var next: UnsafeMutablePointer<UInt8>
@@ -24,7 +24,7 @@ struct TextWriter {
   /// Where the text that is being built begins.
   private var start: UnsafeMutablePointer<UInt8>
   private let bounds: EvaluationBounds
-  /// What the owners hold together, in bytes.
+  /// The size of all owners together, in bytes.
   private var held = blockBytes
   /// Why the text that is being built will be none. What is appended to it is left out.
   private(set) var overflow: Overflow? {

@@ -2,11 +2,11 @@ import Configuration
 import Records
 
 extension Functions {
-  /// What a timestamp has parts of.
+  /// A part of a timestamp, by the name that expressions call it.
   enum TimePart: String, CaseIterable {
     case year, month, day, hour, minute, second, dow, doy, quarter, week, epoch
 
-    /// Those that a timestamp can be cut down to.
+    /// The parts that a timestamp can be cut down to.
     static let truncating: [TimePart] = [.year, .quarter, .month, .week, .day, .hour, .minute, .second]
 
     static func named(_ text: TextSlice) -> TimePart? { TimePart(rawValue: text.string.lowercased()) }

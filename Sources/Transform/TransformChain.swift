@@ -2,27 +2,34 @@ import Configuration
 import Processes
 import Records
 
-/// The steps of a definition in order: what is computed here, and between it programs of the user's that records go
-/// through.
+/// The steps of a definition in order: plans, whose steps work in this process, and between them programs of the user's.
 public struct TransformChain: Sendable {
-  /// A program and what is computed with what it answers.
+  /// A program, and the steps that follow it.
   public struct Link: Sendable {
+    /// The program that records go through.
     public let program: ProgramOptions
-    /// What it answers with is what goes into this.
+    /// The steps behind the program, up to the next one. Its input are the program's answers.
     public let plan: TransformPlan
   }
 
+  /// The steps before the first program.
   public private(set) var first: TransformPlan
+  /// The programs in their order, each with the steps that follow it.
   public private(set) var links: [Link] = []
 
+  /// The fields of parsed records.
   public var input: Schema { first.input }
+  /// The fields of the records that go to the sink.
   public var output: Schema { links.last?.plan.output ?? first.output }
-  /// Which input columns expressions read: the parser decodes them as it checks them.
+  /// Whether steps before the first program read a column, for each field of ``input``. The parser decodes those columns while it checks
+  /// them.
   public var decoded: [Bool] { first.decoded }
 
-  /// Checks all steps and reports everything that is wrong, not the first alone.
+  /// Checks steps and returns all their errors, not the first alone. A chain with errors must not run.
   ///
-  /// - Parameter scope: what is known of the records' fields. A chain that is to run must know them all.
+  /// - Parameters:
+  ///   - scope: the fields of parsed records, as far as they are known. A chain that is to run must know them all.
+  ///   - bounds: the limits of the texts that expressions make.
   package static func compile(
     _ steps: [any Step], scope: Scope, bounds: EvaluationBounds = EvaluationBounds()
   ) -> (chain: TransformChain, diagnostics: [Diagnostic]) {

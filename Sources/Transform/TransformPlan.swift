@@ -1,19 +1,22 @@
 import Configuration
 import Records
 
-/// Steps whose work is done in this process, checked against the schema they start from once for the run.
+/// Steps that work in this process, checked once for the run against the schema of the records that come to them.
 public struct TransformPlan: Sendable {
   private var works: [any StepWork] = []
   private var fields: StepFields
   private let bounds: EvaluationBounds
-  /// What goes in and what comes out.
+  /// The fields of the batches that come in.
   public let input: Schema
-  public var output: Schema { fields.schema }
+  /// The fields of the batches that come out.
+  var output: Schema { fields.schema }
   var scope: Scope { fields.scope }
-  /// Which input columns expressions read: the parser decodes them as it checks them.
+  /// Whether expressions read a column, for each field of ``input``. The parser decodes those columns while it checks them.
   public var decoded: [Bool] { fields.decoded }
 
-  /// Checks all steps and reports everything that is wrong, not the first alone.
+  /// Checks steps and returns all their errors, not the first alone. A plan with errors must not be applied.
+  ///
+  /// - Parameter bounds: the limits of the texts that expressions make.
   package static func compile(
     _ steps: [any Step], input: Schema, bounds: EvaluationBounds = EvaluationBounds()
   ) -> (plan: TransformPlan, diagnostics: [Diagnostic]) {
@@ -40,9 +43,10 @@ public struct TransformPlan: Sendable {
     self.bounds = bounds
   }
 
-  /// Takes a batch of the input schema through all steps.
+  /// Takes a batch of the schema ``input`` through all steps.
   ///
-  /// - Parameter goesOn: asked between pieces of work, which take milliseconds: it is the sign of life, and false ends the work.
+  /// - Parameter goesOn: called every few milliseconds. The call is the worker's sign of life for the watchdog, and false ends the work.
+  /// - Throws: ``EvaluationStopped`` after `goesOn` returned false.
   public func apply(
     _ batch: RecordBatch, goesOn: @escaping () -> Bool = { true }
   ) throws(EvaluationStopped) -> RecordBatch {

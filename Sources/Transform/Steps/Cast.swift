@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// Gives fields another type.
-package struct CastStep: Step {
-  package static let page = ComponentPage(
+/// The step `cast`: gives fields another type.
+struct CastStep: Step {
+  static let page = ComponentPage(
     .step, "cast", "Gives fields another type.", place: "transform[]",
     example: """
       pipeline: flight_numbers
@@ -14,19 +14,17 @@ package struct CastStep: Step {
       """,
     errors: [.wrongExpression, .evaluationFailed],
     guarantees: ["A record with a value that does not fit the type is a dead letter: no value is guessed or cut."])
-  package static let shape = Shape.map(.fieldType)
+  static let shape = Shape.map(.fieldType)
 
   let entries: [(name: PlacedText, type: ValueType)]
 
-  package init(_ entries: [(name: String, type: ValueType)]) { self.entries = entries.map { (PlacedText($0.name), $0.type) } }
-
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) {
+  init(_ entry: Entry, _ reader: inout DefinitionReader) {
     entries = entry.value.placedPairs.compactMap { pair in FieldType.parse(pair.value.text).map { (pair.name, $0.type) } }
   }
 
-  package var place: Position? { entries.first?.name.place }
+  var place: Position? { entries.first?.name.place }
 
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     var works: [any StepWork] = []
     for (name, type) in entries {
       guard let at = fields.position(of: name, whole: true), let expression = fields.cast(name, to: type) else { continue }

@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// Takes fields away.
-package struct DropStep: Step {
-  package static let page = ComponentPage(
+/// The step `drop`: takes fields away.
+struct DropStep: Step {
+  static let page = ComponentPage(
     .step, "drop", "Takes these fields away.", place: "transform[]",
     example: """
       pipeline: without_tails
@@ -13,17 +13,15 @@ package struct DropStep: Step {
       write: {path: out/without_tails.jsonl}
       """,
     errors: [.wrongExpression], guarantees: ["The other fields keep their order, their types and their values, byte by byte."])
-  package static let shape = Shape.list(.text)
+  static let shape = Shape.list(.text)
 
   let names: [PlacedText]
 
-  package init(_ names: [String]) { self.names = names.map { PlacedText($0) } }
+  init(_ entry: Entry, _ reader: inout DefinitionReader) { names = entry.value.placedTexts }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) { names = entry.value.placedTexts }
+  var place: Position? { names.first?.place }
 
-  package var place: Position? { names.first?.place }
-
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     let gone = Set(names.compactMap { fields.position(of: $0) })
     let kept = fields.schema.fields.indices.filter { !gone.contains($0) }
     fields.keep(kept)

@@ -2,9 +2,9 @@ import Configuration
 import Processes
 import Records
 
-/// Sends records through a program of the user's.
-package struct ExecStep: Step {
-  package static let page = ComponentPage(
+/// The step `exec`: sends records through a program of the user's.
+struct ExecStep: Step {
+  static let page = ComponentPage(
     .step, "exec", "Sends records through a program, as JSON Lines.", abilities: ["program"], keys: keys, place: "transform[].exec",
     example: """
       pipeline: through_a_program
@@ -24,35 +24,38 @@ package struct ExecStep: Step {
     ProgramOptions.keys + [
       Key("fields", .map(.fieldType), "The fields of what it answers, and their types (default: those that it is sent).")
     ]
-  package static let shape = Shape.object(keys)
+  static let shape = Shape.object(keys)
 
   private let options: ProgramOptions
-  /// What its answers hold; nil for what goes in.
+  /// The fields of the program's answers; nil for those that it is sent.
   private let fields: Schema?
-  package let place: Position?
+  let place: Position?
 
-  package init(_ program: ProgramOptions, answering fields: Schema?) {
+  init(_ program: ProgramOptions, answering fields: Schema?) {
     options = program
     self.fields = fields
     place = nil
   }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) {
+  init(_ entry: Entry, _ reader: inout DefinitionReader) {
     options = ProgramOptions(entry.value, at: entry.at, &reader)
     fields = entry.value["fields"].map { Schema($0) }
     place = entry.at
   }
 
-  package var program: ProgramOptions? { options }
+  var program: ProgramOptions? { options }
 
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     if let answered = self.fields { fields.replace(with: answered) }
     return []
   }
 }
 
 extension TransformSection {
-  /// Begins with a program that items' lines go through: it is the first step, and what it is sent has no fields.
+  /// Puts a program before all other steps. The program reads items' lines as records (`parse.format: exec`), so the records that it is
+  /// sent have no fields.
+  ///
+  /// - Parameter fields: the fields of the program's answers; nil for none.
   package mutating func begin(with program: ProgramOptions, answering fields: Schema?) {
     prepend(ExecStep(program, answering: fields))
   }

@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// Sets records aside that are not as they should be.
-package struct ExpectStep: Step {
-  package static let page = ComponentPage(
+/// The step `expect`: makes a dead letter of each record for which an expectation is false.
+struct ExpectStep: Step {
+  static let page = ComponentPage(
     .step, "expect",
     "A record for which one is false is a dead letter; NULL passes, as in SQL's CHECK: ask with IS NOT NULL too.", place: "transform[]",
     example: """
@@ -17,17 +17,15 @@ package struct ExpectStep: Step {
       """,
     errors: [.wrongExpression, .expectationFailed, .evaluationFailed],
     guarantees: ["A dead letter names the expectation that does not hold; the first one that fails counts."])
-  package static let shape = Shape.map(.expression)
+  static let shape = Shape.map(.expression)
 
   let entries: [PlacedPair]
 
-  package init(_ entries: [(name: String, expression: String)]) { self.entries = entries.map { PlacedPair($0.name, $0.expression) } }
+  init(_ entry: Entry, _ reader: inout DefinitionReader) { entries = entry.value.placedPairs }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) { entries = entry.value.placedPairs }
+  var place: Position? { entries.first?.name.place }
 
-  package var place: Position? { entries.first?.name.place }
-
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     var works: [any StepWork] = []
     for entry in entries {
       guard let condition = fields.condition(entry.value) else { continue }
@@ -49,7 +47,7 @@ package struct ExpectStep: Step {
             code: .expectationFailed, reason: "the expectation “\(name)” does not hold", field: name,
             record: batch.record(ofRow: Int(row))))
       }
-      // As SQL's CHECK: what is unknown passes.
+      // As in SQL's CHECK, NULL passes.
       batch.keep(rows, values, filtered: false) { $0 != 0 }
     }
   }

@@ -3,9 +3,9 @@ import Parse
 import Records
 import Synchronization
 
-/// Adds fields from a table, by the values of others.
-package struct LookupStep: Step {
-  package static let page = ComponentPage(
+/// The step `lookup`: adds fields from a table, by the values of other fields.
+struct LookupStep: Step {
+  static let page = ComponentPage(
     .step, "lookup", "Adds fields from a file, a record of which has the same keys.", abilities: ["loads"], keys: keys,
     place: "transform[].lookup",
     example: """
@@ -32,7 +32,7 @@ package struct LookupStep: Step {
       "Types are inferred from the first 10,000 records where `fields` does not give them; keys have the types of the record's fields.",
     ])
 
-  package static let shape = Shape.object(keys)
+  static let shape = Shape.object(keys)
   private static let keys = [Key].union([ownKeys, parseKeys])
 
   private static let ownKeys: [Key] = [
@@ -77,11 +77,11 @@ package struct LookupStep: Step {
   private let onMissing: OnMissing
   private let onDuplicate: OnDuplicate
   private let memory: Int
-  package let place: Position?
+  let place: Position?
   /// Nil before it is loaded, and where it can't be.
   private var table: Table?
 
-  /// What is loaded: the file, and the columns that are taken of it.
+  /// The loaded file, and the columns that become fields.
   private final class Table: Sendable {
     let file: LoadedTable
     let fields: [Field]
@@ -120,7 +120,7 @@ package struct LookupStep: Step {
     }
   }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) {
+  init(_ entry: Entry, _ reader: inout DefinitionReader) {
     let value = entry.value
     place = entry.at
     file = value["file"].flatMap { file in file.text.map { PlacedText($0, at: file.position) } } ?? PlacedText("", at: entry.at)
@@ -146,7 +146,7 @@ package struct LookupStep: Step {
 
   // MARK: Loading
 
-  package mutating func prepare(_ preparation: inout StepPreparation) {
+  mutating func prepare(_ preparation: inout StepPreparation) {
     guard let content = preparation.content(of: file, most: memory) else { return }
     do throws(LoadedTable.Trouble) {
       let loaded = try LoadedTable(content, name: file.text, settings)
@@ -186,7 +186,7 @@ package struct LookupStep: Step {
 
   // MARK: Checking
 
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     var keys: [(expression: Expression, field: String, column: Field)] = []
     for pair in keyPairs {
       guard let at = fields.position(of: pair.name, whole: true), let expression = fields.values(of: pair.name) else { continue }
@@ -258,7 +258,7 @@ package struct LookupStep: Step {
       for (i, (field, position)) in added.enumerated() { batch.put(field, at: position, values[i].take(matches), rows) }
     }
 
-    /// Where each of `rows` is in `all`; both are ascending.
+    /// Finds the position of each of `rows` in `all`; both are ascending.
     private static func positions(of rows: [UInt32], in all: [UInt32]) -> [UInt32] {
       var at = 0
       return rows.map { row in
@@ -269,7 +269,7 @@ package struct LookupStep: Step {
 
     private func refuse(_ batch: inout RecordBatch, _ rows: [UInt32], _ sought: [Vector], _ matches: [UInt32]) {
       let lost = rows.indices.filter { matches[$0] == KeyIndex.none }.map { (row: rows[$0], code: RecordFault.Code.noMatch) }
-      // Reasons are spelled when somebody asks for them.
+      // Reasons are spelled when the faults are read.
       let all = sought.map { $0.scatter(rows, count: batch.rowCount) }
       let spelling = RecordFaults.Spelling { [columns] row in
         columns.indices.map { "\(columns[$0].name) = \(KeyIndex.shown(all[$0], row, columns[$0].type))" }.joined(separator: ", ")

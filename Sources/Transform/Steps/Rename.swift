@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// Gives fields other names.
-package struct RenameStep: Step {
-  package static let page = ComponentPage(
+/// The step `rename`: gives fields other names.
+struct RenameStep: Step {
+  static let page = ComponentPage(
     .step, "rename", "Gives fields new names, each as old name: new name.", place: "transform[]",
     example: """
       pipeline: renamed
@@ -13,17 +13,15 @@ package struct RenameStep: Step {
       write: {path: out/renamed.jsonl}
       """,
     errors: [.wrongExpression], guarantees: ["A field keeps its place, its type and its values, byte by byte."])
-  package static let shape = Shape.map(.text)
+  static let shape = Shape.map(.text)
 
   let entries: [PlacedPair]
 
-  package init(_ entries: [(from: String, to: String)]) { self.entries = entries.map { PlacedPair($0.from, $0.to) } }
+  init(_ entry: Entry, _ reader: inout DefinitionReader) { entries = entry.value.placedPairs }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) { entries = entry.value.placedPairs }
+  var place: Position? { entries.first?.name.place }
 
-  package var place: Position? { entries.first?.name.place }
-
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     var works: [any StepWork] = []
     for entry in entries {
       let name = entry.value.text

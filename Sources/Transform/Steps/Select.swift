@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// Keeps some fields.
-package struct SelectStep: Step {
-  package static let page = ComponentPage(
+/// The step `select`: keeps some fields, in the order in which it names them.
+struct SelectStep: Step {
+  static let page = ComponentPage(
     .step, "select", "Keeps these fields, in this order.", place: "transform[]",
     example: """
       pipeline: routes
@@ -13,17 +13,15 @@ package struct SelectStep: Step {
       write: {path: out/routes.csv}
       """,
     errors: [.wrongExpression], guarantees: ["A field that is kept keeps its type and its values, byte by byte."])
-  package static let shape = Shape.list(.text)
+  static let shape = Shape.list(.text)
 
   let names: [PlacedText]
 
-  package init(_ names: [String]) { self.names = names.map { PlacedText($0) } }
+  init(_ entry: Entry, _ reader: inout DefinitionReader) { names = entry.value.placedTexts }
 
-  package init(_ entry: Entry, _ reader: inout DefinitionReader) { names = entry.value.placedTexts }
+  var place: Position? { names.first?.place }
 
-  package var place: Position? { names.first?.place }
-
-  package func check(_ fields: inout StepFields) -> [any StepWork] {
+  func check(_ fields: inout StepFields) -> [any StepWork] {
     var kept: [Int] = []
     for name in names {
       guard let at = fields.position(of: name) else { continue }
