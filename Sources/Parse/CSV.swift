@@ -7,6 +7,7 @@ import Records
 /// dialect, broken quoting) goes through ``CSVScanner``, which writes the cells anew in the plain spelling, so that all
 /// that comes after knows one spelling only.
 package struct CSV: RecordFormat {
+  /// The page of `sluice list csv` and of the reference.
   package static let page = ComponentPage(
     .format, "csv",
     "Reads delimited values with a header line, as RFC 4180 has them and in most of the ways in which files differ from it.",
@@ -32,12 +33,18 @@ package struct CSV: RecordFormat {
   /// Whether a document is taken for a table all the same: the definition says what is to be read.
   private let takesDocuments: Bool
 
+  /// Makes the format for a dialect.
+  ///
+  /// - Parameters:
+  ///   - recordLimit: the greatest length of a record, in bytes. A quote that is open for as long counts as a stray one.
+  ///   - takesDocuments: whether to read text that begins as JSON or XML as a table.
   package init(_ dialect: CSVDialect, recordLimit: Int, takesDocuments: Bool = false) {
     self.dialect = dialect
     self.recordLimit = recordLimit
     self.takesDocuments = takesDocuments
   }
 
+  /// Reads the dialect from the definition.
   package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
     self.init(CSVDialect(settings.value, &reader), settings)
   }
@@ -48,12 +55,16 @@ package struct CSV: RecordFormat {
     self.init(dialect, recordLimit: settings.recordLimit, takesDocuments: takesDocuments)
   }
 
+  /// Guesses at tables in any dialect, tab-separated ones included.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] { sample.delimited() }
 
+  /// Refuses web pages, and other documents unless the definition names format and fields or skips lines.
   package func refuses(_ document: TextDocument) -> Bool { document == .webPage || !takesDocuments }
 
+  /// Makes a framer that cuts records outside quotes and reads the header.
   package func makeFramer() -> any RecordFramer { CSVFramer(dialect, recordLimit: recordLimit) }
 
+  /// Parses by the structural index, or by ``CSVScanner`` where the index can't read the chunk.
   package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
     let delimiter = lineEnd(mapping.endsInReturn, mapping.hasReturnRuns)
     if dialect.isPlain, delimiter != .crcrlf, var batch = CSVIndexer(dialect, delimiter: delimiter).parse(chunk, mapping) {
@@ -63,11 +74,12 @@ package struct CSV: RecordFormat {
     return CSVRewriter(CSVScanner(dialect, delimiter: delimiter)).parse(chunk, mapping)
   }
 
-  /// What ends the records of an item.
+  /// The end of an item's records.
   private func lineEnd(_ endsInReturn: Bool, _ hasReturnRuns: Bool) -> CSVDialect.RecordDelimiter {
     endsInReturn ? .cr : hasReturnRuns ? .crcrlf : dialect.recordDelimiter
   }
 
+  /// Reads a sample's cells as texts. Without a header the columns are called `column_1`, `column_2` and so on.
   package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns {
     let scanner = CSVScanner(dialect, delimiter: lineEnd(prologue.endsInReturn, prologue.hasReturnRuns == true))
     var names = prologue.header ?? []

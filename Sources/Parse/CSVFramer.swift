@@ -204,7 +204,7 @@ struct QuoteBlocks {
   struct Block {
     /// A bit for each delimiter and line end outside quotes.
     var separators: UInt64
-    /// Those of them that are line ends.
+    /// A bit for each line end among the separators.
     var lines: UInt64
     var isBroken: Bool
   }
@@ -256,7 +256,7 @@ struct QuoteBlocks {
     var after = (closing << 1 | closedBefore) & ~(separators | opening)
     if left < 64 { after &= (1 << UInt64(left)) - 1 }
     while after != 0 {
-      // What follows a closing quote may only be the return of a CR LF, whose other half may be in the next block.
+      // Only the return of a CR LF may follow a closing quote; its line feed may be in the next block.
       let i = after.trailingZeroBitCount
       if !(takesReturn && p[i] == 0x0D && (i + 1 >= left || p[i + 1] == 0x0A)) { broken = true }
       after &= after - 1

@@ -209,7 +209,7 @@ extension RecordPlaces {
 }
 
 extension QuoteBlocks {
-  /// The same where nothing is quoted.
+  /// The next 64 bytes, for a dialect without quotes.
   @inline(__always)
   func unquoted(_ p: UnsafePointer<UInt8>, left: Int) -> Block {
     let mask: UInt64 = left >= 64 ? ~0 : (1 << UInt64(left)) - 1

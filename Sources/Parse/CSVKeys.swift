@@ -1,11 +1,11 @@
 import Configuration
 
-/// What becomes of an item of csv, tsv or json without a byte (`parse.on_empty`).
+/// The treatment of an item of csv, tsv or json without a byte (`parse.on_empty`).
 enum OnEmpty: String, CaseIterable { case fail, accept }
 
 /// The keys that say how delimited values are written, and how they are read.
 extension CSVDialect {
-  /// Of formats whose items hold something before their first record.
+  /// The key `on_empty`, for formats whose items hold something before their first record.
   static let emptyKey = Key(
     "on_empty", .choice(OnEmpty.allCases.map(\.rawValue)),
     "What becomes of an item of csv, tsv or json without a byte, where a header or a document is to be: fail (default), or accept it as one without records."

@@ -21,7 +21,7 @@ struct CSVScanner {
   }
 
   let dialect: CSVDialect
-  /// What ends a record once `auto` is resolved.
+  /// The end of a record, once `auto` is resolved.
   let delimiter: CSVDialect.RecordDelimiter
   private let first: UInt8
   /// The spelling of what the scanner looks for, as bytes that can't match where there is none.
@@ -129,7 +129,7 @@ struct CSVScanner {
       if length > 0 { return finish(p, start, end: next, next: next + length, n, broken: broken, cells: &cells) }
       i = next + delimiterLength(p, next, n)
       if dialect.isDelimitedByBlanks {
-        // What stands at the line's end delimits nothing.
+        // Blanks at the line's end delimit nothing.
         let length = i < n ? lineEnd(p, i, n) : 0
         if i >= n || (length > 0 && mayGoOn(p, i + length, n, isFinal)) { if !isFinal { return .incomplete } }
         if i >= n || length > 0 { return finish(p, start, end: i, next: i + length, n, broken: broken, cells: &cells) }
@@ -227,7 +227,7 @@ struct CSVScanner {
 
   // MARK: Stray quotes
 
-  /// What a quote may be in a line whose quoting is broken; the ways are tried in this order.
+  /// A way to read the quotes of a line whose quoting is broken. The ways are tried in this order.
   private enum Leniency: CaseIterable {
     /// One inside a quoted field that no delimiter follows is a character of it.
     case inside

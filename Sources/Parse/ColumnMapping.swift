@@ -1,23 +1,23 @@
 import Records
 
-/// Which of an item's columns become which fields.
+/// The map from the fields of a pipeline to the columns of an item.
 package struct ColumnMapping: Sendable {
-  /// The fields as the pipeline sees them.
+  /// The fields that the batch has, in their order.
   package var schema: Schema
   /// How many columns the item has.
   package var columnCount: Int
-  /// For each field its column in the item; ``missing`` where it has none.
+  /// The column of each field in the item, from 0; ``missing`` for a field without one.
   package var columns: [Int]
-  /// In the place of a column that is not there: all its values are NULL.
+  /// Stands for no column: all values of the field are NULL.
   package static let missing = -1
-  /// Which fields the transform reads: they are decoded as they are checked.
+  /// Whether the transform reads a field, for each field. The parser decodes those while it checks them.
   package var decoded: [Bool]
   /// Whether a lone carriage return ends a record in this item.
   package var endsInReturn = false
   /// Whether several carriage returns and a line feed end a record in this item.
   package var hasReturnRuns = false
 
-  /// Makes the mapping of an item with so many columns.
+  /// Makes a mapping for an item with `columnCount` columns; `columns` and `decoded` have one entry a field.
   package init(schema: Schema, columnCount: Int, columns: [Int], decoded: [Bool]) {
     self.schema = schema
     self.columnCount = columnCount
@@ -25,9 +25,11 @@ package struct ColumnMapping: Sendable {
     self.decoded = decoded
   }
 
-  /// Makes the mapping of an item with this prologue (without a header its columns are those of the schema, in order).
+  /// Makes a mapping for an item with this prologue. It finds fields by their names in the header. Without a header the item's columns are
+  /// the fields of the schema, in order.
   ///
-  /// - Parameter fillsMissing: whether columns that are missing are NULL, where they may be.
+  /// - Parameter fillsMissing: whether a missing column is NULL where its field may be.
+  /// - Throws: ``ParseError/missingColumn(_:header:)``.
   package init(schema: Schema, prologue: Prologue, decoded: [Bool], fillsMissing: Bool = false) throws(ParseError) {
     var columns = Array(schema.fields.indices)
     if let header = prologue.header {
@@ -51,8 +53,8 @@ package struct ColumnMapping: Sendable {
 }
 
 extension RecordBatch {
-  /// Checks every field of `layout` against its type and makes the batch's columns. Rows in `refused` have a fault
-  /// already and get no second one.
+  /// Checks every field of `mapping` against its type and makes the batch's columns. Rows in `refused` have a fault already and get no
+  /// second one.
   mutating func addColumns(
     _ mapping: ColumnMapping, refused: inout Set<Int>, plainText: Bool, views: (_ column: Int, _ isText: Bool) -> FieldViews
   ) {

@@ -1,14 +1,14 @@
 import Records
 
-/// Finds columns' types from a sample: the narrowest of bigint, double, boolean, date, timestamp that every value that
-/// is not NULL fits, else text; json where a value is an array or object.
+/// Infers the types of columns from a sample: the first of bigint, double, boolean, date and timestamp that all values fit, else text; json
+/// where a value is an array or object. NULLs fit every type.
 public enum Inference {
-  /// The fields of a sample, each of the narrowest type that all its values fit.
+  /// Infers the fields of a sample. All of them may be NULL.
   package static func schema(of sample: SampledColumns) -> Schema {
     Schema(zip(sample.names, sample.cells).map { Field(name: $0, type: type(of: $1)) })
   }
 
-  /// The narrowest type that all cells fit.
+  /// Infers the type of one column; text where all cells are NULL.
   package static func type(of cells: [SampledCell]) -> ValueType {
     var candidates: [ValueType] = [.bigint, .double, .boolean, .date, .timestamp]
     var seen = false
@@ -25,7 +25,7 @@ public enum Inference {
     return seen ? candidates.first ?? .text : .text
   }
 
-  /// Whether a field of this type would take the cell.
+  /// Whether a field of this type takes the cell. Inference is stricter: it takes the words true and false alone for booleans.
   package static func fits(_ cell: SampledCell, _ type: ValueType) -> Bool {
     switch (cell, type) {
     case (.null, _), (_, .text), (_, .json): return true

@@ -3,10 +3,11 @@ import Configuration
 import Foundation
 import Records
 
-/// JSON documents: one that holds the records, or a stream of them.
+/// The format `json`: JSON documents, one that holds the records, or a stream of them.
 ///
-/// A scanner finds where the records are (in order, one task an item); what they hold is read as JSON Lines are, by any worker.
+/// A scanner finds the places of records (in order, one task an item). Any worker then reads their members as those of JSON Lines.
 package struct JSON: RecordFormat {
+  /// The page of `sluice list json` and of the reference.
   package static let page = ComponentPage(
     .format, "json", "Reads JSON documents: the elements of an array, wherever it stands, or a stream of objects.", abilities: ["read"],
     endings: ["json"],
@@ -53,6 +54,7 @@ package struct JSON: RecordFormat {
     self.acceptsEmpty = acceptsEmpty
   }
 
+  /// Reads the path to the records, and reports a wrong one at its place.
   package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
     var path: JSONPath?
     if let value = settings.value["records"], let text = value.text {
@@ -70,16 +72,21 @@ package struct JSON: RecordFormat {
     self.init(path, acceptsEmpty: CSVDialect.acceptsEmpty(settings.value))
   }
 
+  /// True for JSON in any form.
   package static func reads(_ document: TextDocument) -> Bool {
     document == .jsonArray || document == .jsonObject || document == .jsonLines
   }
 
+  /// False: without the bytes before it a place in a document means nothing.
   package static let readsFromAnyLine = false
 
+  /// Refuses web pages and XML.
   package func refuses(_ document: TextDocument) -> Bool { document == .webPage || document == .xml }
 
+  /// Makes a framer that scans the document and tells each record's place.
   package func makeFramer() -> any RecordFramer { JSONFramer(JSONScanner(path), acceptsEmpty: acceptsEmpty) }
 
+  /// Parses the records at the places that the framer told.
   package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
     let places = Self.places(chunk)
     let (p, n) = (UnsafePointer(chunk.buffer.bytes), chunk.buffer.count)
@@ -93,6 +100,7 @@ package struct JSON: RecordFormat {
     return objects.batch(lineCount: line + sluice_count(p + at, n - at, 0x0A))
   }
 
+  /// Reads the members of the sample's objects, named in the order in which they first come.
   package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns {
     var rows = JSONObjectSample()
     let places = Self.places(chunk)
@@ -100,7 +108,7 @@ package struct JSON: RecordFormat {
     return rows.columns
   }
 
-  /// Where the records are. A chunk that the framer did not make, as a dead letter's, has a record in each document.
+  /// Finds the records' places. A chunk that the framer did not make, as a dead letter's, has a record in each document.
   private static func places(_ chunk: RecordChunk) -> RecordPlaces {
     if let places = chunk.records { return places }
     var places = RecordPlaces()
@@ -128,6 +136,7 @@ package struct JSON: RecordFormat {
 
   // MARK: Guessing
 
+  /// Guesses at an array of records: the document itself, or the longest array of objects in it.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] {
     guard let document = sample.document, reads(document) else { return [] }
     var path: JSONPath?
@@ -217,7 +226,7 @@ private struct JSONFramer: RecordFramer {
 private struct JSONOutline {
   struct Array {
     var steps: [JSONPath.Step]
-    /// What its elements take, as far as the beginning shows.
+    /// The length of its elements in bytes, as far as the beginning shows.
     var bytes: Int
   }
 

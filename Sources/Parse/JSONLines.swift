@@ -2,8 +2,9 @@ import Configuration
 import Foundation
 import Records
 
-/// JSON Lines: one object a line.
+/// The format `jsonl`: JSON Lines, one object a line.
 package struct JSONLines: RecordFormat {
+  /// The page of `sluice list jsonl` and of the reference.
   package static let page = ComponentPage(
     .format, "jsonl", "Reads JSON Lines: one JSON object a line.", abilities: ["read", "write"],
     endings: ["jsonl", "ndjson", "jsonlines"], place: "parse",
@@ -28,12 +29,16 @@ package struct JSONLines: RecordFormat {
   /// Whether the definition says which fields are read.
   private let hasFields: Bool
 
+  /// Makes the format for text whose fields no definition names.
   package init() { hasFields = false }
 
+  /// Reads whether the definition names the fields. The format has no keys of its own.
   package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) { hasFields = settings.fields != nil }
 
+  /// True for JSON Lines alone.
   package static func reads(_ document: TextDocument) -> Bool { document == .jsonLines }
 
+  /// Refuses web pages, and JSON arrays and XML unless the definition names the fields.
   package func refuses(_ document: TextDocument) -> Bool {
     document == .webPage || (!hasFields && (document == .jsonArray || document == .xml))
   }
@@ -59,8 +64,10 @@ package struct JSONLines: RecordFormat {
     return [guess]
   }
 
+  /// Makes a framer that cuts at line feeds.
   package func makeFramer() -> any RecordFramer { LineFramer() }
 
+  /// Parses each line as an object. Lines of white space are blank, and no records.
   package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
@@ -79,6 +86,7 @@ package struct JSONLines: RecordFormat {
     return objects.batch(lineCount: lines, blankLineCount: blankLines)
   }
 
+  /// Reads the members of the sample's objects, named in the order in which they first come.
   package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns {
     var rows = JSONObjectSample()
     var at = 0

@@ -15,7 +15,7 @@ struct JSONPath: Sendable, Hashable {
   /// As the definition spells it.
   let text: String
 
-  /// What is wrong in a path, and where: bytes from its beginning.
+  /// An error in a path, and its place in bytes from the path's beginning.
   struct Wrong: Error, Sendable {
     let reason: String
     let offset: Int

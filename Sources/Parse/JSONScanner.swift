@@ -8,12 +8,12 @@ import Records
 /// stand between any two pieces. Of a record that is an array or object the brackets are counted, and its parser judges it: a bad
 /// record costs itself. All else is held against RFC 8259 byte by byte, and what breaks its rules ends the item.
 struct JSONScanner {
-  /// What may come next.
+  /// The token that may come next.
   enum Expected: String, Codable {
     case document, value, valueOrEnd, name, nameOrEnd, colon, commaOrEnd
   }
 
-  /// What is known of the documents up to a place. Checkpoints keep it.
+  /// The scanner's knowledge of the documents up to a place. Checkpoints keep it.
   struct State: Codable {
     /// Bytes of the item before this place, line feeds among them, and where the line begins.
     var offset = 0
@@ -33,7 +33,7 @@ struct JSONScanner {
     var hasDocument = false
     /// Whether the path led to a place where records may be.
     var hasReached = false
-    /// What the members are called at the deepest place that the path led to, at how many steps from `$`, and whether that is an array.
+    /// The names of members at the deepest place that the path led to, how many steps that is from `$`, and whether it is an array.
     var names: [String] = []
     var namesDepth = 0
     var isArray = false
@@ -103,7 +103,7 @@ struct JSONScanner {
     return taken
   }
 
-  /// What is wrong with the documents as a whole, all of which were taken.
+  /// Checks the documents as a whole, after all of them were taken.
   func finish(acceptsEmpty: Bool) throws(ParseError) {
     if state.expected != .document {
       throw .damagedDocument(

@@ -95,7 +95,7 @@ extension JSONScanner {
           enter(byte, &state)
           return nil
         }
-        // What is null has no elements.
+        // Null stands for an array without elements.
         if byte == 0x6E, depth + 1 == steps.count, steps.last == .all { state.hasReached = true }
       }
       if byte == 0x7B || byte == 0x5B {

@@ -3,9 +3,10 @@ import Foundation
 import Processes
 import Records
 
-/// Lines that a program of the user's reads: a record a line, without fields of its own. Blank lines are none, and are counted.
-package struct Lines: RecordFormat {
-  package static let page = ComponentPage(
+/// The format `exec`: a program of the user's reads each line as a record. Parsing finds the lines and no fields; blank lines are counted
+/// and are no records.
+struct Lines: RecordFormat {
+  static let page = ComponentPage(
     .format, "exec", "Hands each line to a program of your own, which answers with the record's fields as a JSON object.",
     abilities: ["read"],
     keys: [Key("exec", .object(ProgramOptions.keys), "With format exec: the program that reads a line as a record.")], place: "parse",
@@ -22,11 +23,9 @@ package struct Lines: RecordFormat {
     guarantees: ["A line that the program fails at, or refuses, is a dead letter; the lines around it are read."],
     limits: ["A record is one line.", "The fields that the program answers with are named in parse.fields."])
 
-  package let program: ParsingProgram?
+  let program: ParsingProgram?
 
-  package init() { program = nil }
-
-  package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
+  init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
     let value = settings.value
     guard let exec = value["exec"], value["fields"] != nil else {
       reader.report((value["format"] ?? value).position.diagnostic("format exec needs exec, the program, and fields, what it answers with"))
@@ -42,14 +41,14 @@ package struct Lines: RecordFormat {
     program = ParsingProgram(options: options, fields: fields)
   }
 
-  /// The program judges what it can read.
-  package static func reads(_ document: TextDocument) -> Bool { true }
+  /// True for every document: the program judges the text.
+  static func reads(_ document: TextDocument) -> Bool { true }
 
-  package func refuses(_ document: TextDocument) -> Bool { false }
+  func refuses(_ document: TextDocument) -> Bool { false }
 
-  package func makeFramer() -> any RecordFramer { LineFramer() }
+  func makeFramer() -> any RecordFramer { LineFramer() }
 
-  package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
+  func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch {
     let p = UnsafePointer(chunk.buffer.bytes)
     let n = chunk.buffer.count
     var batch = RecordBatch(columns: [], rowCount: 0, recordCount: 0, places: RecordPlaces(), raw: chunk.buffer)
@@ -83,5 +82,5 @@ package struct Lines: RecordFormat {
     return batch
   }
 
-  package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { SampledColumns(names: [], cells: []) }
+  func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { SampledColumns(names: [], cells: []) }
 }

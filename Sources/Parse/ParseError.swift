@@ -1,33 +1,33 @@
 import Configuration
 import Records
 
-/// What went wrong with an item's text as a whole: nothing of it after this place can be read.
+/// An error that ends the reading of an item. Records before the place of the error are read.
 public enum ParseError: Error, Sendable {
-  /// A record is longer than `parse.limits.record` bytes; it begins at `offset` of the decompressed item.
+  /// A record is longer than `limit` bytes (`parse.limits.record`). It begins at byte `offset` of the decompressed item.
   case recordTooLong(limit: Int, offset: Int)
-  /// The header has no column of this name, which `parse.fields` asks for.
+  /// The header has no column of this name, and `parse.fields` names it.
   case missingColumn(String, header: [String])
-  /// The item has no bytes, or blank lines only, where a header is to be.
+  /// The item has no bytes, or blank lines only, and the format needs a header or a document.
   case emptyItem
   /// The item has no header line.
   case missingHeader
-  /// A record must fail the item, as `on_bad_record: fail` says.
+  /// A record is bad, and `on_bad_record: fail` says that it fails its item. Record and line count from 1, the byte offset from 0.
   case badRecord(String, record: Int, line: Int, offset: Int)
-  /// The item has records, and it was looked at for fields before it had any.
+  /// The item has records, and it had none when the run inferred the fields.
   case noFields
-  /// The item is a document that is damaged at this place (line and column from 1, byte offset from 0): what stands before it may be
-  /// kept, as of damaged compression.
+  /// The document breaks the format's rules at this place (line and column from 1, byte offset from 0). With `decompress.on_error:
+  /// keep_records` the records before it are kept.
   case damagedDocument(String, line: Int, column: Int, offset: Int)
-  /// The definition says where in a document the records are, and nothing is there.
+  /// The document has nothing at the place where the definition says that its records are. The text is the whole message.
   case nothingSelected(String)
   /// The item holds records or numbers in a binary form of this name, which no format reads.
   case foreignData(String)
-  /// The item is something else than records of its format.
+  /// The item is a document that its format refuses.
   case notRecords(TextDocument)
 }
 
 extension ParseError: CustomStringConvertible {
-  /// What is wrong, and what to do about it.
+  /// The error with a remedy, as a sentence that follows the item's key.
   public var description: String {
     switch self {
     case .recordTooLong(let limit, let offset):
@@ -54,13 +54,13 @@ extension ParseError: CustomStringConvertible {
 extension ParseError: StageError {
   package var stage: Stage { .parse }
 
-  /// Whether what stands before the place is sound, so that `decompress.on_error: keep_records` keeps it.
+  /// Whether the records before the error's place are sound, so that `decompress.on_error: keep_records` keeps them.
   package var isDamage: Bool {
     if case .damagedDocument = self { return true }
     return false
   }
 
-  /// The code that the error is told by.
+  /// The code of the error in messages, in the ledger and in the reference (`SL-401`).
   public var errorCode: ErrorCode {
     switch self {
     case .recordTooLong: .recordTooLong

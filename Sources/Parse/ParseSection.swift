@@ -2,37 +2,48 @@ import Configuration
 import Processes
 import Records
 
-/// What becomes of a record that can't be read (`parse.on_bad_record`).
+/// The treatment of a record that can't be read (`parse.on_bad_record`). The raw value is the definition's word.
 public enum OnBadRecord: String, Sendable, CaseIterable, Codable {
+  /// The record becomes a dead letter.
   case deadLetter = "dead_letter"
-  case skip, fail
+  /// The record counts as filtered.
+  case skip
+  /// The item fails.
+  case fail
 }
 
-/// What becomes of an item whose columns are other than those before (`parse.on_schema_change`).
+/// The treatment of an item whose columns differ from those of earlier items (`parse.on_schema_change`). The raw value is the definition's
+/// word.
 public enum OnSchemaChange: String, Sendable, CaseIterable, Codable {
+  /// The run stops, and can be resumed.
   case fail
+  /// The item becomes a dead letter, and the run goes on.
   case deadLetter = "dead_letter"
+  /// The run goes on: missing columns are NULL, and new ones are left out.
   case evolve
 }
 
-/// What a definition says of parsing.
+/// The section `parse` of a definition.
 public struct ParseSection: Sendable {
   /// The format that the definition names; nil where items' names choose.
   private var named: (any RecordFormat)?
   /// The formats that items' names choose from, as ``RecordFormats/chosenByName``.
   private var choices: [any RecordFormat]
+  /// The encoding of items without a byte order mark.
   package var encoding = TextEncoding.utf8
-  /// Bytes.
+  /// The greatest length of a record, in bytes of UTF-8.
   package private(set) var recordLimit = 16_000_000
+  /// The treatment of records that can't be read.
   package private(set) var onBadRecord = OnBadRecord.deadLetter
-  /// Nil where it is not said.
+  /// The treatment of changed columns; nil where the definition does not say it. Then the run reports new columns, and an item that lacks a
+  /// column fails.
   package var onSchemaChange: OnSchemaChange?
-  /// Nil where fields are to be inferred.
+  /// The fields in the order of the definition; nil where they are inferred, and empty where a program parses.
   package private(set) var fields: Schema?
-  /// Those of them whose types could not be read, which is told: what hangs on them is not checked.
+  /// The names of fields whose types could not be read, which is reported already. Expressions that depend on them are not checked.
   package private(set) var unreadFields: Set<String> = []
 
-  /// A section that says nothing.
+  /// Makes a section without keys, as for a definition without `parse`.
   package init() {
     var reader = DefinitionReader(text: "", folder: "", variables: [:], environment: [:])
     self.init(.map([], Position(line: 1, column: 1, length: 1)), &reader)
@@ -63,6 +74,9 @@ public struct ParseSection: Sendable {
         "\(RecordFormats.pages.map(\.name).joined(separator: ", ")) (default: by the items' names).")
     ] + [Key].union(RecordFormats.pages.map(\.keys)) + commonKeys
 
+  /// Reads the section, and reports keys that don't belong to the format.
+  ///
+  /// - Parameter value: the map `parse`, or a step's map with keys of `parse`.
   package init(_ value: Value, _ reader: inout DefinitionReader) {
     choices = []
     if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
@@ -111,15 +125,15 @@ public struct ParseSection: Sendable {
     }
   }
 
-  /// The program that parses, where the definition names one, and the fields that it answers with.
+  /// The program that reads records, and the fields of its answers; nil where the format reads them.
   package var program: ParsingProgram? { named?.program }
 
-  /// The format of an item's records: the definition's, else by the item's name.
+  /// The format of an item's records: the one that the definition names, else the one that the item's name chooses.
   package func recordFormat(itemName: String) -> any RecordFormat {
     named ?? choices[RecordFormats.position(itemName: itemName)]
   }
 
-  /// The same section for text that is in this format.
+  /// Makes a copy of the section that reads every item in this format, without regard to the item's name.
   package func reading(as format: any RecordFormat) -> ParseSection {
     var section = self
     section.named = format

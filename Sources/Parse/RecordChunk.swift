@@ -2,15 +2,16 @@ import Records
 
 /// A run of whole records of one item, as bytes.
 package struct RecordChunk: Sendable {
+  /// The records' bytes as UTF-8, with their line ends. They are not written any more.
   package let buffer: ByteBuffer
-  /// The chunk's first byte in the decompressed item.
+  /// The position of the chunk's first byte in the decompressed item, as UTF-8.
   package let offset: Int
-  /// From 0, in the item's order.
+  /// The chunk's number in its item, from 0.
   package let sequence: Int
-  /// Where the records begin and end, for a format whose records can't be told apart without what stands before the chunk.
+  /// The records' places, where the framer of the format tells them; nil where the format finds records in the chunk itself.
   package let records: RecordPlaces?
 
-  /// Makes a chunk of a buffer that nobody writes to any more.
+  /// Makes a chunk of a buffer that is not written any more.
   package init(buffer: ByteBuffer, offset: Int, sequence: Int, records: RecordPlaces? = nil) {
     self.buffer = buffer
     self.offset = offset
@@ -18,10 +19,12 @@ package struct RecordChunk: Sendable {
     self.records = records
   }
 
-  /// Whether there may be a record in the chunk: one of a document may hold none.
+  /// Whether the chunk may hold a record. A chunk of a document may lie between two records, and then holds none.
   package var mayHoldRecords: Bool { records?.starts.isEmpty != true }
 
-  /// Copies a part of the chunk that begins and ends between records.
+  /// Copies a part of the chunk.
+  ///
+  /// - Parameter range: positions in the chunk, both between records. The range is clamped to the chunk.
   package func part(_ range: Range<Int>) -> RecordChunk {
     let range = range.clamped(to: 0..<buffer.count)
     let part = ByteBuffer(capacity: range.count)
@@ -29,7 +32,8 @@ package struct RecordChunk: Sendable {
     return RecordChunk(buffer: part, offset: offset + range.lowerBound, sequence: sequence, records: records?.part(range))
   }
 
-  /// Copies the first records of the chunk: as many as `most`, or lines where the format's records are not known here.
+  /// Copies the first records of the chunk, or returns the chunk itself where it holds no more than `most`. It counts lines where
+  /// ``records`` is nil.
   package func head(records most: Int) -> RecordChunk {
     if let records {
       return records.starts.count <= most ? self : part(0..<Int(records.starts[most]))

@@ -1,20 +1,20 @@
 import Configuration
 
-/// The formats that records can be read in.
+/// The registry of formats that read records.
 package enum RecordFormats {
-  /// Every format. The first is that of items whose names say nothing.
+  /// Every format. The first one reads items whose names say nothing.
   package static let all: [any RecordFormat.Type] = [CSV.self, TSV.self, JSONLines.self, JSON.self, Lines.self]
 
-  /// The pages of all formats.
+  /// The pages of all formats, in the same order.
   package static let pages = all.map { $0.page }
 
-  /// The format that a definition spells so.
+  /// Finds a format by the name that a definition has for `parse.format`; nil where there is none.
   package static func named(_ name: String) -> (any RecordFormat.Type)? { all.first { $0.name == name } }
 
   /// The formats that an item's name can choose.
   static let chosenByName = all.filter { !$0.page.endings.isEmpty }
 
-  /// The endings of files' names that formats are known by, without the dot.
+  /// The endings of file names that choose a format, without the dot, in lower case.
   package static let endings = Set(pages.flatMap(\.endings))
 
   /// Endings as bytes, the longest first, each with its format's position among ``chosenByName``.
@@ -48,8 +48,8 @@ package enum RecordFormats {
     return names.count < 2 ? names.joined() : names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
   }()
 
-  /// Guesses how a sample's records are written, the best guess first. What begins as a document is guessed by the formats that read
-  /// documents alone; empty where none of them does.
+  /// Guesses how a sample's records are written, the best guess first. Only formats that read documents guess at text that begins as a
+  /// document; the result is empty where none of them does.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] {
     let readers = all.filter { format in TextDocument.allCases.contains { format.reads($0) } }
     let guesses = readers.flatMap { $0.guesses(sample) }
@@ -57,7 +57,7 @@ package enum RecordFormats {
     return all.filter { format in !readers.contains { $0 == format } }.flatMap { $0.guesses(sample) }
   }
 
-  /// Says what an item is that its format does not read, and what to do about it.
+  /// Spells the error for an item whose format refuses it: the kind of document, and a remedy. The text follows the item's key.
   package static func refusal(of document: TextDocument) -> String {
     if document == .webPage {
       return "it is a web page, and no data; a server that wants a sign-in, or has no such file, often answers with one"

@@ -1,9 +1,9 @@
 import Configuration
 import Records
 
-/// TSV: CSV whose fields stand between tabs.
-package struct TSV: RecordFormat {
-  package static let page = ComponentPage(
+/// The format `tsv`: CSV with tabs between fields, unless the definition says another delimiter.
+struct TSV: RecordFormat {
+  static let page = ComponentPage(
     .format, "tsv", "Reads values with tabs between them and a header line; in all else as csv.", abilities: ["read"],
     endings: ["tsv"], keys: CSVDialect.keys, place: "parse",
     example: """
@@ -19,14 +19,14 @@ package struct TSV: RecordFormat {
 
   private let table: CSV
 
-  package init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
+  init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
     var dialect = CSVDialect(settings.value, &reader)
     if dialect.delimiter == [0x2C] { dialect.delimiter = [0x09] }
     table = CSV(dialect, settings)
   }
 
-  package func refuses(_ document: TextDocument) -> Bool { table.refuses(document) }
-  package func makeFramer() -> any RecordFramer { table.makeFramer() }
-  package func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch { table.parse(chunk, mapping) }
-  package func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { table.sample(chunk, prologue) }
+  func refuses(_ document: TextDocument) -> Bool { table.refuses(document) }
+  func makeFramer() -> any RecordFramer { table.makeFramer() }
+  func parse(_ chunk: RecordChunk, _ mapping: ColumnMapping) -> RecordBatch { table.parse(chunk, mapping) }
+  func sample(_ chunk: RecordChunk, _ prologue: Prologue) -> SampledColumns { table.sample(chunk, prologue) }
 }

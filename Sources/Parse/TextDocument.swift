@@ -1,17 +1,19 @@
 import Records
 
-/// What a text is, where it is no table of delimited values: known by how it begins.
+/// A kind of text that is no table of delimited values. The beginning of the text tells it.
 public enum TextDocument: Sendable, Hashable, CaseIterable {
+  /// HTML, which servers often send in the place of data.
   case webPage
+  /// XML other than a web page.
   case xml
   /// One array, on one line or many.
   case jsonArray
-  /// One object over several lines, or one that is longer than what was looked at.
+  /// One object over several lines, or one that is longer than the bytes that were looked at.
   case jsonObject
   /// An object a line.
   case jsonLines
 
-  /// As a sentence names it.
+  /// The kind as a sentence names it, with its article.
   package var name: String {
     switch self {
     case .webPage: "a web page"
@@ -22,9 +24,11 @@ public enum TextDocument: Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// What UTF-8 text begins as; nil where it may be delimited values.
+  /// Tells the kind of document that a text begins as; nil where it may be delimited values.
   ///
-  /// - Parameter isWhole: whether the bytes are all there are.
+  /// - Parameters:
+  ///   - text: the beginning of an item, as UTF-8, with or without a byte order mark.
+  ///   - isWhole: whether the bytes are all of the item.
   public static func of(_ text: ByteBuffer, isWhole: Bool) -> TextDocument? {
     let (p, count) = (UnsafePointer(text.bytes), text.count)
     let start = skipSpace(p, skipMark(p, count), count)

@@ -1,11 +1,11 @@
 import Foundation
 
-/// The character encoding of an item's text: those that are read by code of this module, and all of the system's iconv.
+/// The character encoding of an item's text: one that this module decodes itself, or any that the system's iconv knows.
 ///
-/// Names are looked for without regard to case and to what stands between letters and digits, so that `ISO_8859-1`, `iso8859-1` and
+/// Names are looked up without regard to case and to signs between letters and digits, so that `ISO_8859-1`, `iso8859-1` and
 /// `ISO 8859-1` are one.
 public struct TextEncoding: Sendable, Hashable {
-  /// What reads it.
+  /// The decoder for an encoding.
   enum Reader: Sendable, Hashable {
     case utf8, ascii, latin1, windows1252
     /// By its byte order mark, little endian without one.
@@ -15,24 +15,25 @@ public struct TextEncoding: Sendable, Hashable {
     case iconv(String)
   }
 
-  /// As a definition writes it.
+  /// The name as a definition spells it: `utf-8`, `windows-1252`.
   public let name: String
   let reader: Reader
 
+  /// UTF-8, the default. Its bytes go on as they are.
   public static let utf8 = TextEncoding(name: "utf-8", reader: .utf8)
-  public static let ascii = TextEncoding(name: "ascii", reader: .ascii)
-  public static let latin1 = TextEncoding(name: "latin-1", reader: .latin1)
-  public static let windows1252 = TextEncoding(name: "windows-1252", reader: .windows1252)
-  public static let utf16 = TextEncoding(name: "utf-16", reader: .utf16)
-  public static let utf16le = TextEncoding(name: "utf-16le", reader: .utf16le)
-  public static let utf16be = TextEncoding(name: "utf-16be", reader: .utf16be)
+  static let ascii = TextEncoding(name: "ascii", reader: .ascii)
+  static let latin1 = TextEncoding(name: "latin-1", reader: .latin1)
+  static let windows1252 = TextEncoding(name: "windows-1252", reader: .windows1252)
+  static let utf16 = TextEncoding(name: "utf-16", reader: .utf16)
+  static let utf16le = TextEncoding(name: "utf-16le", reader: .utf16le)
+  static let utf16be = TextEncoding(name: "utf-16be", reader: .utf16be)
 
   private init(name: String, reader: Reader) {
     self.name = name
     self.reader = reader
   }
 
-  /// The encoding that people call so; nil where there is none.
+  /// Finds an encoding by any of its names; nil where neither this module nor iconv knows the name.
   public init?(named name: String) {
     let key = Self.key(name)
     if let own = Self.own.first(where: { $0.keys.contains(key) }) {
@@ -47,7 +48,7 @@ public struct TextEncoding: Sendable, Hashable {
     self.init(name: usual?.name ?? name.lowercased(), reader: .iconv(found))
   }
 
-  /// The names that are told where one is not known; iconv knows more.
+  /// The usual names, which an error suggests in the place of an unknown one. iconv knows more.
   public static let usualNames: [String] = own.map(\.encoding.name) + usual.map(\.name)
 
   // MARK: Names

@@ -1,19 +1,24 @@
 import Records
 
-/// Turns an item's bytes into UTF-8, piece by piece; pieces may cut characters. A byte order mark is taken away, and tells the
-/// encoding whatever was assumed. What has no character becomes bytes that are not UTF-8, so that the record it stands in is a dead letter.
+/// Turns an item's bytes into UTF-8, piece by piece; pieces may cut characters. It removes a byte order mark, which decides the encoding
+/// whatever the definition says. Bytes that stand for no character become bytes that are not UTF-8, so that their record becomes a dead
+/// letter.
 public struct Transcoder {
   private var reader: TextEncoding.Reader
   private var iconv: Iconv?
   private var started = false
   private var held: [UInt8] = []
   private var high: UInt32 = 0
-  /// How many characters there were that the encoding does not have. In UTF-8 nothing is looked at.
-  public private(set) var invalid = 0
+  /// How many characters the encoding does not have. UTF-8 is not checked.
+  private(set) var invalid = 0
 
+  /// Makes a transcoder at the beginning of an item.
   public init(_ encoding: TextEncoding) { reader = encoding.reader }
 
-  /// The UTF-8 of the beginning of a text, or of all of it, and how many characters of it the encoding does not have.
+  /// Decodes the beginning of a text, or a whole text.
+  ///
+  /// - Parameter isWhole: whether `bytes` is the whole text. Else a character that its end cuts is left out.
+  /// - Returns: the text as UTF-8, and how many of its characters the encoding does not have.
   public static func decode(_ bytes: ByteBuffer, _ encoding: TextEncoding, isWhole: Bool) -> (text: ByteBuffer, invalid: Int) {
     let text = ByteBuffer(capacity: bytes.count + bytes.count / 2)
     var transcoder = Transcoder(encoding)
@@ -21,16 +26,18 @@ public struct Transcoder {
     return (text, transcoder.invalid)
   }
 
-  /// True where the bytes can go on as they are, without a copy.
+  /// Whether the next bytes are UTF-8 already, so that the caller need not convert them.
   public var isIdentity: Bool { started && reader == .utf8 && held.isEmpty }
 
-  /// Goes on behind the beginning of a text that is UTF-8.
+  /// Continues behind the beginning of a text that is UTF-8: no byte order mark is looked for any more.
   public mutating func goOnAsUTF8() {
     started = true
     reader = .utf8
   }
 
-  /// Appends the UTF-8 of the next bytes to `out`.
+  /// Converts the next bytes and appends them to `out`. A character that their end cuts waits for the next call.
+  ///
+  /// - Parameter isFinal: whether the text ends with these bytes.
   public mutating func convert(_ next: RawSpan, isFinal: Bool, to out: ByteBuffer) {
     var bytes = held
     held = []

@@ -1,6 +1,6 @@
 import Records
 
-/// What a cell looks like: it tells whether the text around it was cut in the right places.
+/// The look of a cell, which tells whether the text around it was cut in the right places.
 enum CellLook {
   /// From 0 to 1: how much a cell looks like a value by itself.
   ///
@@ -47,9 +47,11 @@ enum CellLook {
   }
 }
 
-/// A cell of a sample: its text, and whether quotes stood around it.
+/// A cell of a sample of delimited values.
 public struct SampleCell: Sendable, Equatable {
+  /// The text without quotes and escapes.
   public var text: String
+  /// Whether quotes stood around the cell.
   public var isQuoted: Bool
 }
 

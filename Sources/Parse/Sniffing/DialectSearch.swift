@@ -135,7 +135,7 @@ struct DialectSearch {
     var isBlanks = false
   }
 
-  /// What may stand between fields. What is common in text as well has to fit that much better.
+  /// The delimiters to try. One that is common in text as well has to fit better to win.
   private func delimiters(_ marks: Marks) -> [Delimiter] {
     var all = [
       Delimiter(bytes: [0x2C], weight: 1), Delimiter(bytes: [0x09], weight: isNamedTabs ? 1.1 : 1.03),
@@ -178,7 +178,7 @@ struct DialectSearch {
     return all
   }
 
-  /// What begins the first line, where that is a sign that comments begin with.
+  /// The sign that begins the first line, where comments begin with such a sign; else nil.
   private func commentMark() -> [UInt8]? {
     var at = count >= 3 && p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF ? 3 : 0
     while at < count, p[at] == 0x0A || p[at] == 0x0D { at += 1 }

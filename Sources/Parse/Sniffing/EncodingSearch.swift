@@ -2,25 +2,29 @@ import Records
 
 /// A guess at the encoding of an item's text, and how sure it is.
 public struct EncodingGuess: Sendable {
-  /// Nil for UTF-8.
+  /// The encoding; nil for UTF-8.
   public var encoding: TextEncoding?
+  /// How far the guess can be relied on.
   public var certainty: FormatGuess.Certainty
+  /// The reason for the guess, as part of a sentence, for the user.
   public var evidence: String
-  /// Whether no encoding that is known fits.
+  /// Whether no known encoding fits. Then ``encoding`` is windows-1252.
   public var isUnknown = false
 }
 
-/// Tells the encoding of text: by its byte order mark, as UTF-8 where it is valid, by where its NUL bytes stand, else by what
-/// letters each encoding makes of it.
+/// Guesses the encoding of a text: by its byte order mark, by the places of its NUL bytes, as UTF-8 where that is valid, else by the
+/// letters that each encoding makes of it.
 public struct EncodingSearch {
   private let bytes: [UInt8]
 
-  /// - Parameter pieces: parts of the item, each beginning with a character.
+  /// Makes a search over a copy of these bytes.
+  ///
+  /// - Parameter pieces: parts of an item, from its first byte on; each begins with a character.
   public init(_ pieces: [ByteBuffer]) {
     bytes = pieces.flatMap { $0.copy(0..<$0.count) }
   }
 
-  /// The encoding that the sample reads best in, and how sure that is.
+  /// Guesses the encoding.
   public func guess() -> EncodingGuess {
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
       return EncodingGuess(encoding: .utf16, certainty: .sure, evidence: "by its byte order mark")
@@ -86,7 +90,7 @@ public struct EncodingSearch {
         evidence: "not UTF-8, and no encoding that is known fits; look at the text, and set parse.encoding", isUnknown: true)
     }
     let script = scores.first { $0.name == best.name }?.language ?? ""
-    // What reads another way as well as text is a guess.
+    // Where another script reads nearly as well, this is a mere guess.
     let rival = scores.filter { $0.name != best.name && $0.language != script }.map(\.score).max() ?? 0
     let isClear = best.score >= 0.85 && best.score - rival >= 0.2
     return EncodingGuess(

@@ -1,8 +1,8 @@
 import Records
 
-/// A guess at how records are written, from a look at some of their bytes, and what it rests on.
+/// A guess at how records are written, made from a sample of their bytes, with its reasons. `sluice init` writes a definition from it.
 public struct FormatGuess: Sendable {
-  /// How far a guess can be relied on.
+  /// How far a guess can be relied on. The raw value is the word that the user sees.
   public enum Certainty: String, Sendable {
     case sure, likely
     case unsure = "not sure"
@@ -10,51 +10,55 @@ public struct FormatGuess: Sendable {
 
   /// The format that the records are guessed to be in.
   package let format: any RecordFormat.Type
-  /// What reads a sample of it; nil for a table of delimited values, which the dialect says how to read.
+  /// The format that reads a sample of objects; nil for a table of delimited values, which ``dialect`` says how to read.
   private let objects: (any RecordFormat)?
-  /// Of a table: what stands between its fields where the definition says nothing.
+  /// The delimiter of a table whose definition does not name one; empty for objects.
   package let usualDelimiter: [UInt8]
-  /// Settings beside those of a table that the definition has to have: keys, and their values as YAML.
+  /// Keys of `parse` that the definition needs beside those of a dialect, with their values, not quoted.
   package internal(set) var settings: [(key: String, value: String)] = []
+  /// The spelling of a table; of no meaning for objects.
   public var dialect = CSVDialect()
-  /// How sure it is that this is the format and the delimiter, and by what.
+  /// How sure the guess at format and delimiter is.
   public var certainty = Certainty.sure
+  /// The reason for the guess at format and delimiter, as part of a sentence, for the user.
   public var evidence = ""
-  /// The same for whether there is a header.
+  /// How sure the guess is that the table has a header, or has none.
   public var headerCertainty = Certainty.sure
+  /// The reason for the guess at the header, as part of a sentence, for the user.
   public var headerEvidence = ""
-  /// The names of the columns where no line of the header tells them as they are.
+  /// The columns' names, where they stand elsewhere than in a header as wide as the records; else nil.
   public var names: [String]?
-  /// Why a setting is not as it usually is, by its key.
+  /// The reasons of settings that differ from the default, by their keys, for the user.
   public var reasons: [String: String] = [:]
-  /// Of delimited values: the cells looked at, column by column.
+  /// The sample's cells of a table, column by column; empty for objects.
   public internal(set) var columns: [[SampleCell]] = []
-  /// Of objects: the same.
+  /// The sample's members of objects, column by column; empty for a table.
   package internal(set) var values = SampledColumns(names: [], cells: [])
-  /// Fields that are to be text, whatever the sample says, by their positions.
+  /// The positions of fields that become text, whatever the sample shows.
   public var isText: Set<Int> = []
-  /// How well it fits by itself, from 0 to 1.
+  /// How well the sample fits the guess, from 0 to about 1. Only the order of guesses at one sample means something.
   public internal(set) var score = 1.0
-  /// What ends a record, once that is settled.
+  /// The end of a record, once that is settled.
   var lineEnd = CSVDialect.RecordDelimiter.auto
 
-  /// - Parameter objects: what reads a sample of the format; nil for a table.
+  /// - Parameter objects: the format that reads a sample; nil for a table.
   init(_ format: any RecordFormat.Type, objects: (any RecordFormat)?, usualDelimiter: [UInt8] = []) {
     self.format = format
     self.objects = objects
     self.usualDelimiter = usualDelimiter
   }
 
-  /// Whether the records are lines of delimited values, and not objects whose members have names.
+  /// Whether the records are delimited values, and not objects whose members have names.
   package var isTable: Bool { objects == nil }
 
-  /// A byte that ends a record.
+  /// The byte that ends a record, for joining records to a sample: a line feed, or a carriage return.
   public var endOfRecord: UInt8 { lineEnd == .cr ? 0x0D : 0x0A }
 
-  /// How many columns there are.
+  /// How many columns the sample has.
   public var width: Int { isTable ? columns.count : values.names.count }
 
-  /// The cells of each column, what is NULL told apart.
+  /// The cells of each column, for inference. In a table the words of ``CSVDialect/nullValues`` are NULL, in text columns where the dialect
+  /// says so.
   package var cells: [[SampledCell]] {
     if !isTable { return values.cells }
     let nulls = Set(dialect.nullValues.map { String(decoding: $0, as: UTF8.self) })
@@ -69,15 +73,17 @@ public struct FormatGuess: Sendable {
     }
   }
 
-  /// The type of each column, by its cells.
+  /// Infers the type of each column.
+  ///
+  /// - Parameter cells: as ``cells``.
   package func types(_ cells: [[SampledCell]]) -> [ValueType] {
     cells.enumerated().map { j, cells in isText.contains(j) ? .text : Inference.type(of: cells) }
   }
 
   private func isEmpty(_ cell: SampleCell) -> Bool { cell.text.isEmpty && !cell.isQuoted }
 
-  /// Finds the words without which a column of text is one of another type. What is NULL in a column of numbers may be a word in one
-  /// of text, but for MySQL's and PostgreSQL's “\N”, which is nothing else.
+  /// Finds the words without which a column of text would have another type, and makes them NULL. A word that is NULL in a column of
+  /// numbers may be a word in one of text; only “\N” of MySQL and PostgreSQL is NULL everywhere.
   mutating func findNulls() {
     var found: [String] = []
     var isPlainNull = false
@@ -96,7 +102,7 @@ public struct FormatGuess: Sendable {
     dialect.hasNullsInText = found.allSatisfy { $0 == "\\N" }
   }
 
-  /// Adds more records of the item to the sample: what did not fit what was guessed so far.
+  /// Adds records of the item to the sample, as those that did not fit the guess so far.
   package mutating func learn(_ records: ByteBuffer) { learn(RecordChunk(buffer: records, offset: 0, sequence: 0)) }
 
   mutating func learn(_ chunk: RecordChunk) {

@@ -28,7 +28,7 @@ struct HeaderSearch {
   /// A column below the header: what its cells are.
   private struct Column {
     let texts: [String]
-    /// What nine of ten of its cells are, NULLs left aside.
+    /// The type that nine of ten of its cells have, NULLs left aside.
     let type: ValueType
 
     init(_ cells: [SampleCell]) {

@@ -1,30 +1,34 @@
 import Records
 
-/// Looks at bytes of UTF-8 text and guesses how their records are written.
+/// The beginning of an item, as formats look at it to guess how its records are written. `sluice init` makes one.
 package struct Sniffer {
-  package let buffer: ByteBuffer
-  /// Whether the bytes are all there are.
-  package let isWhole: Bool
+  /// The bytes, as UTF-8.
+  let buffer: ByteBuffer
+  /// Whether the bytes are all of the item.
+  let isWhole: Bool
   /// The item's name, in lower case.
-  package let name: String
+  let name: String
 
-  /// Cells that are kept of a sample at most.
+  /// How many cells of a sample are kept at most.
   private static let keptCells = 100_000
 
+  /// Makes a sniffer of an item's beginning.
+  ///
   /// - Parameters:
-  ///   - isWhole: whether the bytes are all there are; else the last line is left out.
-  ///   - name: the item's, whose ending decides where the bytes do not.
+  ///   - buffer: the bytes, as UTF-8.
+  ///   - isWhole: whether the bytes are all of the item; else the last line is left out.
+  ///   - name: the item's name, whose ending decides where the bytes do not.
   package init(_ buffer: ByteBuffer, isWhole: Bool, name: String) {
     self.buffer = buffer
     self.isWhole = isWhole
     self.name = name.lowercased()
   }
 
-  /// The document that the text begins as; nil where it is none.
+  /// The kind of document that the text begins as; nil where it may be delimited values.
   package var document: TextDocument? { TextDocument.of(buffer, isWhole: isWhole) }
 
-  /// The guesses at delimited values, the best first.
-  package func delimited() -> [FormatGuess] {
+  /// Guesses at delimited values, the best guess first.
+  func delimited() -> [FormatGuess] {
     let named = namedDelimiter()
     let start = named?.next ?? 0
     let search = DialectSearch(
@@ -43,7 +47,7 @@ package struct Sniffer {
     }
   }
 
-  /// What ends records: the return by itself only where there is no line feed.
+  /// Finds the end of records. A return by itself ends them only where the first line end is one.
   private func lineEnd(_ start: Int) -> CSVDialect.RecordDelimiter {
     var prologue: Prologue?
     var dialect = CSVDialect()

@@ -1,4 +1,4 @@
-/// What a sample's records make in one dialect: a table, with what stands above and below it.
+/// The reading of a sample in one dialect: a table, and the lines above and below it.
 struct TableReading {
   struct Row {
     var start: Int
