@@ -1,5 +1,6 @@
 /// The steps of the commit protocol, by name. At each of them a test may kill the process, throw, hang, or make the system call
-/// fail. `Sources/Ledger/README.md` tells the order of the steps and the purpose of each.
+/// fail. `Sources/Ledger/README.md` tells the order of the steps and the purpose of each. A case without a comment is the one system call,
+/// or the one transaction of the ledger, that its name says.
 public enum FailPoint: String, Sendable, CaseIterable {
   case folderCreate = "folder.create"
   case folderSync = "folder.sync"

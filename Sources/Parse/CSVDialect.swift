@@ -4,6 +4,7 @@ public struct CSVDialect: Sendable, Hashable, Codable {
   public enum RecordDelimiter: String, Sendable, Hashable, Codable, CaseIterable {
     /// LF or CR LF, or CR where the file's first line ends in a lone one.
     case auto
+    /// This line end alone. The others are characters of a field.
     case lf, crlf, cr
     /// LF, with any number of CR before it. Programs that turn each LF of a CR LF into CR LF write such files.
     case crcrlf

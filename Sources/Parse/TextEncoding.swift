@@ -24,9 +24,12 @@ public struct TextEncoding: Sendable, Hashable {
   static let ascii = TextEncoding(name: "ascii", reader: .ascii)
   static let latin1 = TextEncoding(name: "latin-1", reader: .latin1)
   static let windows1252 = TextEncoding(name: "windows-1252", reader: .windows1252)
-  static let utf16 = TextEncoding(name: "utf-16", reader: .utf16)
-  static let utf16le = TextEncoding(name: "utf-16le", reader: .utf16le)
-  static let utf16be = TextEncoding(name: "utf-16be", reader: .utf16be)
+  /// UTF-16 in the order of its byte order mark, little endian without one.
+  public static let utf16 = TextEncoding(name: "utf-16", reader: .utf16)
+  /// UTF-16, little endian, unless a byte order mark says otherwise.
+  public static let utf16le = TextEncoding(name: "utf-16le", reader: .utf16le)
+  /// UTF-16, big endian, unless a byte order mark says otherwise.
+  public static let utf16be = TextEncoding(name: "utf-16be", reader: .utf16be)
 
   private init(name: String, reader: Reader) {
     self.name = name

@@ -1,4 +1,7 @@
 /// The type of a column. The raw value is the type's SQL name, as definitions spell it.
+///
+/// A bigint is a whole number of 64 bits, a double a finite binary64 number (IEEE 754). A timestamp is a moment in UTC to the microsecond,
+/// in the years 0 to 9999. A json value is any JSON value in the spelling of its source.
 public enum ValueType: String, Sendable, CaseIterable, Codable {
   case bigint, double, boolean, text, timestamp, date, json
 }
