@@ -1,7 +1,7 @@
 import Configuration
 import Records
 
-/// An error that ends the reading of an item. Records before the place of the error are read.
+/// An error that ends the reading of an item: nothing behind its place can be read.
 public enum ParseError: Error, Sendable {
   /// A record is longer than `limit` bytes (`parse.limits.record`). It begins at byte `offset` of the decompressed item.
   case recordTooLong(limit: Int, offset: Int)

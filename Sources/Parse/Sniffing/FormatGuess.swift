@@ -2,8 +2,7 @@ import Records
 
 /// A guess at how records are written, made from a sample of their bytes, with its reasons. `sluice init` writes a definition from it.
 public struct FormatGuess: Sendable {
-  /// How far a guess can be relied on. The raw value is the word that the user sees. A guess is sure where the whole sample agrees with it,
-  /// and likely where nearly all of it does.
+  /// How far a guess can be relied on. The raw value is the word that the user sees.
   public enum Certainty: String, Sendable {
     case sure, likely
     case unsure = "not sure"
