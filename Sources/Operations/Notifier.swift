@@ -121,7 +121,7 @@ package struct Notifier: Sendable {
     ]
     do throws(StartFailure) {
       let (ending, printed) = try await PipedCommand.run(
-        command, input: Array(body.prefix(PipedCommand.inputLimit)), environment: environment, folder: definition.folder, limit: Self.limit)
+        command, input: Array(body), environment: environment, folder: definition.folder, limit: Self.limit)
       let words = printed.split(separator: "\n").suffix(3).joined(separator: "; ")
       let said = words.isEmpty ? "" : ": \(words)"
       if ending != .exited(0) {

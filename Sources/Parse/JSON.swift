@@ -79,6 +79,7 @@ package struct JSON: RecordFormat {
 
   /// False: without the bytes before it a place in a document means nothing.
   package static let readsFromAnyLine = false
+  package static let namesFields = true
 
   /// Refuses web pages and XML.
   package func refuses(_ document: TextDocument) -> Bool { document == .webPage || document == .xml }

@@ -29,6 +29,8 @@ package struct JSONLines: RecordFormat {
   /// Whether the definition says which fields are read.
   private let hasFields: Bool
 
+  package static let namesFields = true
+
   /// Makes the format for text whose fields no definition names.
   package init() { hasFields = false }
 

@@ -18,6 +18,9 @@ package protocol RecordFormat: Component, Sendable {
   /// Whether parsing can begin at any line, which is the default. Where it can't, `sluice init` does not look at the middle of an item.
   static var readsFromAnyLine: Bool { get }
 
+  /// Whether each record names its fields, as a JSON object does. Else, which is the default, a header or the order of columns tells them.
+  static var namesFields: Bool { get }
+
   /// Reads the format's own keys of `parse` and reports what is wrong in them.
   init(_ settings: FormatSettings, _ reader: inout DefinitionReader)
 
@@ -43,6 +46,8 @@ extension RecordFormat {
   package static func reads(_ document: TextDocument) -> Bool { false }
   /// Empty: the format can't be told by a look.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] { [] }
+  /// False: a header or the order of columns tells the fields.
+  package static var namesFields: Bool { false }
   /// True: parsing can begin at any line.
   package static var readsFromAnyLine: Bool { true }
   /// Nil: the format reads its records itself.

@@ -3,16 +3,13 @@ import Foundation
 
 /// Runs a program once, with a short input, and collects its output. The notifier runs the command of `notify` so.
 public enum PipedCommand {
-  /// The greatest input in bytes: it fits into a pipe (pipe(7)), so that the write never waits for the program.
-  public static let inputLimit = 60_000
-
   /// How many bytes of the output are kept, from its beginning.
   private static let outputLimit = 64_000
 
   /// Runs a program and waits for its end.
   ///
   /// - Parameters:
-  ///   - input: at most ``inputLimit`` bytes; the rest is dropped.
+  ///   - input: the content of the program's standard input.
   ///   - environment: variables beside those of this process, whose values they replace.
   ///   - folder: the folder in which the program starts.
   ///   - limit: the time after which the program is killed.
@@ -23,20 +20,22 @@ public enum PipedCommand {
   {
     // In memory: it is read after the end only, and it may hold secrets that no disk is to keep.
     let printed = Descriptor(sluice_memory_file())
-    guard printed.number >= 0, let pipe = Descriptor.pipe() else { throw StartFailure(command: command.first ?? "", code: errno) }
-    defer { printed.close() }
+    // A file and no pipe: how much a pipe takes at once hangs on how many the user has.
+    let told = Descriptor(sluice_memory_file())
+    guard printed.number >= 0, told.number >= 0, fill(told.number, with: input) else {
+      throw StartFailure(command: command.first ?? "", code: errno)
+    }
+    defer {
+      printed.close()
+      told.close()
+    }
     var options = ChildProcess.Options(command: command)
     options.environment.merge(environment) { $1 }
     options.folder = folder
-    options.input = pipe.read.number
+    options.input = told.number
     options.output = printed.number
     options.error = printed.number
     let child = try await ChildProcess.start(options)
-    pipe.write.makeNonblocking()
-    // A program that does not read leaves the pipe broken, which is no failure.
-    _ = input.withUnsafeBytes { write(pipe.write.number, $0.baseAddress, min($0.count, inputLimit)) }
-    pipe.write.close()
-    pipe.read.close()
     let killer = Task {
       try await Task.sleep(for: limit)
       child.signal(SIGKILL)
@@ -46,5 +45,16 @@ public enum PipedCommand {
     var bytes = [UInt8](repeating: 0, count: outputLimit)
     let count = pread(printed.number, &bytes, bytes.count, 0)
     return (ending, String(decoding: bytes.prefix(max(0, count)), as: UTF8.self))
+  }
+  /// Writes a file's content, and goes back to its start.
+  private static func fill(_ descriptor: Int32, with bytes: [UInt8]) -> Bool {
+    var done = 0
+    while done < bytes.count {
+      let count = bytes[done...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      done += count
+    }
+    return lseek(descriptor, 0, SEEK_SET) == 0
   }
 }

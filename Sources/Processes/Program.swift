@@ -266,14 +266,25 @@ public final class Program: Sendable {
   }
 
   /// At most twenty lines a second are told; how many more there were is told with the next.
+  /// The end of the first line, and the beginning of the next; nil where the line goes on. A line that is very long is cut, between
+  /// characters.
+  private static func lineEnd(_ bytes: [UInt8]) -> (end: Int, next: Int)? {
+    let most = 4000
+    if let end = bytes.prefix(most + 1).firstIndex(of: 0x0A) { return (end, end + 1) }
+    guard bytes.count > most else { return nil }
+    var end = most
+    while end > most - 4, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+    return (end, end)
+  }
+
   private func hear(_ bytes: ArraySlice<UInt8>) {
     let second = Int64(time(nil))
     let told = state.withLock { state in
       var told: [String] = []
       state.pending += bytes
-      while let end = state.pending.firstIndex(of: 0x0A) ?? (state.pending.count > 4000 ? 4000 : nil) {
+      while let (end, next) = Self.lineEnd(state.pending) {
         let line = Array(state.pending[..<end])
-        state.pending.removeFirst(min(end + 1, state.pending.count))
+        state.pending.removeFirst(next)
         if line.isEmpty { continue }
         state.lastWords = Array(line.prefix(500))
         if state.second != second {

@@ -175,7 +175,8 @@ public enum BooleanText {
   public static func boolean(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool? {
     guard count >= 1, count <= 5 else { return nil }
     var word: UInt64 = 0
-    for i in 0..<count { word = word << 8 | UInt64(p[i] | 0x20) }
+    // Letters alone have two cases.
+    for i in 0..<count { word = word << 8 | UInt64(p[i] >= 0x41 && p[i] <= 0x5A ? p[i] | 0x20 : p[i]) }
     switch word {
     case 0x74, 0x7472_7565, 0x79, 0x79_6573, 0x6F6E, 0x31: return true
     case 0x66, 0x66_616C_7365, 0x6E, 0x6E6F, 0x6F_6666, 0x30: return false

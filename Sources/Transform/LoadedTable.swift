@@ -18,6 +18,8 @@ final class LoadedTable: Sendable {
   private let format: any RecordFormat
   private let chunk: RecordChunk
   private let prologue: Prologue
+  /// The prologue with a header, be it one that the file does not have: its columns by their numbers, as inference calls them.
+  private let named: Prologue
   private let sampled: Schema
 
   /// Whether a header names the columns, so that there are no others.
@@ -47,6 +49,9 @@ final class LoadedTable: Sendable {
     }
     sampled = Inference.schema(of: format.sample(chunk.head(records: 10_000), prologue))
     columns = prologue.header ?? sampled.fields.map(\.name)
+    var named = prologue
+    if named.header == nil, !type(of: format).namesFields { named.header = columns }
+    self.named = named
   }
 
   private static func text(_ content: ByteBuffer, _ name: String, _ encoding: TextEncoding) throws(Trouble) -> ByteBuffer {
@@ -97,7 +102,7 @@ final class LoadedTable: Sendable {
   func values(_ fields: [Field]) throws(Trouble) -> (columns: [Vector], count: Int) {
     let mapping: ColumnMapping
     do throws(ParseError) {
-      mapping = try ColumnMapping(schema: Schema(fields), prologue: prologue, decoded: fields.map { _ in true })
+      mapping = try ColumnMapping(schema: Schema(fields), prologue: named, decoded: fields.map { _ in true })
     } catch {
       throw Trouble(message: "\(name): \(error)")
     }
@@ -112,7 +117,7 @@ final class LoadedTable: Sendable {
 
   /// The lines, from 1, on which the records of these rows begin.
   func lines(of rows: [Int]) -> [Int] {
-    let width = prologue.header?.count ?? 0
+    let width = named.header?.count ?? 0
     let batch = format.parse(chunk, ColumnMapping(schema: Schema([]), columnCount: width, columns: [], decoded: []))
     return rows.map { line(batch, batch.record(ofRow: $0)) }
   }
