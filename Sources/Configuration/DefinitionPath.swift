@@ -1,9 +1,9 @@
-/// Paths as a definition has them: relative to its folder, so that folder and definition may move together.
+/// Paths in a definition: relative to its folder, so that folder and definition may move together.
 package enum DefinitionPath {
-  /// A path that is relative to the definition's folder where it is relative.
+  /// Returns an absolute path: one that is relative begins at the definition's folder.
   package static func absolute(_ path: String, in folder: String) -> String { path.hasPrefix("/") ? path : folder + "/" + path }
 
-  /// A path below the definition's folder as the definition would have it; any other stays as it is.
+  /// Returns a path below the definition's folder as the definition would spell it; any other stays as it is.
   package static func relative(_ path: String, to folder: String) -> String {
     path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
   }

@@ -2,19 +2,27 @@ import Foundation
 import Records
 import Yams
 
-/// Reads YAML by shapes, collecting everything that is wrong.
+/// Reads a definition's YAML by shapes: checks it, expands its variables, and collects all that is wrong with its place.
 package struct DefinitionReader {
+  /// The errors so far, each once, in the order in which they were found.
   package private(set) var diagnostics: [Diagnostic] = []
-  /// Secrets that came from the environment or a file, by the name that stands for them in what is shown.
+  /// The names that are shown for secrets, by the secrets' values: `${NAME}`, and `***` for a value that the definition spells out.
   package internal(set) var secrets: [String: String] = [:]
   /// Whether what is read is the value of a key that is secret.
   private var isSecret = false
   private let lines: [Substring]
   let variables: [String: String]
+  /// The environment that `${NAME}` is read from; sources look for their credentials there.
   package let environment: [String: String]
-  /// The definition's, which relative paths in it are relative to.
+  /// The definition's folder, which relative paths in it begin at.
   package let folder: String
 
+  /// Makes a reader that has read nothing yet.
+  ///
+  /// - Parameters:
+  ///   - text: the definition's text, by which errors are placed.
+  ///   - folder: the absolute path of its folder.
+  ///   - variables: the values of `--var`, which come before the environment's.
   package init(text: String, folder: String, variables: [String: String], environment: [String: String]) {
     self.folder = folder
     lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -22,17 +30,19 @@ package struct DefinitionReader {
     self.environment = environment
   }
 
-  /// Several components may read one key: what they all find wrong is told once.
+  /// Adds an error, once: several components may read one key and find the same in it.
   package mutating func report(_ diagnostic: Diagnostic) {
     if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
   }
 
-  /// Keeps a value that the definition does not spell out from being shown.
+  /// Notes a secret that the definition does not hold, such as a key of a credentials file: messages show `***` for it.
   package mutating func hide(_ secret: String) {
     if secrets[secret] == nil { secrets[secret] = "***" }
   }
 
-  /// Reads a whole definition, whose keys are those of `shape`; nil where it is none.
+  /// Reads a whole definition, whose keys are those of `shape`. Errors go to ``diagnostics``; values with errors are ``Value/unread(_:)``.
+  ///
+  /// - Returns: nil where the text is no YAML, or no map.
   package mutating func read(_ text: String, as shape: Shape) -> Value? {
     do {
       guard let node = try Yams.compose(yaml: text) else {
@@ -71,7 +81,7 @@ package struct DefinitionReader {
     }
   }
 
-  /// What is most likely meant, where libyaml's words say little.
+  /// Guesses what the user meant, where libyaml's words say little.
   private func hint(_ problem: String, _ line: Int) -> String {
     let text = line >= 1 && line <= lines.count ? lines[line - 1] : ""
     if text.prefix(while: \.isWhitespace).contains("\t") { return "; the line begins with a tab, and YAML takes spaces only" }
@@ -100,7 +110,8 @@ package struct DefinitionReader {
     return place
   }
 
-  /// A scalar with the U+FEFF that it begins with between double quotes: Foundation takes it for a byte order mark and drops it.
+  /// Returns a scalar's text with the U+FEFF that it begins with between double quotes: Foundation takes it for a byte order mark and drops
+  /// it.
   private func text(_ scalar: Yams.Node.Scalar) -> String {
     guard scalar.style == .doubleQuoted, let mark = scalar.mark, mark.line >= 1, mark.line <= lines.count else { return scalar.string }
     let rest = lines[mark.line - 1].dropFirst(mark.column)

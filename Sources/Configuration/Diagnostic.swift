@@ -1,12 +1,17 @@
-/// One thing that is wrong in a definition, and where.
+/// One error in a definition, with its place and code.
 public struct Diagnostic: Error, Sendable, Hashable {
+  /// The sentence without place and code. Secrets are taken out of it when the definition is loaded, before it is shown.
   public var message: String
-  /// From 1.
+  /// The line in the definition, from 1.
   public var line: Int
+  /// The column in the line, in characters, from 1.
   public var column: Int
+  /// How many characters the caret underlines, at least 1.
   public var length: Int
+  /// The code that `sluice explain` takes.
   public var code: ErrorCode
 
+  /// Makes an error from its sentence, code and place.
   public init(_ message: String, _ code: ErrorCode, line: Int, column: Int, length: Int = 1) {
     self.message = message
     self.code = code
@@ -16,12 +21,16 @@ public struct Diagnostic: Error, Sendable, Hashable {
   }
 }
 
-/// All that is wrong in a definition; it was not accepted.
+/// Everything that is wrong in a definition, with the text to show it in; the definition was not accepted.
 public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
+  /// The definition's path, as it is shown.
   public var file: String
+  /// The definition's text, without secrets that it spells out. Empty where there is none: errors then have no line to show.
   public var text: String
+  /// The errors, in any order; ``lines`` sorts them by place.
   public var diagnostics: [Diagnostic]
 
+  /// Makes the errors of a file. The caller takes secrets out of the messages and of the text.
   package init(file: String, text: String, diagnostics: [Diagnostic]) {
     self.file = file
     self.text = text
@@ -31,9 +40,11 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   private static let columns = 160
   private static let columnsBefore = 120
 
+  /// The ``lines`` as one text.
   public var description: String { lines.joined(separator: "\n") }
 
-  /// `file:line:column: error: message [code]`, the line and a caret under the place, for each; as ``ShownText`` has them.
+  /// For each error `file:line:column: error: message [code]`, then its line and a caret under the place. Control characters are spelled
+  /// out (``ShownText``).
   public var lines: [String] {
     let lines = Redactor.hidingPasswords(text, keepsLength: true).split(separator: "\n", omittingEmptySubsequences: false)
     let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }

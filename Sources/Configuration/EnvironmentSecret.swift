@@ -1,10 +1,11 @@
-/// Tells which values of the environment that a definition names are secrets.
+/// Decides which values of the environment that a definition names are secrets.
 ///
-/// Whatever it names may be a password, so all are, but for dates: those stand in names of files and addresses, and
-/// `orders-${DAY}.csv` is to be another item each day.
+/// Any of them may be a password, so all are secrets, except dates: those stand in names of files and addresses, and `orders-${DAY}.csv` is
+/// to be another item each day.
 package enum EnvironmentSecret {
-  /// - Parameter name: what stands for it in what is shown.
-  /// - Returns: nil for what is none.
+  /// Returns the value as a secret; nil where it is a date, and its variable does not sound like a password.
+  ///
+  /// - Parameter name: the spelling that is shown in the value's place: `${NAME}`.
   package static func of(_ variable: String, _ value: String, shownAs name: String) -> SourcePattern.Secret? {
     isDate(value) && !Redactor.isSecretName(variable) ? nil : SourcePattern.Secret(name: name, value: value)
   }

@@ -1,8 +1,9 @@
 import Records
 
-/// Every kind of error that Sluice tells of, by the code that stands behind its message. `sluice explain CODE` says more.
+/// Every kind of error that Sluice shows, by the code behind its message. `sluice explain CODE` says more, and ``explanation`` holds it.
 ///
-/// A code is for good: it is not given to another error, nor taken away. The hundreds are the parts of a run, in its order.
+/// A code is for good: it is not given to another error, nor taken away. The hundreds are the parts of a run, in its order: 1 definition, 2
+/// fetch, 3 decompress, 4 parse, 5 transform, 6 write, 7 ledger and process, 8 supervision, 9 the run as a whole.
 public enum ErrorCode: String, Sendable, CaseIterable {
   case unknownKey = "SL-101"
   case missingKey = "SL-102"
@@ -77,7 +78,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case notAsked = "SL-906"
   case bug = "SL-999"
 
-  /// What dead letters call it, where they have a word for it.
+  /// The word that dead letters have for the error; nil where no dead letter has it.
   public var deadLetterCode: String? {
     switch self {
     case .raggedRecord: "ragged_record"
@@ -99,7 +100,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     }
   }
 
-  /// The code that a user means: `SL-101`, `101`, or a dead letter's word.
+  /// The code that a user means: `SL-101`, `101`, or a dead letter's word; nil where there is no such code.
   public init?(named name: String) {
     let upper = name.uppercased()
     if let code = ErrorCode(rawValue: upper.hasPrefix("SL-") ? upper : "SL-" + upper) {
@@ -120,6 +121,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
 }
 
 extension RecordFault.Code {
+  /// The error code of a record's fault, for `sluice explain` and the log.
   public var errorCode: ErrorCode {
     switch self {
     case .raggedRecord: .raggedRecord

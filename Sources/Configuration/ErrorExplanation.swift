@@ -1,12 +1,13 @@
-/// What an error means and what is to be done about it.
+/// The meaning of an error and its remedy, as `sluice explain` and the reference show it.
 public struct ErrorExplanation: Sendable {
-  /// A few words.
+  /// The error in a few words, without a full stop.
   public let title: String
-  /// What came to pass, and how that can be.
+  /// The events behind the error, and how they can come about. Whole sentences.
   public let cause: String
-  /// What to do.
+  /// The user's next step. Whole sentences.
   public let remedy: String
 
+  /// Makes an explanation from its three texts.
   package init(_ title: String, cause: String, remedy: String) {
     self.title = title
     self.cause = cause
@@ -15,6 +16,7 @@ public struct ErrorExplanation: Sendable {
 }
 
 extension ErrorCode {
+  /// The explanation of this code. Every code has one of its own, except ``bug``, which takes what is left.
   public var explanation: ErrorExplanation {
     switch rawValue.dropFirst(3).first {
     case "1": definitionExplanation

@@ -1,5 +1,6 @@
 /// The failure of an item or an output. Code decides by its code, its stage and ``isTransient``, never by its text.
 package struct Failure: Error, Sendable, CustomStringConvertible {
+  /// The code that `sluice explain` takes, by which code and ledger tell failures apart.
   package var code: ErrorCode
   /// The stage that found it.
   package var stage: Stage
@@ -23,6 +24,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
     self.init(error.errorCode, error.stage, error.description, isTransient: isTransient ?? error.isTransient)
   }
 
+  /// The ``reason``.
   package var description: String { reason }
 }
 
@@ -37,5 +39,6 @@ package protocol StageError: Error, CustomStringConvertible {
 }
 
 extension StageError {
+  /// False: no other attempt helps, unless the stage's error says otherwise.
   package var isTransient: Bool { false }
 }

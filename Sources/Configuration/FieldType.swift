@@ -1,7 +1,8 @@
 import Records
 
-/// A type as a definition writes it: `double`, `bigint not null`.
+/// Types as a definition writes them: `double`, `bigint not null`.
 package enum FieldType {
+  /// Reads a type, in upper or lower case; nil where it is none. A type without `not null` is nullable.
   package static func parse(_ text: String) -> (type: ValueType, nullable: Bool)? {
     let words = text.lowercased().split(separator: " ").map(String.init)
     guard let first = words.first, let type = ValueType(rawValue: first) else { return nil }
@@ -9,7 +10,7 @@ package enum FieldType {
     return words.dropFirst().elementsEqual(["not", "null"]) ? (type, false) : nil
   }
 
-  /// The type that a word which is none was most likely meant to be: another language's name for it, or one that is misspelt.
+  /// Guesses the type that was meant by a text that is none: the type of another language's name (`varchar`), or the nearest spelling.
   package static func meant(by text: String) -> String? {
     let word = text.lowercased().prefix { $0.isLetter || $0.isNumber }
     let bare = String(word)

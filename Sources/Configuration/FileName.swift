@@ -2,8 +2,8 @@ import Foundation
 
 /// Names of files, which on Linux are bytes and need not be UTF-8.
 ///
-/// A path is kept as a String. A byte that is no UTF-8 is kept as a scalar of Unicode's last private plane; what opens files gives the
-/// bytes back. What is shown has `\xE9` in its place.
+/// A path is kept as a String. A byte that is not UTF-8 is kept as a scalar of Unicode's last private plane; the code that opens files
+/// turns it back into the byte. Messages show `\xE9` in its place.
 public enum FileName {
   /// U+10FF80 is the byte 0x80, U+10FFFF the byte 0xFF.
   private static let base: UInt32 = 0x10FF00
@@ -14,7 +14,7 @@ public enum FileName {
     if let scalar = Unicode.Scalar(byte < 0x80 ? UInt32(byte) : base + UInt32(byte)) { text.append(scalar) }
   }
 
-  /// The name that these bytes are.
+  /// Returns the name that these bytes spell. It takes any bytes, and ``withBytes(_:_:)`` gives the same back.
   package static func text(_ bytes: [UInt8]) -> String {
     // Only names in that plane begin so: most need no second look.
     if !bytes.contains(0xF4), let text = String(validating: bytes, as: UTF8.self) { return text }
@@ -36,7 +36,7 @@ public enum FileName {
     }
   }
 
-  /// Calls `body` with the bytes of a path, ended by a zero.
+  /// Calls `body` with the bytes of a path, ended by a zero. The pointer is valid while `body` runs.
   public static func withBytes<T>(_ path: String, _ body: (UnsafePointer<CChar>) -> T) -> T {
     guard path.utf8.contains(0xF4) else { return path.withCString(body) }
     var bytes: [CChar] = []
@@ -50,7 +50,8 @@ public enum FileName {
     return (bytes + [0]).withUnsafeBufferPointer { buffer in buffer.baseAddress.map(body) ?? "".withCString(body) }
   }
 
-  /// A path for people and for the ledger: `\xE9` for a byte that is no UTF-8, and `\x5Cx` for a backslash that would be read as one.
+  /// Returns a path for people and for the ledger: `\xE9` for a byte that is not UTF-8, and `\x5Cx` for a backslash that would be read as
+  /// one.
   public static func shown(_ path: String) -> String {
     guard path.utf8.contains(where: { $0 == 0xF4 || $0 == 0x5C }) else { return path }
     var shown = ""
@@ -60,7 +61,7 @@ public enum FileName {
     return shown
   }
 
-  /// The path that is shown so.
+  /// Returns the path that ``shown(_:)`` spells so.
   public static func path(shown: String) -> String {
     guard shown.utf8.contains(0x5C) else { return shown }
     var path = String.UnicodeScalarView()

@@ -1,6 +1,6 @@
-/// A table of Markdown, a line each.
+/// Tables in Markdown, for the reference.
 public enum MarkdownTable {
-  /// The table's lines, with columns of one width.
+  /// Returns the table's lines: the head, the rule, a line for each row. `|` in a cell is escaped; a cell must have no line end.
   public static func lines(_ head: [String], _ rows: [[String]]) -> [String] {
     [line(head), "|" + String(repeating: "---|", count: head.count)] + rows.map(line)
   }

@@ -2,13 +2,17 @@ import Foundation
 
 /// Puts `${NAME}` in the place of secrets, in anything that is shown or kept.
 ///
-/// Secrets are the values of the environment and of files that a definition names. So is what programs inherit without its naming: values
+/// Secrets are the values of the environment and of files that a definition names. Programs inherit more, so other values count too: those
 /// of variables that are called a password, token or key, and passwords in addresses, such as a proxy's.
 public struct Redactor: Sendable {
-  /// The bytes are nil where the value is not all ASCII: what is composed otherwise is the same text in other bytes.
+  /// The longest first. The bytes are nil where the value is not all ASCII: the same text may then be composed of other bytes.
   private let secrets: [(value: String, name: String, bytes: Bytes?)]
 
-  /// - Parameter secrets: names by values.
+  /// Makes a redactor. It leaves values of less than 4 characters alone (``SourcePattern/shortest``).
+  ///
+  /// - Parameters:
+  ///   - secrets: the names to show, by the values of the secrets.
+  ///   - environment: searched for values that are secrets by their variable's name.
   public init(secrets: [String: String], environment: [String: String] = [:]) {
     var forms: [String: String] = [:]
     // Short values would hide half of every message, and hide nothing that can't be guessed.
@@ -24,9 +28,13 @@ public struct Redactor: Sendable {
     "PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL",
   ]
 
-  /// Whether a variable is called a password, token or key.
+  /// Whether a variable is called a password, token, key or the like: `DB_PASSWORD`. Upper and lower case are alike.
   package static func isSecretName(_ name: String) -> Bool { secretWords.contains(where: name.uppercased().contains) }
 
+  /// Returns the secrets in an environment that no definition names: the names to show, by value.
+  ///
+  /// These are values from 8 characters on of variables that are called a password, token or key, passwords in addresses, and the headers
+  /// of OpenTelemetry's variables.
   package static func inherited(_ environment: [String: String]) -> [String: String] {
     var secrets: [String: String] = [:]
     for (name, value) in environment {
@@ -45,7 +53,7 @@ public struct Redactor: Sendable {
     return secrets
   }
 
-  /// What stands between a user's name and the host: `scheme://user:password@host`.
+  /// Returns the password of `scheme://user:password@host`; nil where the address has none.
   package static func password(inAddress text: String) -> String? {
     guard let authority = text.range(of: "://").map({ text[$0.upperBound...].prefix { !"/?#".contains($0) } }),
       let at = authority.lastIndex(of: "@"),
@@ -69,7 +77,8 @@ public struct Redactor: Sendable {
     return forms
   }
 
-  /// The text with the names of secrets in their places, and no password in an address.
+  /// Returns the text with names in the places of secrets, and `***` for passwords in addresses. A secret whose end was cut off (by “…”) is
+  /// found too.
   public func redact(_ text: String) -> String {
     var text = text
     for secret in secrets where secret.bytes?.areIn(text) != false && text.contains(secret.value) {
@@ -81,8 +90,8 @@ public struct Redactor: Sendable {
   private static let cut = Bytes("…")
   private static let scheme = Bytes("://")
 
-  /// What a text is searched for by its bytes, which takes far less time than a search by characters. Reasons are redacted
-  /// by the million, and hardly any holds a secret.
+  /// A text to search for by its bytes, which takes far less time than a search by characters. Reasons are redacted by the million, and
+  /// hardly any holds a secret.
   private struct Bytes: Sendable {
     private let bytes: [UInt8]
 
@@ -99,9 +108,9 @@ public struct Redactor: Sendable {
     }
   }
 
-  /// The text with passwords in addresses hidden, however short and whether known or not; what stands for a variable stays.
+  /// Returns the text with `***` for each password in an address, however short and whether known or not. `${NAME}` stays.
   ///
-  /// - Parameter keepsLength: one * for each character, so that places in the text stay what they are.
+  /// - Parameter keepsLength: puts one * for each character, so that places in the text stay what they are.
   package static func hidingPasswords(_ text: String, keepsLength: Bool = false) -> String {
     guard scheme.areIn(text) else { return text }
     var out = ""
@@ -132,7 +141,7 @@ public struct Redactor: Sendable {
   /// How much of a secret's beginning is taken for one, in characters.
   private static let leastBeginning = 3
 
-  /// What was quoted may have been cut within a secret before it came here: then its beginning stands before the “…”.
+  /// Takes out the beginnings of secrets before a “…”: a quotation may have been cut within a secret before it came here.
   private func withoutBeginnings(_ text: String) -> String {
     let parts = text.components(separatedBy: "…")
     let redacted = parts.dropLast().map { part -> String in
@@ -147,9 +156,9 @@ public struct Redactor: Sendable {
     return (redacted + parts.suffix(1)).joined(separator: "…")
   }
 
-  /// Bytes as text, such as a record's.
+  /// Decodes bytes as UTF-8, such as a record's, and redacts the text.
   ///
-  /// - Parameter isCut: whether they may end within a secret.
+  /// - Parameter isCut: whether the bytes may end within a secret; the text then ends in “…”.
   public func text(_ bytes: [UInt8], isCut: Bool) -> String {
     let text = String(decoding: bytes, as: UTF8.self)
     return isCut ? redact(text + "…") : redact(text)

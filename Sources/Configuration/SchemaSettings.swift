@@ -1,7 +1,7 @@
 import Records
 
 extension Schema {
-  /// The fields that a map of names and types says.
+  /// Makes a schema from a map of names and types, in its order. A field whose type could not be read is text.
   package init(_ list: Value) {
     self.init(
       list.entries.map { entry in

@@ -1,10 +1,13 @@
 import Foundation
 
-/// What a place in a definition may hold. The loader reads by it and the JSON Schema is made from it.
+/// The kind of value that a place in a definition takes. The loader checks by it, and the JSON Schema is made from it.
 package indirect enum Shape: Sendable {
+  /// Any scalar, as its text: numbers and booleans too.
   case text
+  /// Letters and digits of ASCII, `-` and `_`; at least one.
   case name
   case boolean
+  /// A whole number in 64 bits, from a least one on.
   case integer(atLeast: Int)
   /// `500ms`, `10s`, `5m`, `1h`, `2d`.
   case duration
@@ -14,19 +17,24 @@ package indirect enum Shape: Sendable {
   case byteCount
   /// `0.1%` or `10`.
   case share
+  /// One of these words.
   case choice([String])
+  /// An SQL expression. The transform checks it, not the loader.
   case expression
+  /// A type as ``FieldType`` reads it.
   case fieldType
   case null
   case list(Shape)
-  /// Keys of the user's own, in order.
+  /// A map whose keys the user chooses, in order.
   case map(Shape)
+  /// A map of these keys and no others.
   case object([Key])
   /// A map with exactly one of these keys.
   case step([Key])
-  /// The first that fits; the words say what they are together.
+  /// The first shape that the value is like. The text says what they are together, for messages.
   case either([Shape], String)
 
+  /// The shape in words, for “expected …, found …” and the reference.
   package var expected: String {
     switch self {
     case .text: "text"
@@ -50,16 +58,20 @@ package indirect enum Shape: Sendable {
   }
 }
 
-/// A key of a map in a definition.
+/// A key that a map of a definition may have.
 package struct Key: Sendable {
+  /// The key, as a definition spells it.
   package let name: String
+  /// The kind of its value.
   package let shape: Shape
-  /// The purpose, with the default.
+  /// A sentence for the reference: the key's purpose, with the default.
   package let doc: String
+  /// Whether a map without it is an error.
   package let isRequired: Bool
-  /// Whether what stands there is shown and kept nowhere, even where the definition spells it out.
+  /// Whether its value is a secret even where the definition spells it out: it is never shown or kept.
   package let isSecret: Bool
 
+  /// Makes a key from its name, its shape and its sentence.
   package init(_ name: String, _ shape: Shape, _ doc: String, required: Bool = false, secret: Bool = false) {
     self.name = name
     self.shape = shape
@@ -70,7 +82,7 @@ package struct Key: Sendable {
 }
 
 extension Shape {
-  /// This shape in JSON Schema (draft 2020-12).
+  /// Returns the shape in JSON Schema (draft 2020-12), for `JSONSerialization`.
   package func schema() -> [String: Any] {
     switch self {
     case .text, .expression: ["type": ["string", "number", "boolean"]]

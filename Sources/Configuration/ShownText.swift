@@ -1,14 +1,14 @@
-/// Text for people: what a terminal, a log or a mail would act on is spelled out and not sent.
+/// Makes text safe to show: it spells out the characters that a terminal, a log or a mail would act on.
 ///
-/// Data and names can hold anything: an escape sequence that recolours or erases lines, a line end that forges a line of the log. Every text
-/// goes through here where it leaves the process: the console, the log file, notices, reports.
+/// Data and names can hold anything: an escape sequence that recolours or erases lines, a line end that forges a line of the log. Every
+/// text goes through here where it leaves the process: the console, the log file, notices, reports.
 public enum ShownText {
-  /// What a message quotes of one value, in characters.
+  /// How much a message quotes of one value, in characters.
   public static let quoted = 80
-  /// How long a line of a message may be, in characters.
+  /// The longest line of a message, in characters.
   package static let longest = 2000
 
-  /// One line: each control character and line end as `\x1b`, `\n` or `\u2028`.
+  /// Returns the text as one line: each control character and line end as `\x1b`, `\n` or `\u2028`.
   public static func line(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }
     var out = ""
@@ -18,13 +18,15 @@ public enum ShownText {
     return out
   }
 
-  /// One line of a message, in which what stands between “ and ” is cut to ``quoted`` characters.
+  /// Returns a message as one line of at most ``longest`` characters and a note of the rest. Text between “ and ” is cut to ``quoted``
+  /// characters.
   public static func message(_ text: String) -> String {
     let short = shortened(text)
     return line(short.count > longest ? "\(short.prefix(longest))… (\(short.count - longest) more characters)" : short)
   }
 
-  /// The same characters for JSON, which escapes those of ASCII itself: a terminal acts on others too.
+  /// Returns JSON text with control characters above ASCII escaped (`\u202e`): JSON escapes those of ASCII itself, and a terminal acts on
+  /// others too.
   public static func json(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { $0.value >= 0x7F && isHarmful($0) }) else { return text }
     var out = ""

@@ -2,44 +2,49 @@ import Foundation
 
 /// A path, pattern or address of a definition, of which parts may be secrets' values.
 ///
-/// It knows two spellings: what it takes to open it, and what may be shown and kept, where each secret has its name as the definition
-/// has it. Neither depends on anything that the definition does not name.
+/// It knows two spellings: ``value`` opens it, and ``shown`` may be shown and kept: there each secret has its name as the definition has
+/// it. Neither depends on anything that the definition does not name.
 public struct SourcePattern: Sendable, Hashable {
-  /// A value that is shown and kept nowhere, and what stands for it.
+  /// A value that is never shown or kept, with the name that is shown in its place.
   public struct Secret: Sendable, Hashable {
-    /// As the definition has it: `${NAME}`.
+    /// The spelling of the definition: `${NAME}`.
     public var name: String
+    /// The secret itself.
     public var value: String
+    /// Makes a secret from its name and value.
     public init(name: String, value: String) {
       self.name = name
       self.value = value
     }
   }
 
-  /// Shorter values hide nothing that can't be guessed, and stand in many names.
+  /// The shortest value that is hidden, in characters. A shorter one can be guessed, and stands in many names.
   public static let shortest = 4
 
-  /// With placeholders where secrets stand.
+  /// The text with a placeholder for each secret (``placeholder(_:)``).
   package private(set) var text: String
+  /// The secrets, by the number of their placeholder.
   public private(set) var secrets: [Secret]
-  /// Secrets that stand as they are, since they are a part of what makes a pattern.
+  /// Secrets whose values stand in ``text`` as they are, since they are a part of what makes it a pattern.
   private var spelledOut: [Secret] = []
 
+  /// Makes a pattern without secrets.
   public init(_ plain: String) { self.init(text: plain, secrets: []) }
 
-  /// - Parameter text: with ``placeholder(_:)`` where the secret of that number stands.
+  /// Makes a pattern from a text that has ``placeholder(_:)`` where the secret of that number stands.
   public init(text: String, secrets: [Secret]) {
     self.text = text
     self.secrets = secrets
   }
 
-  /// A scalar of a private plane, which no text of a definition is expected to hold.
+  /// Returns the character that stands for the secret of this number, from 0 to 4095: a scalar of a private plane, which a definition is
+  /// not expected to hold.
   public static func placeholder(_ number: Int) -> Character { Character(Unicode.Scalar(0x100000 + UInt32(number & 0xFFF)) ?? " ") }
 
-  /// What it takes to open it.
+  /// The text with the secrets' values: the path or address to open.
   public var value: String { Self.filled(text, secrets) { $0.value } }
 
-  /// What may be shown and kept.
+  /// The text with the secrets' names, and `***` for a password in an address: the text to show and to keep.
   public var shown: String { Self.hidingPassword(hidden(Self.filled(text, secrets) { $0.name }, spelledOut)) }
 
   private func hidden(_ text: String, _ secrets: some Sequence<Secret>) -> String {
@@ -57,7 +62,7 @@ public struct SourcePattern: Sendable, Hashable {
     return text
   }
 
-  /// A password that stands in an address itself, as nobody should write it, is no part of what is shown.
+  /// Hides a password that the definition spells out in an address.
   private static func hidingPassword(_ text: String) -> String {
     guard let scheme = text.range(of: "://") else { return text }
     let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
@@ -67,9 +72,11 @@ public struct SourcePattern: Sendable, Hashable {
     return password.isEmpty || isName ? text : text[...colon] + "***" + text[at...]
   }
 
-  /// The same, in which secrets stand as they are that are a part of what makes a pattern: those with such characters, and those within
-  /// braces. So do those of less than ``shortest`` characters, which can be guessed and may tell items apart, as a day does; but for
-  /// those of an address's authority and query, where passwords and tokens stand.
+  /// Returns the pattern with some secrets' values in the places of their placeholders: values that hold one of these characters, and those
+  /// within braces, since they are a part of what makes a pattern. Values shorter than ``shortest`` are spelled out too: they can be
+  /// guessed and may tell items apart, as a day does. Those in an address's authority and query stay hidden, for passwords stand there.
+  ///
+  /// - Parameter characters: the characters that make a text a pattern for the source, such as `*?[{`.
   public func spellingOutPatterns(of characters: String) -> SourcePattern {
     var pattern = self
     for (i, secret) in secrets.enumerated() {
@@ -83,7 +90,7 @@ public struct SourcePattern: Sendable, Hashable {
     return pattern
   }
 
-  /// Secrets all of whose values make one item, though they stand in a path: no password would.
+  /// The names of secrets that stand in the path, where passwords do not stand. All their values make one item, since keys have the name.
   public var namesInPath: [String] {
     secrets.enumerated().filter { text.contains(Self.placeholder($0.offset)) && isInPath(Self.placeholder($0.offset)) }.map(\.element.name)
   }
@@ -104,19 +111,19 @@ public struct SourcePattern: Sendable, Hashable {
     return false
   }
 
-  /// Without what it begins with, such as a scheme.
+  /// Returns the pattern without its first characters, such as a scheme. Where a secret stands within them, the rest is spelled out.
   public func dropping(_ prefix: String) -> SourcePattern {
     text.hasPrefix(prefix) ? with(text: String(text.dropFirst(prefix.count))) : SourcePattern(String(value.dropFirst(prefix.count)))
   }
 
-  /// The same pattern with another text, in which the placeholders stand for the same secrets.
+  /// Returns the pattern with another text, in which the placeholders stand for the same secrets.
   package func with(text: String) -> SourcePattern {
     var pattern = self
     pattern.text = text
     return pattern
   }
 
-  /// A name that the pattern has matched, without the secrets that stand in the pattern.
+  /// Returns a name that the pattern has matched, with the pattern's secrets hidden in it.
   package func shown(_ name: String) -> String {
     let standing = secrets.enumerated().filter { text.contains(Self.placeholder($0.offset)) }.map(\.element)
     return standing.isEmpty && spelledOut.isEmpty ? name : hidden(name, standing + spelledOut)

@@ -1,13 +1,14 @@
-/// Finding what a misspelt name was meant to be.
+/// Finds the name that a misspelt one was meant to be.
 public enum Spelling {
-  /// The candidate within a third of the name's length of edits, or nil.
+  /// Returns the nearest candidate; nil where none is within a third of the name's length of edits (at least one edit). Upper and lower
+  /// case are alike.
   public static func nearest(to name: String, among candidates: [String]) -> String? {
     let limit = max(1, name.count / 3)
     let ranked = candidates.map { ($0, distance(name.lowercased(), $0.lowercased())) }
     return ranked.filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
   }
 
-  /// Edits (insert, delete, replace, swap of neighbours) that make `a` into `b`: optimal string alignment.
+  /// Returns the number of edits (insert, delete, replace, swap of neighbours) that make `a` into `b`: optimal string alignment distance.
   package static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a), b = Array(b)
     var before: [Int] = []

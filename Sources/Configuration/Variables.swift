@@ -1,9 +1,9 @@
 import Foundation
 
-/// `${NAME}` and its kin in a definition's texts.
+/// `${NAME}` and its forms in a definition's texts.
 extension DefinitionReader {
-  /// Puts variables' values in the place of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`; `$${` stands for `${`. What a value
-  /// holds is taken as it is, so that variables can't go round in circles.
+  /// Puts variables' values in the places of `${NAME}`, `${NAME:-default}` and `${NAME:?message}`; `$${` stands for `${`. A value is not
+  /// expanded again, so that variables can't go round in circles. Returns nil where a variable is wrong, which is reported.
   mutating func expand(_ text: String, _ place: inout Position) -> String? {
     guard text.contains("${") else { return text }
     var out = ""
@@ -50,7 +50,7 @@ extension DefinitionReader {
     return Position(line: place.line, column: place.column + offset, length: length)
   }
 
-  /// What stands for `${inner}`, and the same as a secret where it is one.
+  /// Returns the value of `${inner}`, and the same as a secret where it is one.
   private mutating func variable(_ inner: Substring, _ place: Position) -> (value: String, secret: SourcePattern.Secret?)? {
     if inner.hasPrefix("file:") {
       return file(String(inner.dropFirst(5)), place).map { ($0, SourcePattern.Secret(name: "${\(inner)}", value: $0)) }
@@ -84,7 +84,7 @@ extension DefinitionReader {
     return nil
   }
 
-  /// What a file holds, without the line end that editors put there.
+  /// Reads the content of a file, without the line end that editors put there.
   private mutating func file(_ path: String, _ place: Position) -> String? {
     let absolute = DefinitionPath.absolute(path, in: folder)
     guard let data = FileManager.default.contents(atPath: absolute) else {

@@ -1,40 +1,42 @@
 import Configuration
 import Records
 
-/// A container of items: how it is known, what is in it, and how a member is read.
+/// A container of items: its mark, its members, and how a member is read.
 ///
-/// An archive is one type in one file beside this, and one line in ``Archives/all``. `Tests/CodecTests` has the checks that every
-/// archive passes. One whose library was missing when the program was built stays in the registry, so that it is named: its page says
-/// what is missing.
+/// An archive is one type in one file beside this, and one line in ``Archives/all``. `Tests/CodecTests` has the checks that every archive
+/// passes. An archive whose library was missing when the program was built stays in the registry, so that messages can name it: its page
+/// gives the reason.
 ///
-/// Calls block: they are made on threads for that.
+/// Its calls block: make them on threads for that (`BlockingThreads`).
 package protocol Archive: Component, SendableMetatype {
-  /// Bytes that it begins with.
+  /// Bytes that an archive of this kind begins with; one of them suffices.
   static var marks: [Mark] { get }
 
-  /// The members that hold data, in the archive's order: no folders, no links. A member that can't be read is one of them, and says why.
+  /// Lists the members that hold data, in the archive's order: no folders, no links. A member that can't be read is in the list, with its
+  /// ``ArchiveMember/refusal``.
   ///
-  /// - Throws: ``ArchiveError`` where there is no such archive; what `bytes` throws.
+  /// - Throws: ``ArchiveError`` where the bytes are no archive of this kind, or break its rules; the errors of `bytes`.
   static func members(of bytes: any RandomAccess) throws -> [ArchiveMember]
 
-  /// Begins to read a member.
+  /// Begins to read a member's content.
   ///
   /// - Parameter place: the member's ``ArchiveMember/place``.
-  /// - Throws: ``ArchiveError`` where there is no such member any more; what `bytes` throws.
+  /// - Throws: ``ArchiveError`` where no member is at this place any more, ``DecompressError`` where it is larger than the limits; the
+  ///   errors of `bytes`.
   static func read(_ place: String, of bytes: any RandomAccess, limits: DecompressLimits) throws -> any MemberReader
 }
 
-/// Bytes that can be read from any place: a file, a download that was kept, a source with ranges.
+/// Bytes that can be read from any place: a file, a kept download, a source with ranges. Calls block, and any thread may make them.
 package protocol RandomAccess: Sendable {
-  /// How many there are.
+  /// How many bytes there are.
   var count: Int { get }
 
-  /// Fills `buffer` with the bytes from `offset` on, all of which are within ``count``.
+  /// Fills `buffer` with the bytes from `offset` on. The caller asks only for bytes within ``count``.
   func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws
 }
 
 extension RandomAccess {
-  /// A copy of the bytes in a range.
+  /// Copies the bytes of a range, which is within ``count``.
   func bytes(_ range: Range<Int>) throws -> [UInt8] {
     try Array(unsafeUninitializedCapacity: range.count) { buffer, count in
       try read(UnsafeMutableRawBufferPointer(buffer), at: range.lowerBound)
@@ -43,36 +45,36 @@ extension RandomAccess {
   }
 }
 
-/// What an archive tells of a member.
+/// A member, as its archive's directory describes it.
 package struct ArchiveMember: Sendable, Equatable {
   /// Its name with folders, as ``FileName`` keeps names: `2026/orders.csv`.
   package var name: String
-  /// Bytes of its content.
+  /// The size of its content in bytes, as the directory has it.
   package var size: Int
-  /// Differs where the content does.
+  /// A text that differs where the content does: the item's version.
   package var version: String
-  /// What it takes to read it. Opaque to all but its archive.
+  /// The place that ``Archive/read(_:of:limits:)`` takes. Only the archive reads it; the ledger keeps it.
   package var place: String
-  /// Why it can't be read; nil where it can.
+  /// The reason why it can't be read; nil where it can.
   package var refusal: ArchiveError?
 }
 
-/// Reads one member from its beginning.
+/// Reads one member from its beginning to its end. One task uses it at a time.
 package protocol MemberReader: AnyObject {
-  /// Appends content to `out`, as far as that has room.
+  /// Appends content to `out` until that is full or the member ends.
   ///
-  /// - Returns: false at the end: then the content is whole, and its checks hold.
-  /// - Throws: ``ArchiveError``, ``DecompressError`` for limits, and what the archive's bytes throw.
+  /// - Returns: false at the end: then the content is complete, and its checks hold.
+  /// - Throws: ``ArchiveError`` where the member is damaged, ``DecompressError`` for limits, and the errors of the archive's bytes.
   func read(into out: ByteBuffer) throws -> Bool
 }
 
-/// What is wrong with an archive, or a member.
+/// An error of an archive, or of one of its members.
 package enum ArchiveError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The archive ends too early.
   case truncated(format: String, reason: String)
   /// The archive breaks its format's rules.
   case damaged(format: String, reason: String)
-  /// It has more members than are taken, or its directory is too long.
+  /// It has more members than Sluice takes, or its directory is too long.
   case tooMany(format: String, limit: String)
   /// The member's name leads out of the archive.
   case unsafeName(member: String, reason: String)
@@ -80,11 +82,12 @@ package enum ArchiveError: Error, Sendable, Equatable, CustomStringConvertible {
   case sameName(member: String)
   /// The member can't be read without a password.
   case encrypted(member: String)
-  /// The member is compressed in a way that is not read here.
+  /// The member is compressed in a way that Sluice does not read.
   case unsupported(member: String, method: String)
   /// This build is without the library.
   case missing(format: String, reason: String)
 
+  /// The sentence for logs and dead letters. It quotes the member's name and says what the user can do.
   package var description: String {
     switch self {
     case .truncated(let format, let reason): "the \(format) archive is not whole: \(reason); it was cut, or is still being written"
@@ -105,9 +108,10 @@ package enum ArchiveError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension ArchiveError: StageError {
+  /// Decompress, which reads archives.
   package var stage: Stage { .decompress }
 
-  /// What `sluice explain` tells more of.
+  /// The code that `sluice explain` takes.
   package var errorCode: ErrorCode {
     switch self {
     case .truncated: .truncatedStream

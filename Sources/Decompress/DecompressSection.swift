@@ -1,14 +1,15 @@
 import Configuration
 
-/// What becomes of an item whose compression is damaged (`decompress.on_error`): it fails, or what was whole of it is kept.
+/// The fate of an item whose compression is damaged (`decompress.on_error`): it fails, or its records before the damage are kept and the
+/// rest is a dead letter.
 public enum OnDamage: String, Sendable, CaseIterable, Codable {
   case failItem = "fail_item"
   case keepRecords = "keep_records"
 }
 
-/// How items are compressed (`decompress.format`).
+/// The compression of items (`decompress.format`).
 package enum Compression: Sendable {
-  /// By an item's first bytes, then by its name.
+  /// Each item's own: by its first bytes, then by its name.
   case auto
   case none
   case codec(any Codec.Type)
@@ -16,25 +17,29 @@ package enum Compression: Sendable {
 
 /// Which items are archives (`decompress.archive`).
 private enum ArchiveChoice: Sendable {
-  /// Those whose names say so, unless nothing is to be decompressed.
+  /// Items whose names say so, unless `format` is none.
   case auto
   case none
   case all(any Archive.Type)
 }
 
-/// What a definition says of decompressing.
+/// The section `decompress` of a definition: compression, archives, members, damage and limits.
 public struct DecompressSection: Sendable {
+  /// The items' compression (`format`).
   package var format = Compression.auto
-  /// Which items are archives, whose members are the items.
+  /// The items that are archives (`archive`).
   private var archives = ArchiveChoice.auto
-  /// Those that are taken; all where there are none.
+  /// The patterns of the members that are items (`members`); empty for all members.
   package private(set) var members: [MemberPattern] = []
+  /// The fate of damaged items (`on_error`).
   public private(set) var onDamage = OnDamage.failItem
+  /// How far items may inflate (`limits`).
   public private(set) var limits = DecompressLimits()
 
-  /// A section that says nothing.
+  /// Makes the section of a definition that has none: everything is recognized, and damage fails the item.
   package init() {}
 
+  /// The keys of `decompress`, without those that all stages share.
   package static let keys: [Key] =
     [
       Key(
@@ -63,6 +68,7 @@ public struct DecompressSection: Sendable {
         ]), "Limits of inflation."),
     ]
 
+  /// Makes the section from its read value. Reports a format whose library this build is without.
   package init(_ value: Value, _ reader: inout DefinitionReader) {
     if let entry = value["format"], let name = entry.text {
       if name == "none" { format = .none }
@@ -82,7 +88,7 @@ public struct DecompressSection: Sendable {
     if let bytes = value["limits"]?["window"]?.text.flatMap(Scalars.byteCount) { limits.window = bytes }
   }
 
-  /// The archive that an item of this name is; nil where it is none.
+  /// Returns the archive that an item of this name is; nil where it is none.
   package func archive(ofItem name: String) -> (any Archive.Type)? {
     switch archives {
     case .all(let archive): return archive

@@ -2,21 +2,22 @@ import Configuration
 import Foundation
 import Records
 
-/// How far a stream may inflate.
+/// How far an item may inflate, against bombs: small files that fill a disk or the memory.
 public struct DecompressLimits: Sendable, Hashable {
-  /// Times its compressed size (held against once it is past 16 MB).
+  /// The content's size, as a multiple of the compressed size. It is compared once the content is longer than 16 MiB.
   public var ratio = 1000
-  /// Bytes that an item may inflate to.
+  /// The content's size, in bytes.
   public var bytes = 1_000_000_000_000
-  /// Bytes that a stream may refer back to, all of which are kept while it is decompressed. 128 MiB are what `zstd --long` makes.
+  /// How many bytes a stream may refer back; they are kept while it is decompressed. `zstd --long` makes the 128 MiB of the default.
   public var window = 128 << 20
 
+  /// Makes the limits of a definition that says nothing.
   public init() {}
 }
 
-/// Takes the compression off one item's bytes, piece by piece, by the codec that the definition names or the item shows.
+/// Decompresses one item's bytes, piece by piece, by the codec that the definition names or the item shows.
 ///
-/// It counts bytes, holds limits, and joins the contents of an item's streams; what a stream is made of is its ``Codec``'s.
+/// It counts bytes, holds limits, and joins the contents of an item's streams; the ``Codec`` decodes a stream. One task uses it at a time.
 public struct Decompressor {
   private enum State {
     /// Nothing of the item was seen yet.
@@ -29,7 +30,7 @@ public struct Decompressor {
     case ended(any Codec.Type)
   }
 
-  /// Where an item is, so that another process goes on from there.
+  /// A place in an item from which another process can go on. Checkpoints hold it as JSON.
   public struct Position: Codable, Sendable {
     /// `plain`, `between` for the beginning of a stream that is not the first, or the codec whose decoder's state this holds.
     var kind: String
@@ -38,10 +39,11 @@ public struct Decompressor {
     /// The decoder's state: whose it is, and its bytes.
     var tag: String?
     var inflater: Data?
-    /// Bytes of the item, as it is stored, before this.
+    /// Bytes of the item as it is stored, before this place: fetch goes on from here.
     public var compressedBytes: Int
+    /// Bytes of the content before this place.
     var decompressedBytes: Int
-    /// Bytes behind this that were given out before.
+    /// Bytes behind this place that were given out before the checkpoint, and are not given out again; nil for none.
     var given: Int?
 
     static let plain = "plain"
@@ -54,19 +56,23 @@ public struct Decompressor {
   private var state = State.detecting
   private var taken = 0
   private var made = 0
-  /// Where the stream under way begins: in the item as it is stored, and in its content.
+  /// The beginning of the present stream: in the item as it is stored, and in its content.
   private var streamStart = (taken: 0, made: 0)
   /// Bytes of the content that were given out before a resume, and are not given out again.
   private var unwanted = 0
 
-  /// - Parameter name: the item's, whose ending may promise a codec.
+  /// Makes a decompressor at the beginning of an item.
+  ///
+  /// - Parameters:
+  ///   - compression: the definition's `decompress.format`.
+  ///   - name: the item's name, whose ending may promise a codec.
   package init(_ compression: Compression, name: String, limits: DecompressLimits) {
     self.compression = compression
     self.name = name
     self.limits = limits
   }
 
-  /// The codec that takes the compression off; nil for a plain item, and before anything of it was seen.
+  /// The codec in use; nil for a plain item, and before the first bytes.
   package var codec: (any Codec.Type)? {
     switch state {
     case .detecting, .plain: nil
@@ -74,13 +80,14 @@ public struct Decompressor {
     }
   }
 
-  /// Bytes taken in and given out so far.
+  /// How many bytes of the item, as it is stored, were taken so far.
   public var compressedBytes: Int { taken }
+  /// How many bytes of content were given out so far.
   public var decompressedBytes: Int { made }
 
   // MARK: Positions
 
-  /// Where it is; nil where nothing is gained by going on from there.
+  /// The place that another process can go on from; nil where it would gain nothing over the item's beginning.
   public var position: Position? {
     guard unwanted == 0 else { return nil }
     switch state {
@@ -100,7 +107,7 @@ public struct Decompressor {
     }
   }
 
-  /// Goes on from a position; false where this build can't.
+  /// Goes on from a position. Returns false where this build can't: its library is another, or missing. The item then starts over.
   public mutating func resume(at position: Position) -> Bool {
     switch position.kind {
     case Position.plain: state = .plain
@@ -128,10 +135,11 @@ public struct Decompressor {
 
   // MARK: Steps
 
-  /// Takes bytes of `input` from position `from` on and appends what they hold to `out`, as far as it has room. The first call
-  /// that brings bytes brings ``Codecs/beginningBytes`` of the item, or all that there are.
+  /// Takes bytes of `input` from position `from` on and appends their content to `out`, as far as it has room. The first call that brings
+  /// bytes has to bring ``Codecs/beginningBytes`` of the item, or all of it.
   ///
-  /// - Returns: how many were taken; call again with the rest while that is not all, or while `out` was filled.
+  /// - Returns: how many bytes were taken. Call again with the rest while that is not all, or while `out` was filled.
+  /// - Throws: ``DecompressError`` where the item is damaged, past a limit, or of another format.
   public mutating func step(_ input: ByteBuffer, from: Int, into out: ByteBuffer) throws(DecompressError) -> Int {
     let left = input.count - from
     switch state {
@@ -183,7 +191,7 @@ public struct Decompressor {
     return step.taken
   }
 
-  /// Decompresses what was given out before a resume, and drops it; then goes on with what is wanted.
+  /// Decompresses and drops the bytes that were given out before a resume; then goes on with the rest.
   private mutating func pass(
     _ codec: any Codec.Type, _ decoder: any StreamDecoder, _ input: UnsafeRawBufferPointer, _ out: ByteBuffer
   ) throws(DecompressError) -> Int {
@@ -203,7 +211,9 @@ public struct Decompressor {
     return try from + inflate(codec, decoder, UnsafeRawBufferPointer(rebasing: input[from...]), out)
   }
 
-  /// - Returns: how many bytes between two streams are padding.
+  /// Passes over the padding between two streams, and checks that a stream follows it.
+  ///
+  /// - Returns: how many bytes are padding.
   private mutating func skipPadding(
     _ codec: any Codec.Type, _ start: UnsafePointer<UInt8>, _ left: Int
   ) throws(DecompressError) -> Int {
@@ -227,7 +237,9 @@ public struct Decompressor {
     if made > 16 << 20, made / max(taken, 1) > limits.ratio { throw .ratioExceeded(limit: limits.ratio, offset: taken) }
   }
 
-  /// The input has ended.
+  /// Ends the item: the caller has given all of its bytes.
+  ///
+  /// - Throws: ``DecompressError`` where a stream is not complete.
   public mutating func finish() throws(DecompressError) {
     switch state {
     case .inflating(let codec, _): throw .truncated(format: codec.name, offset: taken)
@@ -240,7 +252,7 @@ public struct Decompressor {
 
   // MARK: Detecting
 
-  /// The codec that the definition says, or the item's name where it does not.
+  /// The codec that the definition names, or the item's name where it does not.
   private var expected: (any Codec.Type)? {
     switch compression {
     case .codec(let codec): codec

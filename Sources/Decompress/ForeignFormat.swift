@@ -1,18 +1,18 @@
 import Records
 
-/// A format that is known by its first bytes and has no reader here: its bytes are never taken for text.
+/// A format that is recognized by its first bytes and that Sluice does not read as records: its bytes are never taken for text.
 public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
-  /// How it is told of, and what can be done with it.
+  /// The kind of format, by which the message advises the user.
   public enum Kind: Sendable, Hashable {
-    /// A compression, and the command that takes it off.
+    /// A compression without a codec here, with the command that takes it off.
     case compression(command: String)
-    /// A compression that is read here, where there is to be none any more, and the command that takes it off.
+    /// A compression that has a codec here, in a place where none is expected any more; with the command that takes it off.
     case nested(command: String)
-    /// A compression that this build can't read, why, and the command that takes it off.
+    /// A compression whose codec this build is without, the reason, and the command that takes it off.
     case missing(reason: String, command: String)
-    /// A container of files.
+    /// A container of files that Sluice does not read.
     case archive
-    /// One that is read here where a definition or its name says what it is.
+    /// An archive that Sluice reads where its name or the definition says so.
     case readable(archive: String)
     /// Records or numbers in a binary form.
     case data
@@ -20,11 +20,12 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     case other
   }
 
-  /// As a sentence names it: `zstd`, `a tar archive`, `Parquet`.
+  /// The name within a sentence: `zstd`, `a tar archive`, `Parquet`.
   public let name: String
+  /// The kind, which the ``description`` depends on.
   public let kind: Kind
 
-  /// What it is, and what to do about it.
+  /// The sentence for the message: the format, and what the user can do.
   public var description: String {
     switch kind {
     case .compression(let command): "its content is compressed by \(name), which is not supported yet; take that off first: \(command)"
@@ -39,10 +40,10 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// The formats that an item's first bytes are looked at for need no more bytes than this.
+  /// How many bytes of an item suffice to recognize each of these formats.
   public static let headBytes = 1024
 
-  /// The format that an item that begins so is in, or nil where it is none of these.
+  /// Recognizes the format of an item that begins so; nil where it is none of these. It looks at ``headBytes`` bytes at most.
   package static func of(_ beginning: RawSpan) -> ForeignFormat? {
     guard !beginning.isEmpty else { return nil }
     if let mark = ForeignMark.byFirst[Int(beginning.byte(0))].first(where: { $0.mark.matches(beginning) }) { return mark.format }
@@ -56,12 +57,12 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     return isBlank(beginning) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
   }
 
-  /// The same of a buffer's first bytes.
+  /// Recognizes the format of a buffer's first bytes; nil where it is none of these.
   public static func of(_ buffer: ByteBuffer) -> ForeignFormat? {
     of(UnsafeRawBufferPointer(start: buffer.bytes, count: buffer.count).bytes)
   }
 
-  /// A codec's streams, where there are to be none.
+  /// Makes the format of a codec's streams, in a place where there should be none.
   init(_ codec: any Codec.Type) {
     name = codec.name
     kind = codec.page.missing.map { .missing(reason: $0, command: codec.command) } ?? .nested(command: codec.command)
@@ -72,7 +73,7 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     self.kind = kind
   }
 
-  /// What a zip file holds, by the name of its first member.
+  /// Tells the content of a zip file by the names in its first bytes; nil where it is no zip file.
   private static func zip(_ beginning: RawSpan) -> String? {
     guard beginning.byteCount >= 4, beginning.byte(0) == 0x50, beginning.byte(1) == 0x4B,
       [[3, 4], [5, 6], [7, 8]].contains([beginning.byte(2), beginning.byte(3)])
@@ -93,7 +94,7 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     return count >= 4 && (0..<min(count, headBytes)).allSatisfy { beginning.byte($0) == 0 }
   }
 
-  /// A tar header's own sum of its bytes tells it, of whatever age; so does a block of a name and nothing else.
+  /// Whether a tar header begins here, of any age: its own sum of its bytes tells it. So does a block of a name and nothing else.
   private static func isTar(_ beginning: RawSpan) -> Bool {
     guard beginning.byteCount >= 512, beginning.byte(0) > 0x20 else { return false }
     if (100..<512).allSatisfy({ beginning.byte($0) == 0 }), beginning.byte(99) == 0 { return true }
@@ -104,7 +105,7 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// A mark, and the format that it tells.
+/// A mark, with the format that it belongs to.
 private struct ForeignMark: Sendable {
   let mark: Mark
   let format: ForeignFormat

@@ -3,8 +3,8 @@ import Configuration
 import Records
 
 /// gzip (RFC 1952): members, each with checksum and length, one behind another.
-package enum GzipCodec: Codec {
-  package static let page = ComponentPage(
+enum GzipCodec: Codec {
+  static let page = ComponentPage(
     .codec, "gzip", "Reads and writes gzip, which most programs know.", abilities: ["read", "write"], endings: ["gz", "gzip"],
     place: "decompress",
     example: """
@@ -21,14 +21,14 @@ package enum GzipCodec: Codec {
     ],
     limits: ["Outputs are compressed at level 6."])
 
-  package static let marks = [Mark([0x1F, 0x8B])]
-  package static let contentCodings: Set = ["gzip", "x-gzip"]
-  package static let command = "gzip -d"
-  package static let succession = Succession.streams(called: "member", mayBePadded: true)
+  static let marks = [Mark([0x1F, 0x8B])]
+  static let contentCodings: Set = ["gzip", "x-gzip"]
+  static let command = "gzip -d"
+  static let succession = Succession.streams(called: "member", mayBePadded: true)
 
-  package static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Inflater(.gzip) }
+  static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Inflater(.gzip) }
 
-  package static let encoder: (any UnitEncoder)? = Encoder()
+  static let encoder: (any UnitEncoder)? = Encoder()
 
   /// Makes members by zlib.
   private struct Encoder: UnitEncoder {

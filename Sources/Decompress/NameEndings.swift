@@ -1,14 +1,14 @@
-/// What the ends of files' names say of how they are stored and written.
+/// Endings of file names: which are those of compressions, archives and record formats.
 public enum NameEndings {
-  /// Of compressions and archives that are known by name; those of codecs are known besides.
+  /// Endings of compressions and archives, without the dot, in lower case. The codecs' own endings come on top of these.
   package static let packed: Set<String> = [
     "z", "zst", "zstd", "bz2", "bzip2", "xz", "lzma", "lz", "lz4", "lzo", "br", "sz", "snappy", "zip", "7z", "rar", "tar", "tgz", "tbz",
     "tbz2", "txz",
     "tzst",
   ]
-  /// Of compressions and archives, read here or not.
+  /// Endings of compressions and archives, whether Sluice reads them or not.
   static let outer = packed.union(Codecs.all.flatMap { $0.page.endings })
-  /// Of formats of records that are not read here.
+  /// Endings of record formats that no format of Sluice's has as its own.
   static let inner: Set<String> = [
     "tab", "psv", "ssv", "txt", "dat", "data", "asc", "log", "geojson", "geojsonl",
     "topojson", "xml",
@@ -17,9 +17,10 @@ public enum NameEndings {
     "db", "duckdb", "dbf", "sas7bdat", "xpt", "dta", "sav", "rds", "rdata", "h5", "hdf5", "nc", "npy", "npz", "pkl", "pickle", "fwf",
   ]
 
-  /// A name without its endings: those of compressions and archives, then one of a format. Something is always left.
+  /// Returns a name without its endings: `{item.stem}` in `write.path`. It takes off all endings of compressions and archives, then one of
+  /// a format. The result is never empty, unless the name is.
   ///
-  /// - Parameter formats: endings of the formats that are read here.
+  /// - Parameter formats: the endings of the formats that Sluice reads, without the dot.
   public static func stem(of name: String, formats: Set<String>) -> String {
     var stem = name[...]
     while let shorter = without(stem, outer) { stem = shorter }

@@ -1,8 +1,8 @@
 import Configuration
 
 /// zlib (RFC 1950): one stream with a checksum, as HTTP's `deflate` and many programs' own files have it.
-package enum ZlibCodec: Codec {
-  package static let page = ComponentPage(
+enum ZlibCodec: Codec {
+  static let page = ComponentPage(
     .codec, "zlib", "Reads zlib streams, which programs make for themselves.", abilities: ["read"], endings: ["zz", "zlib"],
     place: "decompress",
     example: """
@@ -18,10 +18,10 @@ package enum ZlibCodec: Codec {
       "Nothing is written in it: streams can't stand one behind another, and no checkpoint could stand in an output.",
     ])
 
-  /// Of the windows and levels that programs choose.
-  package static let marks = [[0x78, 0x5E], [0x78, 0x9C], [0x78, 0xDA]].map { Mark($0, isText: true) }
+  /// The marks of the windows and levels that programs choose.
+  static let marks = [[0x78, 0x5E], [0x78, 0x9C], [0x78, 0xDA]].map { Mark($0, isText: true) }
 
-  package static func recognizes(_ beginning: RawSpan, isNamed: Bool) -> Bool {
+  static func recognizes(_ beginning: RawSpan, isNamed: Bool) -> Bool {
     guard beginning.byteCount >= 2 else { return false }
     let (first, second) = (beginning.byte(0), beginning.byte(1))
     guard first & 0x0F == 8, first >> 4 <= 7, (Int(first) << 8 | Int(second)) % 31 == 0 else { return false }
@@ -30,11 +30,11 @@ package enum ZlibCodec: Codec {
     return isNamed || !isText || marks.contains { $0.matches(beginning) }
   }
 
-  package static let contentCodings: Set = ["deflate"]
-  package static let command = "zlib-flate -uncompress"
-  package static let succession = Succession.nothing
+  static let contentCodings: Set = ["deflate"]
+  static let command = "zlib-flate -uncompress"
+  static let succession = Succession.nothing
 
-  package static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Inflater(.zlib) }
+  static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Inflater(.zlib) }
 
-  package static let encoder: (any UnitEncoder)? = nil
+  static let encoder: (any UnitEncoder)? = nil
 }

@@ -6,8 +6,8 @@ import Records
 #endif
 
 /// Zstandard (RFC 8878): frames, each with a checksum or without, one behind another; skippable frames hold nothing.
-package enum ZstdCodec: Codec {
-  package static let page = ComponentPage(
+enum ZstdCodec: Codec {
+  static let page = ComponentPage(
     .codec, "zstd", "Reads and writes zstd, which takes less time than gzip and makes smaller files.", abilities: ["read", "write"],
     endings: ["zst", "zstd"], place: "decompress",
     example: """
@@ -28,18 +28,18 @@ package enum ZstdCodec: Codec {
     ],
     missing: missing)
 
-  /// Of a frame, and of the sixteen kinds of skippable ones.
-  package static let marks = [Mark([0x28, 0xB5, 0x2F, 0xFD])] + (0x50...0x5F).map { Mark([$0, 0x2A, 0x4D, 0x18]) }
-  package static let contentCodings: Set = ["zstd"]
-  package static let command = "zstd -d"
-  package static let succession = Succession.streams(called: "frame", mayBePadded: false)
+  /// The marks of a frame, and of the sixteen kinds of skippable ones.
+  static let marks = [Mark([0x28, 0xB5, 0x2F, 0xFD])] + (0x50...0x5F).map { Mark([$0, 0x2A, 0x4D, 0x18]) }
+  static let contentCodings: Set = ["zstd"]
+  static let command = "zstd -d"
+  static let succession = Succession.streams(called: "frame", mayBePadded: false)
 
   #if canImport(CZstd)
     private static let missing: String? = nil
 
-    package static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Decoder(window: limits.window) }
+    static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { Decoder(window: limits.window) }
 
-    package static let encoder: (any UnitEncoder)? = Encoder()
+    static let encoder: (any UnitEncoder)? = Encoder()
 
     /// Decodes frames by libzstd's streaming calls.
     ///
@@ -100,8 +100,8 @@ package enum ZstdCodec: Codec {
   #else
     private static let missing: String? = "this sluice was built without libzstd (libzstd-dev was not there)"
 
-    package static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { nil }
+    static func makeDecoder(_ limits: DecompressLimits) -> (any StreamDecoder)? { nil }
 
-    package static let encoder: (any UnitEncoder)? = nil
+    static let encoder: (any UnitEncoder)? = nil
   #endif
 }

@@ -6,7 +6,8 @@ import Supervision
 import Transform
 import Write
 
-/// Every key that a definition may have.
+/// The keys that a definition may have: the stages' own and those that all stages share. The loader, the JSON Schema and the reference read
+/// them.
 enum Declarations {
   static let pipeline: Shape = Shape.object([
     Key("pipeline", .name, "The pipeline's name: what the ledger knows it by.", required: true),
@@ -69,5 +70,6 @@ enum Declarations {
   ]
 }
 
-/// What a run does that has more dead letters than `limits.dead_letters` (`limits.on_exceed`): it goes on to its end, or stops at once.
+/// The reaction of a run to more dead letters than `limits.dead_letters` (`limits.on_exceed`): it goes on to its end, or stops at once. A
+/// limit that is a share is looked at when all records are read, so such a run goes on in both cases.
 public enum OnExceed: String, Sendable, CaseIterable, Codable { case finish, stop }

@@ -9,7 +9,7 @@ import Supervision
 import Transform
 import Write
 
-/// Putting read values where the definition has them; each already fits its shape.
+/// Puts read values into the definition; each already fits its shape.
 extension PipelineDefinition {
   mutating func fill(_ value: Value, _ reader: inout DefinitionReader) {
     name = value["pipeline"]?.text ?? ""
@@ -47,7 +47,8 @@ extension PipelineDefinition {
     }
   }
 
-  /// A value without its positions; what only says how work is done, not what comes out, is left away.
+  /// Spells a value without its positions, for the fingerprint. It leaves out the keys that say how the work is done and do not change the
+  /// output.
   private static func plain(_ value: Value) -> String {
     switch value {
     case .scalar(let text, _): "\(text.debugDescription)"

@@ -2,6 +2,8 @@ import Configuration
 
 /// Every key of definitions as a page of Markdown, made of the same declarations that the loader reads by.
 public enum DefinitionReference {
+  /// A table of the keys at the top, then a section with a table for each key that is a map. `docs/reference` and `sluice help definition`
+  /// have it.
   public static var markdown: String {
     guard case .object(let keys) = Declarations.pipeline else { return "" }
     var lines = table(keys.map { row($0, $0.name) })
@@ -27,7 +29,7 @@ public enum DefinitionReference {
     ["`\(place)`", key.shape.expected, key.doc + (key.isRequired ? " **Required.**" : "")]
   }
 
-  /// The keys of a map, wherever in the shape it is. Those of a step stand for themselves.
+  /// The keys of a map, wherever in the shape it is. The keys of a step have no key above them.
   private static func nested(_ shape: Shape) -> [Key] {
     switch shape {
     case .object(let keys), .step(let keys): keys

@@ -2,32 +2,39 @@ import Configuration
 import Records
 import Transform
 
-/// What a definition says should come of some records: `tests` in it, which `sluice test` runs.
+/// A test that a definition has in `tests`: some records, and the records and dead letters that have to come of them. `sluice test` runs
+/// it.
 public struct DefinitionTest: Sendable {
+  /// Some fields of one record, in the definition's order, with their values as text; nil is NULL.
   public typealias Cells = [(name: String, value: String?)]
 
   /// The records that a test is about.
   public enum Input: Sendable {
     /// The text of an item, as parse reads it.
     case text(String)
-    /// Records, whose values are as they stand in the definition.
+    /// Records without a text, whose values are as they stand in the definition.
     case records([Cells])
   }
 
-  /// A record that a test wants refused.
+  /// A record that the test expects to become a dead letter.
   public struct Rejection: Sendable {
-    /// From 1.
+    /// The record's number in the input, from 1.
     public var record: Int
-    /// A dead letter's code, and the field that it is about; nil where any will do.
+    /// The dead letter's code, such as `invalid_value`; nil where any will do.
     public var code: String?
+    /// The field that the dead letter names; nil where any will do.
     public var field: String?
   }
 
+  /// The test's name, as `sluice test` shows it.
   public var name: String
+  /// The line of the definition where the test begins, from 1.
   public var line: Int
+  /// The records that go in, as the text of an item or as values.
   public var input: Input
-  /// The records that come out, each with the fields that matter; nil where they do not.
+  /// The records that have to come out, in order, each with the fields that matter; nil where they are not looked at.
   public var expected: [Cells]?
+  /// The records that have to become dead letters; empty where none may.
   public var rejected: [Rejection]
 }
 

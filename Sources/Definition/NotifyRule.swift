@@ -1,25 +1,28 @@
 import Configuration
 import Fetch
 
-/// Who is told how a run ended, and when.
+/// A rule of `notify`: who is told how a run ended, and when.
 public struct NotifyRule: Sendable {
   /// An end of a run that is told of.
   public enum Occasion: String, Sendable, CaseIterable {
-    /// It was not done to its end.
+    /// The run's exit is not 0.
     case failure
-    /// It was, and the one before was not.
+    /// The run's exit is 0, and the exit of the run before was not.
     case recovery
-    /// It was.
+    /// The run's exit is 0.
     case success
   }
 
+  /// The ends of runs that ``url`` and ``command`` are told of; ``ping`` is told of each.
   public var occasions: [Occasion] = [.failure, .recovery]
-  /// Where a JSON object is sent by POST.
+  /// An http or https address that gets a JSON object by POST; nil where there is none.
   public var url: String?
+  /// HTTP headers to send to ``url``. They may hold secrets.
   public var headers: [HTTPHeader] = []
-  /// A program that gets the object on its standard input.
+  /// A program and its arguments; it gets the object on its standard input. Empty where there is none. `shell` becomes `/bin/sh -c`.
   public var command: [String] = []
-  /// An address that is told of each start and end, in the manner of healthchecks.
+  /// An address that is told of each start and end, as healthchecks.io takes it: `ADDRESS/start`, then `ADDRESS` or `ADDRESS/fail`; nil
+  /// where there is none.
   public var ping: String?
 }
 

@@ -8,103 +8,138 @@ import Supervision
 import Transform
 import Write
 
-/// A pipeline, loaded and checked.
+/// A pipeline's definition, loaded and checked: the five stages' settings, the limits, the supervision, and the file that it came from.
+///
+/// ``load(path:variables:environment:)`` makes one. ``prepared()`` adds the files that its steps load, before records flow.
 public struct PipelineDefinition: Sendable {
-  /// A stage's workers, and how they are supervised.
+  /// The settings that every stage has: its workers, its input's bound, its tries and its supervision.
   public struct StageSettings: Sendable {
+    /// The least and the most workers (`workers`; by default 4 for fetch, decompress and write, and one for each core for parse and
+    /// transform).
     public var workers: PoolSize
+    /// How many messages may wait before the stage (`buffer`), from 1; 8 by default.
     public var buffer: Int
+    /// How many workers a unit of the stage may fail before it is given up (`retry.attempts`), from 1; 5 by default.
     public var attempts: Int
+    /// How the stage's failed workers are restarted: its own `supervise`, and the definition's for the rest.
     public var policy: RestartPolicy
   }
 
+  /// The pipeline's name (`pipeline`), by which the ledger knows it: letters and digits of ASCII, - and _.
   public internal(set) var name = ""
-  /// The file, and the folder that its paths are relative to.
+  /// The absolute path of the definition's file. The file need not be there: a run that goes on has its definition from the ledger.
   public internal(set) var file: String
+  /// The absolute path of the file's folder, which relative paths in the definition begin at.
   public internal(set) var folder: String
+  /// The file's text as it was read: variables are not expanded, and secrets that it spells out stand in it.
   public internal(set) var text: String
+  /// The values of `--var`, by name. They are no secrets; the ledger keeps them with the run.
   public internal(set) var variables: [String: String]
+  /// Puts names in the places of the secrets that the definition and its environment hold.
   public internal(set) var redactor = Redactor(secrets: [:])
-  /// Secrets' values by the names that stand for them.
+  /// The values of secrets by the names that stand for them in keys and messages.
   private var secretValues: [String: String] = [:]
-  /// Secrets that the definition spells out, in keys that are for secrets.
+  /// Secrets that the definition spells out, in keys whose values are secret.
   private var plainSecrets: [String] = []
 
+  /// The section `fetch`: sources, and how they are read.
   public internal(set) var fetch = FetchSection()
+  /// The section `decompress`: codec, archive, limits.
   public internal(set) var decompress = DecompressSection()
+  /// The section `parse`: the record format and its fields.
   public internal(set) var parse = ParseSection()
-  public internal(set) var transform = TransformSection()
+  /// The section `transform`, as it was read. ``transformChain(for:)`` compiles it for a schema.
+  var transform = TransformSection()
+  /// The section `write`: the sink and its checkpoints.
   package internal(set) var write = WriteSection()
+  /// The dead letters that a run may have and still exit 0 (`limits.dead_letters`).
   public internal(set) var deadLetterLimit = DeadLetterLimit.count(0)
+  /// The end of a run with more dead letters than that (`limits.on_exceed`).
   public internal(set) var onExceed = OnExceed.finish
+  /// How much may wait in the channels together, in bytes (`limits.memory`). One expression may make as much of one batch.
   public internal(set) var memory = 256_000_000
-  package internal(set) var stages: [Stage: StageSettings] = [:]
-  /// How the stages themselves, and the engine's process, are supervised.
+  /// The settings of each stage, filled by the loader; read them with ``stage(_:)``.
+  var stages: [Stage: StageSettings] = [:]
+  /// How stages that gave up, and the engine's process, are restarted (`supervise`).
   public internal(set) var policy = RestartPolicy()
+  /// The number of ends of the engine's process after which the unit in work is under suspicion (`supervise.poison_after`), from 1. It is
+  /// then tried once more, alone. A step's program has the same limit for one record.
   public internal(set) var poisonAfter = 2
-  /// What the engine's process may allocate, in bytes.
+  /// How much the engine's process may allocate, in bytes (`limits.process_memory`). By default half of the machine's memory, and at least
+  /// 2 GB.
   public internal(set) var processMemory = max(2_000_000_000, Int(clamping: ProcessInfo.processInfo.physicalMemory / 2))
+  /// The failed items that a run takes (`limits.failed_items`); one more and it stops. `Int.max` where there is no limit.
   public internal(set) var failedItemLimit = Int.max
+  /// The rules of `notify`, in order; empty where nothing is told.
   public internal(set) var notifyRules: [NotifyRule] = []
+  /// The tests of `tests`, in order. A run does not look at them.
   public internal(set) var tests: [DefinitionTest] = []
 
-  /// The values of parse, transform and write: where they differ, output differs.
+  /// The values of decompress, parse, transform and write, without keys that only say how the work is done. Where they differ, output
+  /// differs.
   var fingerprintText = ""
-  /// The files that steps have loaded, on which output hangs; nil before ``prepared()``.
+  /// The files that steps have loaded, on which output depends; nil before ``loading()``.
   private var loaded: [StepPreparation.Loaded]?
+  /// The errors of loading, placed in the file.
   private var troubleLoading: [Diagnostic] = []
-  /// What the files take that steps have loaded.
+  /// The records and the memory of each file that steps have loaded; empty before ``loading()``.
   public private(set) var loadedSizes: [LoadedSize] = []
 
-  /// What an item's output depends on besides the item: the definition, and what its steps have loaded. So it is complete once the
-  /// definition is prepared.
+  /// The SHA-256, in hexadecimal digits, of all that an item's output depends on besides the item: the sections from decompress to write,
+  /// and the files that steps load. It is complete once the definition is ``prepared()``. Runs with different fingerprints do not continue
+  /// each other.
   public var fingerprint: String { Digest.of(fingerprintText + (loaded ?? []).map { "loaded \($0.name): \($0.digest)\n" }.joined()) }
 
-  /// The files that its steps have loaded: their paths as the definition has them, and whole.
+  /// The files that steps have loaded: the path as the definition has it, and the absolute one. Empty before ``loading()``.
   public var loadedFiles: [(name: String, path: String)] { (loaded ?? []).map { ($0.name, $0.path) } }
 
-  /// A stage's settings; each stage has some.
+  /// Returns a stage's settings; each stage has some.
   package func stage(_ stage: Stage) -> StageSettings {
     stages[stage] ?? StageSettings(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
   }
 
-  /// The file as one would type it here.
+  /// The file's path as the user would type it: relative where the file is below the current folder.
   public var shownPath: String {
     let here = FileManager.default.currentDirectoryPath + "/"
     return file.hasPrefix(here) ? String(file.dropFirst(here.count)) : file
   }
 
-  /// A path of the definition's, which is relative to its folder where it is relative.
+  /// Returns the absolute path of a path in the definition: a relative one begins at ``folder``.
   public func absolute(_ path: String) -> String { DefinitionPath.absolute(path, in: folder) }
 
-  /// The other way round: a path below the definition's folder as the definition would have it.
+  /// Returns a path below ``folder`` as the definition would spell it; any other stays as it is.
   public func relative(_ path: String) -> String { DefinitionPath.relative(path, to: folder) }
 
-  /// What stands for secrets that may tell items apart, which they can't: all their values are one item.
+  /// The names of secrets, such as `${DAY}`, that stand in paths of sources, sorted. A key shows the name and not the value, so that items
+  /// that differ in the value alone count as one item. `sluice check` warns of them. `${file:…}` and names that sound like a password are
+  /// left out.
   public var secretsInKeys: [String] {
     let names = fetch.entries.flatMap(\.pattern.namesInPath).filter { !$0.hasPrefix("${file:") && !Redactor.isSecretName($0) }
     return Set(names).sorted()
   }
 
-  /// A text with secrets' values in the places of their names.
+  /// Returns the text with the values of secrets in the places of their names: an item's location from its key. Never show the result.
   public func revealing(_ text: String) -> String {
     secretValues.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
   }
 
-  /// Where records go.
+  /// The sink that records go to.
   package var sink: any Sink { write.sink }
 
-  /// Whose outputs they are.
+  /// The folder and the pipeline that the sink needs to name its outputs.
   package var sinkContext: SinkContext { SinkContext(folder: folder, pipeline: name) }
 
-  /// What is wrong with where records go, placed in the file.
+  /// Makes the error of an output that can't be used, placed at the key of `write` that names it. The message is redacted.
   public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
     DefinitionErrors(file: shownPath, text: text, diagnostics: [write.position.diagnostic(redactor.redact(message), code)])
   }
 
-  /// Loads a file.
+  /// Loads and checks a definition's file. It reads files that the text names by `${file:…}`, but none that its steps load.
   ///
-  /// - Throws: ``DefinitionErrors`` with everything that is wrong.
+  /// - Parameters:
+  ///   - variables: the values of `--var`, which come before the environment's.
+  ///   - environment: the values for `${NAME}` and the credentials of sources.
+  /// - Throws: ``DefinitionErrors`` with everything that is wrong, all at once; also where the file can't be read or is longer than 1 MB.
   public static func load(
     path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(DefinitionErrors) -> PipelineDefinition {
@@ -135,10 +170,12 @@ public struct PipelineDefinition: Sendable {
     return try load(text: text, path: path, variables: variables, environment: environment)
   }
 
-  /// Bytes.
+  /// The longest definition, in bytes.
   private static let longest = 1_000_000
 
-  /// Loads a text as the file at `path`.
+  /// Loads and checks a text as if it were the file at `path`, which need not be there.
+  ///
+  /// - Throws: ``DefinitionErrors`` with everything that is wrong.
   public static func load(
     text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(DefinitionErrors) -> PipelineDefinition {
@@ -149,9 +186,10 @@ public struct PipelineDefinition: Sendable {
     return definition
   }
 
-  /// The definition with what its steps load. A run prepares it once, before records flow.
+  /// Returns the definition with the files that its steps load, checked against them. A run prepares it once, before records flow. It
+  /// blocks.
   ///
-  /// - Throws: ``DefinitionErrors`` where a step can't load what it needs, or does not go together with it.
+  /// - Throws: ``DefinitionErrors`` where a step can't load a file that it names, or does not fit its content.
   public func prepared() throws(DefinitionErrors) -> PipelineDefinition {
     let definition = loading()
     var diagnostics = definition.troubleLoading
@@ -161,7 +199,8 @@ public struct PipelineDefinition: Sendable {
     return definition
   }
 
-  /// Loads what its steps need, which blocks; ``prepared()`` tells what went wrong.
+  /// Returns the definition with the files that its steps load, whether they can be used or not; ``prepared()`` throws the errors. It
+  /// blocks.
   public func loading() -> PipelineDefinition {
     if loaded != nil { return self }
     var definition = self
@@ -176,7 +215,7 @@ public struct PipelineDefinition: Sendable {
   /// The fields that items' records are known to have before one is looked at.
   private var knownFields: Scope { parse.fields.map { Scope($0, untyped: parse.unreadFields) } ?? .open }
 
-  /// What takes the secrets out that a definition names, be the definition right or not.
+  /// Makes the redactor of a definition's text, even where the text has errors: for messages about a definition that can't be loaded.
   public static func redactor(
     text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> Redactor {
@@ -209,7 +248,7 @@ public struct PipelineDefinition: Sendable {
     return DefinitionErrors(file: file, text: text, diagnostics: shown)
   }
 
-  /// Passwords that stand in the definition's addresses, as nobody should write them.
+  /// Passwords that the definition spells out in addresses.
   private var plainPasswords: [String: String] {
     let sources = fetch.entries.flatMap { [$0.pattern.value] + $0.source.addresses }
     let addresses = sources + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
@@ -224,13 +263,14 @@ public struct PipelineDefinition: Sendable {
     self.variables = variables
   }
 
-  /// The transform checked against the fields of records, and what is wrong in it, placed in the file.
+  /// Checks the transform against the fields of records. The errors are placed in the file.
   func compile(_ scope: Scope) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
     TransformChain.compile(
       transform.steps, scope: scope, bounds: EvaluationBounds(textBytes: parse.recordLimit, batchBytes: memory))
   }
 
-  /// The same for text that stands in the definition itself: not compressed, UTF-8, and JSON Lines where `isJSON`.
+  /// Returns the definition for input that stands in the definition itself: not compressed and UTF-8. Its format is JSON Lines where
+  /// `isJSON`.
   public func readingText(isJSON: Bool) -> PipelineDefinition {
     var definition = self
     definition.decompress.format = .none
@@ -239,29 +279,33 @@ public struct PipelineDefinition: Sendable {
     return definition
   }
 
-  /// The transform for records of this schema.
+  /// Compiles the transform for records of this schema.
   ///
-  /// - Throws: ``DefinitionErrors``.
+  /// - Throws: ``DefinitionErrors`` where a step does not fit the schema, or can't load a file.
   public func transformChain(for schema: Schema) throws(DefinitionErrors) -> TransformChain {
     let (chain, diagnostics) = try prepared().compile(Scope(schema))
     guard diagnostics.isEmpty else { throw errors(diagnostics, file: file) }
     return chain
   }
 
-  /// Which of an item's columns become which fields, for an item that begins so. Where changes of columns are watched, it
-  /// is for that watch to say what becomes of one that is missing.
+  /// Maps the columns of an item with this beginning to the fields of the transform.
+  ///
+  /// With `parse.on_schema_change` a missing column is filled with NULL here: the watch of the source's columns decides about it.
+  ///
+  /// - Throws: ``ParseError`` where the item lacks a column that the fields name.
   package func mapping(_ chain: TransformChain, _ prologue: Prologue) throws(ParseError) -> ColumnMapping {
     try ColumnMapping(schema: chain.input, prologue: prologue, decoded: chain.decoded, fillsMissing: parse.onSchemaChange != nil)
   }
 
-  /// The definition as it is, but that changes of the source's columns are taken as they come.
+  /// Returns the definition with `parse.on_schema_change: evolve`: for `--accept-schema-changes`.
   public func acceptingSchemaChanges() -> PipelineDefinition {
     var definition = self
     definition.parse.onSchemaChange = .evolve
     return definition
   }
 
-  /// What an item's content may be: what a server sends instead is not taken for records.
+  /// Returns the kinds of content that an item of this name may have. Fetch refuses a server's answer of another kind, such as a sign-in
+  /// page.
   public func expectedContent(itemName: String) -> ExpectedContent {
     let format = type(of: parse.recordFormat(itemName: itemName))
     let form: ExpectedContent.Form = format.reads(.webPage) ? .other : format.reads(.jsonLines) ? .lines : .table

@@ -7,6 +7,7 @@ import Records
 public final class Digest {
   private let context: OpaquePointer?
 
+  /// Makes a digest of no bytes.
   public init() {
     context = EVP_MD_CTX_new()
     EVP_DigestInit_ex(context, EVP_sha256(), nil)
@@ -14,10 +15,10 @@ public final class Digest {
 
   deinit { EVP_MD_CTX_free(context) }
 
-  /// Takes in more bytes.
+  /// Takes in `count` more bytes from `start` on.
   public func update(_ start: UnsafePointer<UInt8>, _ count: Int) { EVP_DigestUpdate(context, start, count) }
 
-  /// The digest in hexadecimal. Call once.
+  /// Returns the digest as 64 hexadecimal digits in lower case. Call it once, after the last bytes.
   public func finish() -> String {
     var bytes = [UInt8](repeating: 0, count: 32)
     EVP_DigestFinal_ex(context, &bytes, nil)
@@ -25,7 +26,7 @@ public final class Digest {
     return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  /// The SHA-256 of a text, in hexadecimal digits.
+  /// Returns the SHA-256 of a text's UTF-8, in hexadecimal digits.
   public static func of(_ text: String) -> String {
     let digest = Digest()
     var text = text
@@ -33,7 +34,7 @@ public final class Digest {
     return digest.finish()
   }
 
-  /// The SHA-256 of all bytes of a buffer, in hexadecimal digits.
+  /// Returns the SHA-256 of all bytes of a buffer, in hexadecimal digits.
   public static func of(_ buffer: ByteBuffer) -> String {
     let digest = Digest()
     digest.update(buffer.bytes, buffer.count)

@@ -3,11 +3,11 @@ import Foundation
 import Records
 import Supervision
 
-/// A download under way, of any source: delivers an item's content in order while it arrives in a ``Spool``, and goes on with what broke
-/// off. Nothing is delivered twice.
+/// Downloads one item of any source: delivers its content in order while it arrives in a ``Spool``, and continues readings that broke off.
+/// It delivers no byte twice. One task uses it.
 ///
-/// A reading that fails is an attempt. Where bytes were delivered, and the source gave no token to go on by, nothing can be gone on with:
-/// the item has to begin anew, and the failure stays what it was.
+/// A reading that fails is an attempt. Where bytes were delivered, and the source gave no token to continue by, no reading can follow on
+/// them: the item has to begin anew, and the failure says so.
 package final class Download {
   private let fetcher: Fetcher
   private let source: any Source
@@ -19,25 +19,30 @@ package final class Download {
   private let digest: Digest?
   private let heartbeat: Heartbeat
 
-  /// Told the version as soon as the source has said it.
+  /// Takes the version as soon as the source has given it; nil where the source has none.
   package var began: (String?) async throws -> Void = { _ in }
+  /// Takes the next piece of content, of at most ``Fetcher/pieceBytes``.
   package var deliver: (ByteBuffer) async throws -> Void = { _ in }
 
-  /// The byte that the next delivery begins at, and that the first did.
+  /// The byte that the next delivery begins at, and the byte that the first began at.
   private var delivered: Int
   private let first: Int
   private var announced: String??
   private var failures: Int
   private var lastError: FetchError?
   private var isLookedAt = false
-  /// The spool's, when bytes were last delivered.
+  /// The spool's count of restarts when bytes were last delivered.
   private var restarts = 0
 
+  /// Makes a download that has not begun.
+  ///
   /// - Parameters:
   ///   - start: the byte that is delivered first.
+  ///   - spool: the place of the content; it may hold the beginning from an earlier process.
   ///   - known: a version that need not be fetched again.
-  ///   - digest: told all bytes, in order, those before `start` too.
+  ///   - digest: takes all bytes, in order, those before `start` too.
   ///   - failures: readings that failed in earlier attempts at the item.
+  ///   - heartbeat: beaten with each piece.
   package init(
     _ fetcher: Fetcher, _ source: any Source, _ location: String, from start: Int, spool: Spool, known: String?, expected: ExpectedContent,
     digest: Digest?, failures: Int, _ heartbeat: Heartbeat
@@ -57,7 +62,9 @@ package final class Download {
     delivered = first
   }
 
-  /// - Throws: ``DownloadFailure``; whatever ``deliver`` and ``began`` throw.
+  /// Reads until all content is delivered, or the source says that the known version is the present one. Waits between tries.
+  ///
+  /// - Throws: ``DownloadFailure``, and the errors of ``deliver`` and ``began``.
   package func run() async throws -> Fetcher.Outcome {
     do {
       while !spool.isComplete {
@@ -87,7 +94,7 @@ package final class Download {
     return .delivered(version: spool.version ?? "")
   }
 
-  /// A reading failed: waits for the next, or throws what becomes of the item.
+  /// Takes a reading's failure: waits for the next reading, or throws the failure of the item.
   private func fail(_ error: FetchError) async throws {
     failures += 1
     lastError = error
@@ -105,7 +112,7 @@ package final class Download {
     DownloadFailure(error: error, failures: failures, beginsAnew: beginsAnew, isTold: isTold)
   }
 
-  /// The source does not go on where a reading broke off: that reading's failure is why the content is fetched anew.
+  /// The source does not continue where a reading broke off. That reading's failure is the reason to fetch the content anew.
   private func startOver() throws {
     spool.reset()
     if delivered > first {
@@ -113,7 +120,7 @@ package final class Download {
     }
   }
 
-  /// One reading, to its end; true where the source says that nothing changed.
+  /// Does one reading, to its end; true where the source says that nothing changed.
   private func read() async throws -> Bool {
     var request = ReadRequest(known: known)
     if spool.length > 0, let token = spool.token {
@@ -139,7 +146,7 @@ package final class Download {
     return false
   }
 
-  /// Content comes from its start again: it has to be what was delivered of it before.
+  /// Content comes from its start again: it has to be the version that was delivered before.
   ///
   /// - Throws: ``FetchError/changed`` where it is of another version, ``DownloadFailure`` where that can't be told.
   private func checkSame() throws {
@@ -153,7 +160,7 @@ package final class Download {
     try await began(spool.version)
   }
 
-  /// Delivers what has come since.
+  /// Delivers the bytes that came since the last call.
   private func pass() async throws {
     if restarts != spool.restarts, delivered > first { try checkSame() }
     restarts = spool.restarts

@@ -1,22 +1,29 @@
-/// What an item's content is to be: a server may send something else with a status of success.
+/// The kinds of content that an item may have. A server may send something else with a status of success.
 public struct ExpectedContent: Sendable {
-  /// What records look like: a table of text, lines of JSON, or something that a program reads.
+  /// The form of records: a table of text, lines of JSON, or bytes that a program reads, of which nothing is known.
   public enum Form: Sendable { case table, lines, other }
   let form: Form
-  /// The content codings that can be read, in lower case.
+  /// The content codings that this build can read, in lower case.
   let codings: Set<String>
-  /// Whether what is compressed is decompressed.
+  /// Whether the decompress stage takes a compression off.
   let mayBeCompressed: Bool
 
+  /// Makes the expectation of an item.
+  ///
+  /// - Parameters:
+  ///   - codings: the content codings that this build can read, in lower case.
+  ///   - mayBeCompressed: whether the decompress stage takes a compression off.
   package init(_ form: Form, codings: Set<String> = [], mayBeCompressed: Bool) {
     self.form = form
     self.codings = codings
     self.mayBeCompressed = mayBeCompressed
   }
 
-  /// Bytes that ``check(_:mediaType:)`` needs, where there are so many.
+  /// How many bytes ``check(_:mediaType:)`` needs, where there are so many.
   static let lookedAt = 64
 
+  /// Checks the content coding of an answer.
+  ///
   /// - Throws: ``FetchError/answer(_:isTransient:)`` where the server has compressed the content in a way that can't be read.
   func check(codings: [String]) throws(FetchError) {
     guard let first = codings.first else { return }
@@ -27,7 +34,7 @@ public struct ExpectedContent: Sendable {
     if !mayBeCompressed { throw .answer("\(words); decompress.format: auto reads it", isTransient: false) }
   }
 
-  /// Many servers give a wrong media type, so that it counts only where the content begins like it.
+  /// Checks the first bytes against the media type. Many servers give a wrong one, so that it counts only where the content begins like it.
   ///
   /// - Throws: ``FetchError/answer(_:isTransient:)`` where a web page or a JSON document stands in the place of records.
   func check(_ beginning: some Sequence<UInt8>, mediaType: String?) throws(FetchError) {

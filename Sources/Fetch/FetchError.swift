@@ -2,28 +2,29 @@ import Configuration
 import Files
 import Foundation
 
-/// Why an item's bytes could not be had.
+/// The reason why an item's bytes can't be had. The texts that it holds may hold secrets: redact them.
 public enum FetchError: Error, Sendable, CustomStringConvertible {
   /// The server answered with another status than success.
   case status(Int, retryAfter: HTTPHead.RetryAfter?)
-  /// The server refuses, in the source's own words; the status is one of HTTP that means the same.
+  /// The server refuses, in the source's own words; the status is the HTTP status that means the same.
   case refused(String, Int, retryAfter: HTTPHead.RetryAfter?)
-  /// The server asks to be left alone for longer than a run waits.
+  /// The server answers with this status and asks to wait longer than a run does.
   case comeAgain(Int, after: Duration)
-  /// The server's answer contradicts itself or the request, or is something else than the item can be.
+  /// The server's answer contradicts itself or the request, or can't be the item's content.
   case answer(String, isTransient: Bool)
-  /// The connection failed or broke; libcurl's words.
+  /// The connection failed or broke, in libcurl's words.
   case connection(String)
-  /// The address can't be used at all; libcurl's words.
+  /// The address can't be used at all, in libcurl's words.
   case address(String)
+  /// The content's SHA-256 is not the one that the definition gives; both in hexadecimal digits.
   case checksum(expected: String, found: String)
-  /// The source changed while it was read: what was read so far is of another version.
+  /// The source changed while it was read: the bytes so far are of another version.
   case changed
-  /// A file of this machine can't be read.
+  /// A file of this machine can't be read: its shown path, and the system's error number.
   case file(String, code: Int32)
-  /// A member of an archive can't be had, or its archive can't be read.
+  /// A member of an archive, or its archive, can't be read: the reason, and its code.
   case member(String, ErrorCode)
-  /// What stands at a path is no file.
+  /// The path is not that of a regular file: the shown path, and the kind of thing that it is.
   case notAFile(String, FileStatus.Kind)
 
   /// Whether another try may help.
@@ -38,7 +39,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether there is nothing at the item's place.
+  /// Whether the source has nothing at the item's place.
   package var isMissing: Bool {
     switch self {
     case .file(_, let code): code == ENOENT || code == ENOTDIR
@@ -48,7 +49,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The status and the wait that a server asks for.
+  /// The status, and the wait that the server asks for with it; nil where it asks for none.
   var askedWait: (status: Int, wait: HTTPHead.RetryAfter)? {
     switch self {
     case .status(let code, let wait?), .refused(_, let code, let wait?): (code, wait)
@@ -56,7 +57,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether it failed since the process may have no more descriptors.
+  /// Whether it failed because the process may open no more descriptors.
   public var lacksDescriptors: Bool {
     switch self {
     case .file(_, let code): code == EMFILE || code == ENFILE
@@ -66,12 +67,13 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether another run may find it otherwise without anybody's doing.
+  /// Whether a later run may succeed without a change by the user: a transient error, or a wait that the server asks for.
   public var mayPass: Bool {
     if case .comeAgain = self { return true }
     return isTransient
   }
 
+  /// The sentence for logs and reports, with a remedy where there is a usual one.
   public var description: String {
     switch self {
     case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
@@ -111,23 +113,26 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// A download that failed, after all that its requests could do.
+/// The failure of a download, after all tries that its source was given.
 public struct DownloadFailure: Error, Sendable {
+  /// The last reading's error.
   public let error: FetchError
-  /// Requests that failed, those of earlier attempts at the item included.
+  /// The readings that failed, those of earlier attempts at the item included.
   public let failures: Int
-  /// Whether bytes were delivered that can't be gone on from: the item has to begin anew.
+  /// Whether bytes were delivered on which no reading can follow: the item has to begin anew.
   public let beginsAnew: Bool
-  /// Whether the failure was told of, and waited for, before.
+  /// Whether the log has the failure already, and its wait is over.
   public let isTold: Bool
 }
 
 extension FetchError: StageError {
+  /// Decompress for a member of an archive, else fetch.
   package var stage: Stage {
     if case .member = self { return .decompress }
     return .fetch
   }
 
+  /// The code that `sluice explain` takes.
   public var errorCode: ErrorCode {
     switch self {
     case .status, .refused, .comeAgain: .refusedByServer

@@ -1,29 +1,34 @@
 import Configuration
 import Supervision
 
-/// What a definition says of fetching: where the items come from, and how they are asked for.
+/// The section `fetch` of a definition: its entries, and the tries that each gets.
 public struct FetchSection: Sendable {
-  /// A path, pattern or address of `fetch.from`, with the source that it is for.
+  /// An entry of `fetch.from`: a path, pattern or address, with the source that answers to it.
   package struct Entry: Sendable {
-    /// Braces and all, with the values of secrets.
+    /// The address, with its braces and with the values of secrets.
     package var pattern: SourcePattern
+    /// The SHA-256 that the content must have, in hexadecimal digits of lower case; nil where the definition gives none.
     package var sha256: String?
+    /// The source, with the entry's settings.
     package var source: any Source
 
-    /// The name that its items have, as far as the pattern tells.
+    /// The name of the entry's items, as far as the pattern tells: the format of a pattern's items goes by it.
     package var itemName: String { type(of: source).itemName(key: pattern.value) }
   }
 
+  /// The entries, in the definition's order; those with errors are left out.
   package private(set) var entries: [Entry] = []
+  /// The tries and the waits between them (`fetch.retry`).
   package private(set) var retry = Fetcher.Retry()
 
-  /// A section that says nothing.
+  /// Makes the section of a definition that is not read yet.
   package init() {}
 
   private static let entry: Shape = Shape.object(
     [Key("url", .text, "The address; {a,b} and {01..12} stand for many.", required: true)]
       + .union(Sources.all.map { $0.page.keys }) + [Key("sha256", .text, "The SHA-256 that the content must have.")])
 
+  /// The keys of `fetch`, without those that all stages share.
   package static let keys: [Key] =
     [
       Key(
@@ -33,6 +38,7 @@ public struct FetchSection: Sendable {
         ), "Paths, globs and addresses.", required: true)
     ] + .union(Sources.all.map { $0.sharedKeys })
 
+  /// Makes the section from its read value, a source for each entry. Reports errors in it.
   package init(_ fetch: Value, _ reader: inout DefinitionReader) {
     if let attempts = fetch["retry"]?["attempts"]?.text.flatMap({ Int($0) }) { retry.attempts = attempts }
     if let (first, longest) = fetch["retry"]?["backoff"]?.text.flatMap(Scalars.durationRange) {
@@ -72,7 +78,7 @@ public struct FetchSection: Sendable {
     reader.refuseKeys(of: element, notOf: source.page.name, Sources.all.map { $0.page }, setting: "source")
   }
 
-  /// The schemes that people write: `file, http and https`.
+  /// The schemes in a sentence: `file, http and https`.
   private static var schemes: String {
     let schemes = Sources.schemes
     return schemes.dropLast().joined(separator: ", ") + " and " + (schemes.last ?? "")

@@ -1,15 +1,16 @@
 import Configuration
 import Synchronization
 
-/// What the sources of a run share: clients with their connections, each made when a source first asks for it.
+/// The clients that a run's sources share, with their connections. Each is made when a source first asks for it. Close it at the run's end.
 package final class FetchSession: Sendable {
-  /// Takes secrets out of what is shown and kept.
+  /// Takes secrets out of keys and messages.
   package let redactor: Redactor
   private let shared = Mutex<[ObjectIdentifier: any SharedClient]>([:])
 
+  /// Makes a session without clients.
   package init(_ redactor: Redactor) { self.redactor = redactor }
 
-  /// The session's client of a type.
+  /// Returns the session's client of a type; the first call makes it.
   package func client<Client: SharedClient>(_ type: Client.Type) -> Client {
     shared.withLock { shared in
       if let client = shared[ObjectIdentifier(type)] as? Client { return client }
@@ -19,7 +20,7 @@ package final class FetchSession: Sendable {
     }
   }
 
-  /// Ends all clients; what they were at is cancelled.
+  /// Closes all clients, which cancels their work. A later ``client(_:)`` makes new ones.
   package func close() {
     let clients = shared.withLock { shared in
       defer { shared = [:] }
@@ -29,9 +30,10 @@ package final class FetchSession: Sendable {
   }
 }
 
-/// A client that the sources of a run share.
+/// A client that the sources of a run share. Any thread may use it.
 package protocol SharedClient: AnyObject, Sendable {
+  /// Makes a client that is ready for use.
   init()
-  /// Ends what it is at, and lets its connections go.
+  /// Cancels its work, and lets its connections go.
   func close()
 }

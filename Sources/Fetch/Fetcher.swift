@@ -4,31 +4,38 @@ import Records
 import Supervision
 import Synchronization
 
-/// Asks sources, again where that may help.
+/// Asks sources for items, and again where that may help.
 package struct Fetcher: Sendable {
-  /// How often a fetch is tried, and the waits between.
+  /// The tries of a fetch, and the waits between them (`fetch.retry`).
   package struct Retry: Sendable, Hashable {
+    /// How often a reading is tried, from 1.
     package var attempts = 5
+    /// The waits between tries, with full jitter. A server's own wait is obeyed up to the longest of these.
     package var backoff = Backoff(first: .milliseconds(500), longest: .seconds(60))
+    /// Makes the rule of a definition that says nothing: 5 tries, 500 ms to 60 s between them.
     package init() {}
   }
 
-  /// How a fetch ended that did not fail.
+  /// The end of a fetch that did not fail.
   package enum Outcome: Sendable, Equatable {
-    /// All bytes were delivered; the version may only now be known.
+    /// All bytes were delivered. The version may only be known now; empty where the source has none.
     case delivered(version: String)
     /// The source says that the version asked about is the present one.
     case notModified
   }
 
+  /// The clients for its sources.
   package let session: FetchSession
   let retry: Retry
-  /// Told of each retry: the attempt that failed, why, and the wait.
+  /// Takes each retry: the attempt that failed, from 1, its error, and the wait.
   let retried: @Sendable (Int, FetchError, Duration) -> Void
 
-  /// Bytes a piece that is delivered holds at most.
+  /// The most bytes in a piece of content that is delivered.
   package static let pieceBytes = 256 << 10
 
+  /// Makes a fetcher.
+  ///
+  /// - Parameter retried: takes each retry: the attempt that failed, from 1, its error, and the wait before the next.
   package init(_ session: FetchSession, _ retry: Retry, retried: @escaping @Sendable (Int, FetchError, Duration) -> Void = { _, _, _ in }) {
     self.session = session
     self.retry = retry
@@ -50,8 +57,9 @@ package struct Fetcher: Sendable {
     }
   }
 
-  /// Waits before another try; throws `error` where none may help or none is left. A server's own wait is obeyed up to the
-  /// longest of the backoff's.
+  /// Waits before another try. A server's own wait is obeyed up to the longest of the backoff's.
+  ///
+  /// - Throws: `error` where no try may help or none is left, ``FetchError/comeAgain(_:after:)`` where the server asks for a longer wait.
   func pause(after failures: Int, _ error: FetchError) async throws {
     var wait = retry.backoff.wait(after: failures, random: .random(in: 0..<1))
     if error.isTransient, let (code, asked) = error.askedWait {
@@ -69,14 +77,16 @@ package struct Fetcher: Sendable {
 
   // MARK: Looking
 
-  /// An item's version and size, without its content. With `known` the source may tell that nothing changed: then the state has that
+  /// Returns an item's version and size, without its content. With `known` the source may say that nothing changed: then the state has that
   /// version.
+  ///
+  /// - Throws: ``FetchError``, after all tries.
   package func head(_ source: any Source, _ location: String, known: String?) async throws(FetchError) -> SourceState {
     if source.traits.contains(.answersAtOnce) { return try await source.head(location, ifChangedSince: known, in: session) }
     return try await patiently { () async throws(FetchError) in try await source.head(location, ifChangedSince: known, in: session) }
   }
 
-  /// The items of a pattern, each page asked for again as a fetch is.
+  /// Lists the items of a pattern. Each page gets the tries of a fetch.
   package func list(_ source: any Source, _ pattern: SourcePattern) -> any Listing {
     let listing = source.list(pattern, in: session)
     return source.traits.contains(.answersAtOnce) ? listing : PatientListing(listing, self)
@@ -96,7 +106,10 @@ package struct Fetcher: Sendable {
     }
   }
 
-  /// Bytes of an item's content from `start` on, `count` at most; tried again as a fetch is.
+  /// Reads at most `count` bytes of an item's content from `start` on, and keeps them in memory.
+  ///
+  /// - Parameter expected: the kinds of content to accept; nil for any.
+  /// - Throws: ``FetchError``, after all tries.
   package func bytes(
     _ source: any Source, _ location: String, from start: Int = 0, count: Int, expected: ExpectedContent? = nil
   ) async throws(FetchError) -> ByteBuffer {
@@ -126,11 +139,12 @@ package struct Fetcher: Sendable {
 
   // MARK: Reading without a spool
 
-  /// Delivers an item's bytes in order, from byte `start` on; `digest` is told those before it too. It is for sources that reread
-  /// freely: nothing is kept, and nothing tried again. It blocks as the source does.
+  /// Delivers an item's bytes in order, from byte `start` on; `digest` takes the bytes before it too. It is for sources that reread freely:
+  /// it keeps nothing, and tries nothing again. It blocks as the source does.
   ///
-  /// - Parameter began: told the version that is read.
-  /// - Throws: ``FetchError``: ``FetchError/changed`` where the item was written to meanwhile. Whatever `deliver` and `began` throw.
+  /// - Parameter began: takes the version that is read.
+  /// - Throws: ``FetchError``: ``FetchError/changed`` where another program wrote to the item meanwhile. The errors of `deliver` and
+  ///   `began`.
   package func read(
     _ source: any Source, _ location: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat,
     began: (String?) async throws -> Void, deliver: (ByteBuffer) async throws -> Void
@@ -154,7 +168,7 @@ package struct Fetcher: Sendable {
     return .delivered(version: version)
   }
 
-  /// What of a piece is at `start` or after it.
+  /// Returns the part of a piece that is at `start` or after it; nil for none.
   static func piece(_ buffer: ByteBuffer, at offset: Int, from start: Int) -> ByteBuffer? {
     if offset >= start { return buffer }
     let skipped = start - offset
@@ -199,7 +213,7 @@ private final class Pieces: ContentReceiver {
   }
 }
 
-/// Keeps bytes from one on, so many at most, and then has enough.
+/// Keeps at most so many bytes, from one on, and then ends the reading.
 private final class BoundedReceiver: ContentReceiver {
   private struct State {
     var head = ContentHead()

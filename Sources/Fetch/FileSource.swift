@@ -3,11 +3,12 @@ import Files
 import Foundation
 import Records
 
-/// Files of this machine.
+/// Reads files of this machine.
 ///
-/// A file's key is its normal path, relative to the definition where it lies below it: as the definition spells it, with the names of
-/// secrets in their places.
+/// A file's key is its normal path, relative to the definition where the file lies below it: as the definition spells it, with the names of
+/// secrets. Its version is its size and its time of change.
 package final class FileSource: Source {
+  /// The page of the source `file`.
   package static let page = ComponentPage(
     .source, "file", "Files of this machine, by paths and globs.", abilities: ["patterns", "ranges"], place: "fetch.from[]",
     example: """
@@ -26,34 +27,43 @@ package final class FileSource: Source {
       "A version is a file's size and the time it was last changed, in nanoseconds as far as the file system keeps them.",
     ])
 
+  /// No scheme, and `file`.
   package static let schemes = ["", "file"]
+  /// Braces, and the characters of globs.
   package static let patternCharacters = "{}*?["
 
-  /// What relative paths are relative to; absolute.
+  /// The absolute path that relative paths begin at.
   private let folder: String
 
   private init(folder: String) { self.folder = folder }
 
+  /// Files have no keys of their own: all entries share one source.
   package static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
     let source = FileSource(folder: reader.folder)
     return { _, _ in source }
   }
 
+  /// Makes a source whose relative paths begin at `folder`.
   package static func bare(folder: String) -> any Source { FileSource(folder: folder) }
 
+  /// Takes `file://` off.
   package static func normal(_ pattern: SourcePattern) -> SourcePattern {
     let scheme = "file://"
     return pattern.value.lowercased().hasPrefix(scheme) ? pattern.dropping(String(pattern.value.prefix(scheme.count))) : pattern
   }
 
+  /// The file's name, as the key shows it.
   package static func itemName(key: String) -> String { Sources.itemName(path: FileName.path(shown: key)) }
 
+  /// Files answer at once, and can be read again, from any byte.
   package var traits: SourceTraits { [.answersAtOnce, .rereadsFreely, .ranges, .exactSizes] }
 
   // MARK: Items
 
+  /// Whether a part of the path is a glob. Braces are taken apart before.
   package func isPattern(_ pattern: SourcePattern) -> Bool { NormalPath(pattern, in: folder).isGlob }
 
+  /// The file of this path. A path with brackets is one where such a file is there.
   package func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
     let place = NormalPath(pattern, in: folder)
     // A path with brackets may be a file's name.
@@ -61,10 +71,12 @@ package final class FileSource: Source {
     return FileKeys(pattern, place, folder, redactor).item(place.file)
   }
 
+  /// Walks the folders of a glob as the listing is asked for more.
   package func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
     FileListing(pattern, NormalPath(pattern, in: folder), folder, session.redactor)
   }
 
+  /// The file of a kept path, whether it is there or not.
   package func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
     var path = absolute(FileName.path(shown: kept))
     // A file may be called like a secret's name.
@@ -72,8 +84,10 @@ package final class FileSource: Source {
     return ListedItem(key: kept, name: Sources.itemName(path: path), location: path, kept: kept)
   }
 
+  /// The location itself: it is a path.
   package func localPath(_ location: String) -> String? { location }
 
+  /// Whether the glob would match an output for one of its own files.
   package func takesOutput(_ pattern: SourcePattern, _ output: (String) -> String?) -> Bool {
     let place = NormalPath(pattern, in: folder)
     guard place.isGlob else { return false }
@@ -86,6 +100,7 @@ package final class FileSource: Source {
 
   // MARK: One file
 
+  /// Returns the file's size and time of change, by stat(2).
   package func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
     var status = stat()
     guard FileName.withBytes(location, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(location), code: errno) }
@@ -103,7 +118,7 @@ package final class FileSource: Source {
     return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
   }
 
-  /// Blocks as it reads.
+  /// Reads the file with pread(2), and compares its status at the end with the one at the beginning. Blocks.
   package func read(
     _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
     _ progress: () async throws -> Void
@@ -170,12 +185,12 @@ private final class FileListing: Listing {
   }
 }
 
-/// What a pattern's files are called, now and in earlier builds: those called them by the path as it was spelled, and with whatever the
-/// environment held as a secret taken out. A ledger's items are found by these names too, and then have their new ones.
+/// The keys of a pattern's files, now and in earlier builds: those spelled the path as the definition did, and took out every secret of the
+/// environment. The ledger's items are found by these keys too, and are then renamed.
 private struct FileKeys {
   private let folder: String
   private let redactor: Redactor
-  /// What normal paths begin with, and how the definition spells it.
+  /// The beginning of all normal paths of the pattern, and the definition's spelling of it.
   private let normal: String
   private let spelled: String
   /// Whether the definition has the path as seen from its folder.
@@ -201,7 +216,7 @@ private struct FileKeys {
       key: key, name: Sources.itemName(path: match.path), location: match.path, kept: key, formerKeys: formerKeys(match.path, key))
   }
 
-  /// Those that are other than `key`.
+  /// The keys of earlier builds that are not the present one.
   private func formerKeys(_ path: String, _ key: String) -> [String] {
     var keys = [
       redactor.redact(DefinitionPath.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path, to: folder))

@@ -2,11 +2,11 @@ import Configuration
 import Foundation
 import Synchronization
 
-/// http and https addresses, by libcurl.
+/// Reads http and https addresses, by libcurl.
 ///
 /// An item's key is its address, with the names of secrets in their places.
-package final class HTTPSource: Source {
-  package static let page = ComponentPage(
+final class HTTPSource: Source {
+  static let page = ComponentPage(
     .source, "http", "Addresses of web servers, http and https.", abilities: ["resumes", "asks for changes"],
     keys: [Key("headers", .map(.text), "HTTP headers to send.")] + HTTPSettings.connectionKeys, place: "fetch.from[]",
     example: """
@@ -29,12 +29,12 @@ package final class HTTPSource: Source {
       "Servers list no items: {a,b} and {01..12} spell out many.",
     ])
 
-  package static let schemes = ["http", "https"]
-  package static let patternCharacters = "{}"
-  package static let sharedKeys = [HTTPSettings.timeoutKey] + HTTPSettings.connectionKeys
+  static let schemes = ["http", "https"]
+  static let patternCharacters = "{}"
+  static let sharedKeys = [HTTPSettings.timeoutKey] + HTTPSettings.connectionKeys
 
   private let settings: HTTPSettings
-  /// The entry's: headers are for no other place.
+  /// The entry's address: its headers are for no other place.
   private let pattern: String
 
   private init(_ settings: HTTPSettings, _ pattern: String) {
@@ -42,7 +42,7 @@ package final class HTTPSource: Source {
     self.pattern = pattern
   }
 
-  package static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
+  static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
     let shared = HTTPSettings(shared: fetch, &reader)
     return { entry, reader in
       let settings = HTTPSettings(entry.value, shared, &reader)
@@ -51,32 +51,32 @@ package final class HTTPSource: Source {
     }
   }
 
-  package static func bare(folder: String) -> any Source { HTTPSource(HTTPSettings(), "") }
+  static func bare(folder: String) -> any Source { HTTPSource(HTTPSettings(), "") }
 
-  package static func itemName(key: String) -> String {
+  static func itemName(key: String) -> String {
     let path = String(key.prefix { $0 != "?" && $0 != "#" })
     return Sources.itemName(path: path.removingPercentEncoding ?? path)
   }
 
-  package var traits: SourceTraits { [] }
-  package var addresses: [String] { settings.connection.proxy.map { [$0] } ?? [] }
+  var traits: SourceTraits { [] }
+  var addresses: [String] { settings.connection.proxy.map { [$0] } ?? [] }
 
   // MARK: Items
 
-  package func isPattern(_ pattern: SourcePattern) -> Bool { false }
+  func isPattern(_ pattern: SourcePattern) -> Bool { false }
 
-  package func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
+  func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
     let (url, key) = (pattern.value, pattern.shown)
     let former = redactor.redact(url)
     return ListedItem(
       key: key, name: Self.itemName(key: url), location: url, kept: key, formerKeys: former == key ? [] : [former])
   }
 
-  package func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
+  func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
     KnownListing(named(pattern, session.redactor).map { [$0] } ?? [])
   }
 
-  package func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
+  func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
     let url = reveal(kept)
     guard pattern.isEmpty || SourceExpansion.braces(pattern).contains(where: { HTTPAddress.origin($0) == HTTPAddress.origin(url) }) else {
       return nil
@@ -84,11 +84,11 @@ package final class HTTPSource: Source {
     return ListedItem(key: kept, name: Self.itemName(key: url), location: url, kept: kept)
   }
 
-  package func isStable(_ version: String) -> Bool { HTTPVersion(version)?.isStrong == true }
+  func isStable(_ version: String) -> Bool { HTTPVersion(version)?.isStrong == true }
 
   // MARK: Looking
 
-  package func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
+  func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
     let known = known.flatMap(HTTPVersion.init)
     do throws(FetchError) {
       return try await look(location, known, isHead: true, session)
@@ -122,8 +122,8 @@ package final class HTTPSource: Source {
 
   // MARK: Reading
 
-  /// Asks for the bytes that are wanted, with If-Range where they are of content that is known.
-  package func read(
+  /// Asks for the wanted bytes, with If-Range where they continue known content.
+  func read(
     _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
     _ progress: () async throws -> Void
   ) async throws -> ReadEnd {
@@ -151,7 +151,7 @@ package final class HTTPSource: Source {
   }
 }
 
-/// Keeps an answer's head, and has enough with the first bytes.
+/// Keeps an answer's head, and ends the transfer with the first bytes.
 private final class HTTPHeadReceiver: HTTPReceiver {
   private let state = Mutex<HTTPHead?>(nil)
 

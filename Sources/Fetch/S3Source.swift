@@ -2,11 +2,11 @@ import Configuration
 import Foundation
 import Synchronization
 
-/// Objects in buckets of Amazon's S3, and of all that speaks its protocol, over ``HTTPClient``.
+/// Reads objects in buckets of Amazon's S3, and of servers with its protocol, over ``HTTPClient``.
 ///
 /// An item's key is `s3://bucket/key`. A version is an object's entity tag and size.
-package final class S3Source: Source {
-  package static let page = ComponentPage(
+final class S3Source: Source {
+  static let page = ComponentPage(
     .source, "s3", "Objects in buckets: Amazon S3, and servers that speak its protocol (MinIO, Ceph, R2, …).",
     abilities: ["patterns", "ranges", "resumes", "asks for changes"],
     keys: [
@@ -42,12 +42,12 @@ package final class S3Source: Source {
       "Keys that end in / are passed over, as are versions of an object other than the present one.",
     ])
 
-  package static let schemes = ["s3"]
-  package static let patternCharacters = "{}*?["
-  package static let sharedKeys = [HTTPSettings.timeoutKey] + HTTPSettings.connectionKeys
+  static let schemes = ["s3"]
+  static let patternCharacters = "{}*?["
+  static let sharedKeys = [HTTPSettings.timeoutKey] + HTTPSettings.connectionKeys
 
   let place: S3Place
-  /// The entry's: its credentials are for no other bucket. Empty for any.
+  /// The entry's address: its credentials are for no other bucket. Empty for any.
   private let pattern: String
 
   private init(_ place: S3Place, _ pattern: String) {
@@ -55,7 +55,7 @@ package final class S3Source: Source {
     self.pattern = pattern
   }
 
-  package static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
+  static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
     let shared = HTTPSettings(shared: fetch, &reader)
     // What the ledger keeps of an item says its bucket, and not where that is.
     var endpoints: [String: String] = [:]
@@ -77,7 +77,7 @@ package final class S3Source: Source {
     }
   }
 
-  /// Why an address stands for no object.
+  /// The reason why an address stands for no object; nil where it does.
   private static func problem(_ address: String) -> String? {
     let object = S3Object(address)
     if object.bucket.contains(where: "*?[]{}".contains) {
@@ -93,18 +93,18 @@ package final class S3Source: Source {
     return nil
   }
 
-  package static func bare(folder: String) -> any Source { S3Source(S3Place(environment: ProcessInfo.processInfo.environment), "") }
+  static func bare(folder: String) -> any Source { S3Source(S3Place(environment: ProcessInfo.processInfo.environment), "") }
 
-  package static func normal(_ pattern: SourcePattern) -> SourcePattern {
+  static func normal(_ pattern: SourcePattern) -> SourcePattern {
     let scheme = String(pattern.text.prefix(S3Object.scheme.count))
     guard scheme != S3Object.scheme, scheme.lowercased() == S3Object.scheme else { return pattern }
     return pattern.with(text: S3Object.scheme + pattern.text.dropFirst(scheme.count))
   }
 
-  package static func itemName(key: String) -> String { Sources.itemName(path: key) }
+  static func itemName(key: String) -> String { Sources.itemName(path: key) }
 
-  package var traits: SourceTraits { [.ranges, .exactSizes] }
-  package var addresses: [String] { (place.http.connection.proxy.map { [$0] } ?? []) + (place.endpoint.map { [$0] } ?? []) }
+  var traits: SourceTraits { [.ranges, .exactSizes] }
+  var addresses: [String] { (place.http.connection.proxy.map { [$0] } ?? []) + (place.endpoint.map { [$0] } ?? []) }
 
   // MARK: Items
 
@@ -112,21 +112,21 @@ package final class S3Source: Source {
     ListedItem(key: key, name: Sources.itemName(path: object.key), location: object.address, kept: key, state: state)
   }
 
-  package func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
+  func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? {
     isPattern(pattern) ? nil : item(S3Object(pattern.value), shown: pattern.shown)
   }
 
-  package func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
+  func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing {
     named(pattern, session.redactor).map { KnownListing([$0]) } ?? S3Listing(self, pattern, session)
   }
 
-  package func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
+  func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
     let object = S3Object(reveal(kept))
     guard pattern.isEmpty || SourceExpansion.braces(pattern).contains(where: { S3Object($0).bucket == object.bucket }) else { return nil }
     return item(object, shown: kept)
   }
 
-  package func isStable(_ version: String) -> Bool {
+  func isStable(_ version: String) -> Bool {
     version.hasPrefix(Self.versionMark) || HTTPVersion(version)?.isStrong == true
   }
 
@@ -145,7 +145,7 @@ package final class S3Source: Source {
     return String(version[version.index(after: colon)...])
   }
 
-  /// What a listing tells of an object; nil where that is not enough to know a version by.
+  /// The state of an object in a listing; nil where the listing does not give a version.
   static func state(etag: String?, size: Int) -> SourceState? {
     version(etag: etag, size: size).map { SourceState(version: $0, size: size) }
   }
@@ -156,7 +156,7 @@ package final class S3Source: Source {
 
   // MARK: Looking
 
-  package func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
+  func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
     let object = S3Object(location)
     var (head, body) = try await ask(place.request(object, isHead: true), in: session)
     if head.status != 200, !FetchError.status(head.status, retryAfter: nil).isTransient {
@@ -174,7 +174,7 @@ package final class S3Source: Source {
     }
   }
 
-  /// Sends a request, and takes a small answer whole.
+  /// Sends a request, and returns a small answer whole.
   func ask(_ request: HTTPRequest, in session: FetchSession) async throws(FetchError) -> (HTTPHead, [UInt8]) {
     let answer = S3Answer(nil)
     do {
@@ -190,8 +190,8 @@ package final class S3Source: Source {
 
   // MARK: Reading
 
-  /// Asks for the bytes that are wanted, with If-Match where they are of content that is known.
-  package func read(
+  /// Asks for the wanted bytes, with If-Match where they continue known content.
+  func read(
     _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
     _ progress: () async throws -> Void
   ) async throws -> ReadEnd {
@@ -230,7 +230,7 @@ package final class S3Source: Source {
   }
 }
 
-/// Tells a version as S3's listings do.
+/// Gives a version the form that S3's listings give it.
 private final class VersionedReceiver: ContentReceiver {
   private let receiver: any ContentReceiver
   private let version: @Sendable (ContentHead) -> String?
@@ -249,7 +249,7 @@ private final class VersionedReceiver: ContentReceiver {
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool { receiver.receive(bytes) }
 }
 
-/// Hands content on, and keeps an answer that is none: a listing, or why there is no content.
+/// Hands content on, and keeps an answer without content: a listing, or a refusal.
 private final class S3Answer: HTTPReceiver {
   /// A page holds 1000 keys of 1024 bytes, each of which may be written by three.
   private static let longest = 16 << 20

@@ -1,11 +1,11 @@
 import Configuration
 import Foundation
 
-/// Turns an entry of `fetch.from` into addresses: curl's sets and ranges, and a shell's globs for files.
+/// Turns an entry of `fetch.from` into addresses: curl's sets and ranges in braces.
 public enum SourceExpansion {
-  /// All strings that `pattern` stands for: `{a,b}` is each of a list, `{01..12}` a range of numbers (zero-padded as its
-  /// ends are), `{a..e}` one of letters. They nest and multiply. Braces that hold neither stay as they are.
-  public static func braces(_ pattern: String) -> Braces {
+  /// Returns all strings that `pattern` stands for: `{a,b}` is each of a list, `{01..12}` a range of numbers (zero-padded as its ends are),
+  /// `{a..e}` one of letters. They nest and multiply. Braces that hold neither stay as they are.
+  static func braces(_ pattern: String) -> Braces {
     let characters = Array(pattern)
     var segments: [[String]] = []
     var from = 0
@@ -24,10 +24,12 @@ public enum SourceExpansion {
     return Braces(segments: segments)
   }
 
-  /// What braces stand for, made as it is asked for: a range may hold a million.
+  /// The strings that a pattern with braces stands for. Each is made as it is asked for: a range may hold a million.
   public struct Braces: RandomAccessCollection, Sendable {
     let segments: [[String]]
+    /// The first string's place.
     public let startIndex = 0
+    /// The number of strings.
     public let endIndex: Int
 
     init(segments: [[String]]) {
@@ -35,6 +37,7 @@ public enum SourceExpansion {
       endIndex = segments.reduce(1) { $0.multipliedReportingOverflow(by: $1.count).partialValue }
     }
 
+    /// The string at a place, from 0. The last braces turn fastest.
     public subscript(position: Int) -> String {
       var left = position
       var parts: [String] = []
@@ -92,12 +95,12 @@ public enum SourceExpansion {
     return stride(from: Int(a), through: Int(b), by: a <= b ? 1 : -1).compactMap { Unicode.Scalar($0).map(String.init) }
   }
 
-  /// Whether a path has characters that make it a pattern.
-  public static func isGlob(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
+  /// Whether a path holds `*`, `?` or `[`.
+  static func isGlob(_ path: String) -> Bool { path.contains { "*?[".contains($0) } }
 }
 
 extension SourcePattern {
-  /// All that its braces stand for.
+  /// The patterns that its braces stand for, with the same secrets; itself where it has no braces.
   public var alternatives: LazyMapSequence<SourceExpansion.Braces, SourcePattern> {
     SourceExpansion.braces(text).lazy.map { [self] in with(text: $0) }
   }

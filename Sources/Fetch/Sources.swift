@@ -1,30 +1,31 @@
 import Configuration
 import Foundation
 
-/// The sources that there are.
+/// The registry of sources.
 package enum Sources {
+  /// The sources, in the order in which `sluice list` has them.
   package static let all: [any Source.Type] = [FileSource.self, HTTPSource.self, S3Source.self]
 
-  /// The source that answers to an address, or to a key; nil where none answers to its scheme.
+  /// Returns the source for the scheme of an address or key; nil where none answers to it.
   package static func answering(to address: String) -> (any Source.Type)? {
     let scheme = scheme(of: address)
     return all.first { $0.schemes.contains(scheme) }
   }
 
-  /// The source with this name.
+  /// Returns the source of this name, as the ledger keeps it; nil where this build has none.
   package static func named(_ name: some StringProtocol) -> (any Source.Type)? { all.first { $0.page.name == name } }
 
-  /// What stands before `://`, in lower case; empty where nothing does.
+  /// Returns the scheme before `://`, in lower case; empty where there is none.
   static func scheme(of address: String) -> String {
     // Most texts are paths, of which there may be a million.
     guard address.utf8.contains(UInt8(ascii: ":")), let end = address.range(of: "://") else { return "" }
     return address[..<end.lowerBound].lowercased()
   }
 
-  /// The schemes that people write.
+  /// The schemes that users write.
   static var schemes: [String] { all.flatMap { $0.schemes }.filter { !$0.isEmpty } }
 
-  /// The last part of a path, as a name that stays in its folder whatever it is put into.
+  /// Returns the last part of a path, as a name that stays in its folder wherever an output's path has it.
   package static func itemName(path: String) -> String {
     let last = path.utf8.split(separator: 0x2F).last.map { String($0) ?? "item" } ?? "item"
     // Most names are as they should be, and looking at their characters takes time.

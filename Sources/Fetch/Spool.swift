@@ -2,18 +2,18 @@ import Files
 import Foundation
 import Synchronization
 
-/// A download of any source on disk, so that one that breaks off goes on from where it was, in this process or a later one. One that is small stays
-/// in memory: to fetch it again costs less than a file does.
+/// Keeps a download of any source on disk, so that one that breaks off goes on from where it was, in this process or a later one. A small
+/// one stays in memory: to fetch it again costs less than a file does.
 ///
-/// The content is `<path>.a` or `<path>.b`; `<path>.json` says which, of what version it is and how many of its bytes are
-/// known to be on the disk. A later process trusts those and no more, and content of another version never goes into the
-/// file that the description speaks of: whatever a crash leaves, the bytes it is followed to are the version's.
+/// The content is `<path>.a` or `<path>.b`. `<path>.json` says which, its version, and how many of its bytes are known to be on the disk. A
+/// later process trusts those and no more. Content of another version never goes into the file that the description names: whatever a crash
+/// leaves, the described bytes are those of the described version.
 package final class Spool: ContentReceiver {
   struct Description: Codable {
-    /// What the source goes on with; nil where the content can't be gone on with.
+    /// The token for the source to continue by; nil where the content can't be continued.
     var token: String?
     var mediaType: String?
-    /// As the reading that the content began with had it; it stays as it is while the content grows.
+    /// The version that the reading with the content's beginning had; it stays as it is while the content grows.
     var version: String?
     var total: Int?
     var isComplete = false
@@ -29,7 +29,7 @@ package final class Spool: ContentReceiver {
       self.file = file
     }
 
-    /// What stands in a description's file. An earlier build wrote no token, but what its source had told: that is the token then.
+    /// Reads a description's file. An earlier build wrote no token, but the source's facts: those are the token then.
     static func of(_ data: Data) -> Description? {
       guard var description = try? JSONDecoder().decode(Description.self, from: data), ["a", "b"].contains(description.file) else {
         return nil
@@ -46,7 +46,7 @@ package final class Spool: ContentReceiver {
   }
 
   private struct State {
-    /// -1 while all there is is in memory.
+    /// -1 while all content is in memory.
     var descriptor: Int32 = -1
     var memory: [UInt8] = []
     var length = 0
@@ -54,17 +54,20 @@ package final class Spool: ContentReceiver {
     /// The file that the description on the disk speaks of.
     var described: String?
     var syncedAt = ContinuousClock.now
-    /// Of the reading under way, once its content is taken.
+    /// The facts of the present reading, once its content is taken.
     var head: ContentHead?
     var failure: FetchError?
     /// How often content began anew in the place of other content.
     var restarts = 0
   }
 
-  /// New bytes are put on the disk after so many, or after so long: what a crash can cost.
+  /// How much new content a crash can cost: the download is synced after so many bytes, or after so long.
   package struct SyncRule: Sendable {
+    /// The most new bytes before a sync.
     package var bytes = 16 << 20
+    /// The longest time before a sync of new bytes.
     package var every = Duration.seconds(5)
+    /// Makes the usual rule: 16 MiB or 5 s.
     package init() {}
   }
 
@@ -72,23 +75,31 @@ package final class Spool: ContentReceiver {
     // None, so that tests of small downloads have a file.
     private static let memoryBytes = 0
   #else
-    /// What is longer goes to the disk.
+    /// Content longer than this goes to the disk.
     private static let memoryBytes = 256 << 10
   #endif
 
-  package let path: String
+  /// The path that the spool's files' names begin with.
+  let path: String
   private let rule: SyncRule
   private let state: Mutex<State>
 
-  /// What of an earlier try's content is gone on with.
+  /// How much of an earlier process's content a download trusts.
   package enum Belief: Sendable {
+    /// All of it, complete or not.
     case all
-    /// What the source is asked to go on with, but not what is complete: its source may have been mended since.
+    /// Content that the source is asked to continue. Complete content is fetched anew: its source may have been mended since.
     case partial
+    /// Nothing: the content is fetched anew.
     case none
   }
 
-  /// Opens what an earlier try left, as far as that is believed, or an empty spool.
+  /// Opens the content that an earlier process left, as far as it is trusted, or an empty spool.
+  ///
+  /// - Parameters:
+  ///   - path: the path that its files' names begin with.
+  ///   - rule: how much a crash can cost.
+  /// - Throws: ``FetchError/file(_:code:)``.
   package init(path: String, rule: SyncRule = SyncRule(), believing belief: Belief = .all) throws(FetchError) {
     self.path = path
     self.rule = rule
@@ -133,15 +144,18 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// Bytes there are.
-  package var length: Int { state.withLock { $0.length } }
-  package var isComplete: Bool { state.withLock { $0.description.isComplete } }
-  package var version: String? { state.withLock { $0.description.version } }
+  /// How many bytes of the content are here.
+  var length: Int { state.withLock { $0.length } }
+  /// Whether all of the content is here.
+  var isComplete: Bool { state.withLock { $0.description.isComplete } }
+  /// The version of the content here; nil where the source gives none, or there is no content.
+  var version: String? { state.withLock { $0.description.version } }
   var mediaType: String? { state.withLock { $0.description.mediaType } }
   var token: String? { state.withLock { $0.description.token } }
   var total: Int? { state.withLock { $0.description.total } }
-  /// What the reading under way has told; nil before its content is taken.
+  /// The facts that the present reading began with; nil before them.
   var head: ContentHead? { state.withLock { $0.head } }
+  /// The error that ended the present reading on this side; nil where there was none.
   var failure: FetchError? { state.withLock { $0.failure } }
   /// How often content began anew in the place of other content.
   var restarts: Int { state.withLock { $0.restarts } }
@@ -154,7 +168,7 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// Takes content that goes on with what is here, or all of it anew.
+  /// Takes a reading's facts: its content continues the bytes here, or replaces them. False where it does neither.
   package func begin(_ head: ContentHead) -> Bool {
     state.withLock { state in
       if head.start == 0 {
@@ -177,7 +191,7 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// Nothing is kept; what the description on the disk speaks of is left as it is until there is another.
+  /// Drops the content. The file that the description on the disk names stays until there is another description.
   private func startOver(_ state: inout State) {
     if state.descriptor >= 0 { close(state.descriptor) }
     state.restarts += 1
@@ -187,7 +201,7 @@ package final class Spool: ContentReceiver {
     state.description = Description(file: Self.other(than: state.described))
   }
 
-  /// What is in memory goes to the disk, and all that comes after it.
+  /// Moves the content from memory to the disk; later bytes go there too.
   private func spill(_ state: inout State) throws(FetchError) {
     let file = "\(path).\(state.description.file)"
     let memory = state.memory
@@ -202,7 +216,7 @@ package final class Spool: ContentReceiver {
     state.memory = []
   }
 
-  /// Takes more of the content.
+  /// Takes more bytes of the content: into memory, or with write(2) into the file. False where they can't be written; see ``failure``.
   package func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     state.withLock { state in
       guard state.head != nil, let start = bytes.baseAddress else { return true }
@@ -223,9 +237,9 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// The reading ended without an error. A server may send less than it was asked for: then the content is not complete.
+  /// Ends a reading that did not fail. A server may send less than it was asked for: then the content is not complete.
   ///
-  /// - Throws: ``FetchError/connection(_:)`` where other bytes came than the head says.
+  /// - Throws: ``FetchError/connection(_:)`` where the number of bytes differs from the head's.
   func finish() throws(FetchError) {
     try state.withLock { state throws(FetchError) in
       if let end = state.head?.end, state.length != end {
@@ -253,7 +267,7 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// Puts what there is on the disk, then a description of it. Blocks; bytes may go on coming meanwhile.
+  /// Puts the content on the disk, then a description of it. Blocks; bytes may come meanwhile.
   func sync() throws(FetchError) {
     let (descriptor, length, description) = try state.withLock { state throws(FetchError) in
       if state.descriptor < 0 { try spill(&state) }
@@ -283,23 +297,23 @@ package final class Spool: ContentReceiver {
     }
   }
 
-  /// Takes a spool off the disk.
+  /// Removes a spool's files. Those that are not there are no error.
   package static func remove(_ path: String) {
     for suffix in [".json", ".json.new", ".a", ".b"] { unlink(path + suffix) }
   }
 
-  /// Takes no more bytes: a transfer that is being ended may have some still, and the next spool may be in the same file.
+  /// Takes no more bytes: an ending transfer may still bring some, and the next spool may be in the same file.
   func seal() { state.withLock { $0.head = nil } }
 
-  /// Begins from nothing.
-  package func reset() {
+  /// Drops the content and begins anew.
+  func reset() {
     state.withLock {
       $0.head = nil
       startOver(&$0)
     }
   }
 
-  /// Up to `count` bytes from `offset` on, into `start`.
+  /// Copies at most `count` bytes from `offset` on to `start`, and returns how many.
   func read(at offset: Int, into start: UnsafeMutablePointer<UInt8>, _ count: Int) throws(FetchError) -> Int {
     let (descriptor, held) = state.withLock { state -> (Int32, Int?) in
       guard state.descriptor < 0 else { return (state.descriptor, nil) }

@@ -1,11 +1,12 @@
-/// How many of a pool's workers do what.
+/// A pool's workers, counted by their state at one moment.
 public struct Activity: Sendable, Hashable {
-  /// They get on with a unit, or wait for something outside as part of it.
+  /// Workers that get on with a unit, or wait for something outside as part of it.
   public var busy = 0
-  /// They have nothing to do, or what they work on has not all come yet.
+  /// Workers that have no unit, and workers whose unit's input has not all come yet.
   public var waiting = 0
-  /// There is no room for what they have made.
+  /// Workers that wait for room: the next stage has not taken their output yet.
   public var blocked = 0
 
+  /// Makes a count with no worker in any state.
   public init() {}
 }

@@ -4,16 +4,18 @@ import Synchronization
 
 /// Threads for calls that block (files, fsync, programs), so that Swift's cooperative threads never do.
 ///
-/// They are its own: Dispatch has only so many for all, and calls that wait for a program could take those that files need.
-/// Tasks that do little but block can be run on them as a whole: then they need not go to and fro.
+/// An instance starts threads as jobs need them, up to its width, and keeps them until the process ends. Dispatch's threads do not serve:
+/// it has one limit for the whole process, and calls that wait for a program could take the threads that files need.
+///
+/// It is a task executor as well: a task that does little but block can run on these threads from begin to end (``Conditions/blocking``).
 public final class BlockingThreads: TaskExecutor, Sendable {
-  /// For file reads and writes; at most `width` at once.
+  /// Threads for reads and writes of files, at most 8 at once.
   public static let files = BlockingThreads(width: 8)
-  /// For conversations with programs.
+  /// Threads for conversations with programs. The width of 4096 is no limit in practice: each program holds a thread while it is asked.
   public static let programs = BlockingThreads(width: 4096)
 
   private struct State {
-    /// Those before `next` have been taken.
+    /// The jobs, of which those before `next` are taken.
     var jobs: [(@Sendable () -> Void)?] = []
     var next = 0
     var running = 0
@@ -23,15 +25,19 @@ public final class BlockingThreads: TaskExecutor, Sendable {
   private let available = DispatchSemaphore(value: 0)
   private let width: Int
 
+  /// Makes an executor that has no thread yet, and never more than `width`.
   public init(width: Int) { self.width = width }
 
-  /// Runs `body` on a thread that may block, and waits for it without holding one.
+  /// Runs `body` on one of the threads. The caller's task suspends meanwhile and holds no thread; it can't be cancelled.
+  ///
+  /// - Throws: the errors of `body`.
   public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
       add { continuation.resume(with: Result { try body() }) }
     }
   }
 
+  /// Runs a task's job on one of the threads, as `TaskExecutor` requires. The Swift runtime calls it.
   public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     add { [self] in job.runSynchronously(on: asUnownedTaskExecutor()) }

@@ -1,20 +1,21 @@
 import Dispatch
 
-/// What supervisors take from outside: time, chance, and where their tasks run. Tests bring a manual clock and run tasks
-/// one by one, in an order of their own.
+/// The clock, the timers, the chance and the threads that supervisors use. Tests give a manual clock and run tasks one by one, in an order
+/// of their own.
 public struct Conditions: Sendable {
-  /// Time since any fixed moment.
+  /// Returns the time since a moment that stays the same while the process lives.
   public var now: @Sendable () -> Duration
-  /// Waits; throws `CancellationError` where the task is cancelled meanwhile.
+  /// Suspends for so long. Throws `CancellationError` where the task is cancelled meanwhile.
   public var sleep: @Sendable (Duration) async throws -> Void
-  /// Calls a body again and again with so much time between, on a thread that tasks can't hold up, until what it returns
-  /// is called.
+  /// Calls a body again and again with so much time between, on a thread that tasks can't hold up. Call the closure that it returns to end
+  /// this.
   public var every: @Sendable (Duration, @escaping @Sendable () -> Void) -> @Sendable () -> Void
-  /// From 0 up to 1.
+  /// Returns a random number from 0 up to, not including, 1.
   public var random: @Sendable () -> Double
-  /// Where workers run; nil for Swift's own threads.
+  /// The threads that workers run on; nil for Swift's own.
   public var executor: (any TaskExecutor)?
 
+  /// Makes conditions from a clock, its timers and a source of chance.
   public init(
     now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) async throws -> Void,
     every: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> @Sendable () -> Void,
@@ -27,7 +28,7 @@ public struct Conditions: Sendable {
     self.executor = executor
   }
 
-  /// The machine's own.
+  /// The machine's clock, timers and random numbers, with Swift's own threads.
   public static let system = Conditions(
     now: { processStart.duration(to: .now) },
     sleep: { try await Task.sleep(for: $0) },
@@ -42,7 +43,7 @@ public struct Conditions: Sendable {
     },
     random: { .random(in: 0..<1) })
 
-  /// The machine's own, with tasks that may block: they run on threads for that.
+  /// ``system`` with tasks on ``BlockingThreads/files``: for stages whose workers block on files.
   public static let blocking: Conditions = {
     var conditions = system
     conditions.executor = BlockingThreads.files
@@ -51,7 +52,7 @@ public struct Conditions: Sendable {
 
   private static let processStart = ContinuousClock.now
 
-  /// A task that runs where these conditions say.
+  /// Starts a task on the executor of these conditions.
   func task(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
     Task(executorPreference: executor, operation: body)
   }

@@ -1,4 +1,4 @@
-/// Who may go on: a count of messages and bytes, and those that wait for it, in the order they came.
+/// The credits of a channel as a value: how many messages and bytes are left, and the senders that wait for them, first come first served.
 ///
 /// Pure: each event returns what the shell around it must do (see ``Credits``).
 struct CreditState<Waiter> {

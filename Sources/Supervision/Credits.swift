@@ -1,11 +1,12 @@
 import Synchronization
 
-/// The far side is gone: what would be sent is wanted no more.
+/// The error of a sender whose channel or credits are closed: the receiver takes no more.
 public struct Closed: Error, Sendable {
+  /// Makes the error; it holds nothing.
   public init() {}
 }
 
-/// A bound in messages and bytes. ``take(bytes:)`` suspends while it is used up; ``give(bytes:)`` gives back.
+/// A bound in messages and bytes. ``take(bytes:)`` suspends while it is used up; ``give(bytes:)`` gives credit back.
 public final class Credits: Sendable {
   private typealias Waiter = CheckedContinuation<Void, any Error>
   private struct State {
@@ -16,11 +17,18 @@ public final class Credits: Sendable {
   }
   private let state: Mutex<State>
 
+  /// Makes a bound of which nothing is used.
+  ///
+  /// - Parameters:
+  ///   - messages: how many credits may be out at once; less than 1 counts as 1.
+  ///   - bytes: how many bytes they may stand for together. A larger one is granted when no other is out.
   public init(messages: Int, bytes: Int = .max) {
     state = Mutex(State(credits: CreditState(messages: max(1, messages), bytes: bytes)))
   }
 
-  /// - Throws: `CancellationError`, or ``Closed`` after ``close()``.
+  /// Takes one message's credit and its bytes; waits for its turn where they are used up.
+  ///
+  /// - Throws: `CancellationError` where the task is cancelled while it waits, ``Closed`` after ``close()``.
   public func take(bytes: Int = 0) async throws {
     let action = state.withLock { $0.credits.take(bytes: bytes) }
     switch action {
@@ -61,7 +69,7 @@ public final class Credits: Sendable {
     state.withLock { _ = $0.cancelled.remove(id) }
   }
 
-  /// Gives credit back: one message, and the bytes of it.
+  /// Gives back one message's credit and its bytes: as many as were taken with it. Those that wait first go on.
   public func give(bytes: Int = 0) {
     for waiter in state.withLock({ $0.credits.give(bytes: bytes) }) { waiter.resume() }
   }
@@ -69,7 +77,7 @@ public final class Credits: Sendable {
   var isUsedUp: Bool { state.withLock { $0.credits.isUsedUp } }
   var used: (messages: Int, of: Int) { state.withLock { ($0.credits.limitMessages - $0.credits.messages, $0.credits.limitMessages) } }
 
-  /// Wakes all that wait with ``Closed``, and refuses what comes after.
+  /// Ends all waits with ``Closed``, and refuses every later ``take(bytes:)``.
   public func close() {
     for waiter in state.withLock({ $0.credits.close() }) { waiter.resume(throwing: Closed()) }
   }

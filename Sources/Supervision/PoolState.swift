@@ -1,10 +1,10 @@
-/// A pool's workers and units: who does what, and who waits. Pure: each event returns what the shell around it must do
+/// A pool's workers and units: which worker has which unit, and which units wait. Pure: each event returns what the shell around it must do
 /// (see ``WorkerPool``).
 ///
 /// Units are numbers here, which the shell knows: so this is compiled once, and not for each kind of unit.
 ///
-/// A unit is in one place at a time: in the channel, in `again`, or with one worker. It leaves by being done or
-/// exhausted, and in no other way.
+/// A unit is in one place at a time: in the channel, in `again`, or with one worker. It leaves by being done or exhausted, and in no other
+/// way.
 struct PoolState {
   /// A unit on its way to a worker.
   struct Delivery: Sendable {
@@ -19,12 +19,12 @@ struct PoolState {
     var readyAt = Duration.zero
   }
 
-  /// What becomes of the unit of a worker that was told to end.
+  /// The fate of a unit whose worker was told to end.
   private enum Fate {
     /// The worker was no part of the failure: its unit is delivered again, and the attempt does not count.
     case again
     case failed(any Error)
-    /// Whoever asked for it wants it no more.
+    /// The caller of ``serve(_:at:)`` was cancelled and wants the unit no more.
     case dropped
   }
 
@@ -41,7 +41,7 @@ struct PoolState {
     /// Take the next unit from the channel.
     case take
     case exhausted(Delivery, any Error)
-    /// Nobody will ask for the unit any more.
+    /// The unit is done or dropped: the shell may forget it.
     case forget(Delivery)
     /// The delivery's own worker has done it, or can't.
     case served(owner: Int, Result<Void, any Error>)
@@ -120,7 +120,7 @@ struct PoolState {
     return (owner, [.start(worker: owner, delivery)])
   }
 
-  /// Whoever waits for what ``serve(_:at:)`` began waits no more.
+  /// The task that called ``serve(_:at:)`` was cancelled and waits no more.
   mutating func drop(owner: Int) -> [Action] {
     guard let held = held(by: owner), held.delivery.owner == owner else { return [] }
     workers[owner] = .stopping(held.delivery, .dropped)
@@ -156,8 +156,8 @@ struct PoolState {
     return [.tell(worker: worker, .stalled(for: policy.watchdog)), .cancel(held)]
   }
 
-  /// The worker was told to end and did not. Nobody knows what it does, so that its unit is not delivered again: two
-  /// might have it. Another worker takes its place.
+  /// The worker was told to end and did not. It may still work on its unit, so that the pool does not deliver it again: two might have it.
+  /// Another worker takes its place.
   mutating func stuck(_ delivery: Delivery, worker: Int, at now: Duration) -> [Action] {
     guard let held = held(by: worker), held.delivery.id == delivery.id, held.fate != nil else { return [] }
     let error = Stuck(grace: policy.grace)
@@ -358,11 +358,14 @@ struct PoolState {
   }
 }
 
-/// How many workers a pool has: it grows while its input is full and its output is not, and shrinks when they are idle.
+/// The least and the most workers of a pool: it grows while its input is full and its output is not, and shrinks when they are idle.
 public struct PoolSize: Sendable, Hashable {
+  /// The workers that the pool starts with and keeps, from 1.
   public var min: Int
+  /// The most workers that it grows to; not less than ``min``.
   public var max: Int
 
+  /// Makes a size from bounds. A `min` below 1 counts as 1, and a `max` below `min` as `min`.
   public init(min: Int, max: Int) {
     self.min = Swift.max(1, min)
     self.max = Swift.max(self.min, max)

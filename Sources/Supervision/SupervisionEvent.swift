@@ -1,29 +1,31 @@
-/// What happens under a supervisor, for logs, counters and whoever watches.
+/// An event under a supervisor, for the log, the counters and `sluice status --watch`.
 public struct SupervisionEvent: Sendable {
-  /// What happened.
+  /// The kind of the event, with what belongs to it.
   public enum Kind: Sendable {
     /// A worker was added: at the start, or because its pool's input was full.
     case started
+    /// A worker threw at its unit; `attempt` is the try that failed, from 1.
     case failed(cause: String, attempt: Int)
-    /// A failed worker goes on after a wait; its unit's next attempt is this one.
+    /// A failed worker goes on after a wait; its unit's next try has this number.
     case restarted(after: Duration, attempt: Int)
-    /// No progress for the watchdog's time: the worker is told to end.
+    /// A worker made no progress for the watchdog's time and is told to end.
     case stalled(for: Duration)
-    /// It did not end.
+    /// A worker was told to end and did not within the grace. The pool replaces it and gives its unit up.
     case stuck
-    /// Too many failures: the supervisor's own supervisor is told.
+    /// The supervisor saw too many failures and tells its own supervisor.
     case gaveUp(cause: String)
-    /// A worker that had nothing to do for a while was let go.
+    /// The pool let a worker go that had no unit for 10 s.
     case left
   }
 
-  /// The stage; `run` for the supervisor of the stages.
+  /// The stage's name; `run` for the supervisor of the stages.
   public let pool: String
-  /// From 0; of the run's supervisor the stage's place.
+  /// The worker's place in its pool, from 0; for the run's supervisor the place of the stage.
   public let worker: Int
+  /// The kind of event, with its cause and times.
   public let kind: Kind
 
-  /// The same with its cause told otherwise: what it holds may not be for everybody.
+  /// The same event with its cause put through `words`, such as a redactor: an error's text may hold a secret.
   public func telling(_ words: (String) -> String) -> SupervisionEvent {
     switch kind {
     case .failed(let cause, let attempt):
@@ -34,9 +36,12 @@ public struct SupervisionEvent: Sendable {
   }
 }
 
-/// A supervisor's children failed more often than its policy allows.
+/// The error of a supervisor that gives up: its children failed more often than its policy allows.
 public struct GaveUp: Error, Sendable, CustomStringConvertible {
+  /// The name of the pool or supervisor that gave up.
   public let pool: String
+  /// The last failure's text.
   public let last: String
+  /// The sentence for the log and the report.
   public var description: String { "\(pool) gave up after too many failures; the last: \(last)" }
 }

@@ -1,14 +1,15 @@
-/// The supervisor above stages: starts its children in order, restarts by its strategy those that fail, and gives up when
-/// that happens too often.
+/// The supervisor above the stages: starts its children in order, restarts by its strategy those that fail, and gives up when that happens
+/// too often.
 ///
-/// A child that returns is done, and is not started again. One that throws has failed; those that the strategy restarts
-/// with it are cancelled, the last first, and started again in order (OTP, Supervisor Behaviour).
+/// A child that returns is done, and is not started again. One that throws has failed; those that the strategy restarts with it are
+/// cancelled, the last first, and started again in order (OTP, Supervisor Behaviour).
 public struct Supervisor: Sendable {
-  /// Work that a supervisor starts, and its name in what is told of it.
+  /// Work that a supervisor starts, with its name for events and errors.
   public struct Child: Sendable {
     let name: String
     let run: @Sendable () async throws -> Void
 
+    /// Makes a child from a body that returns when its work is done and throws when it fails. The supervisor may call it several times.
     public init(_ name: String, run: @escaping @Sendable () async throws -> Void) {
       self.name = name
       self.run = run
@@ -26,6 +27,9 @@ public struct Supervisor: Sendable {
   private let conditions: Conditions
   private let event: @Sendable (SupervisionEvent) -> Void
 
+  /// Makes a supervisor that has no children yet; ``run(_:)`` gives it some.
+  ///
+  /// - Parameter event: takes each event; the worker's number in it is the child's place.
   public init(
     _ name: String, policy: RestartPolicy, conditions: Conditions = .system, event: @escaping @Sendable (SupervisionEvent) -> Void
   ) {
@@ -37,7 +41,8 @@ public struct Supervisor: Sendable {
 
   /// Runs the children until each is done.
   ///
-  /// - Throws: ``GaveUp``; `CancellationError`. By then all children have ended.
+  /// - Throws: ``GaveUp`` after too many failures, `CancellationError` where the caller's task is cancelled. By then all children have
+  ///   ended.
   public func run(_ children: [Child]) async throws {
     let (ends, mailbox) = AsyncStream.makeStream(of: Ended.self)
     var restarts = RestartState(policy)

@@ -1,14 +1,14 @@
 import Synchronization
 
-/// A sign of life that a worker gives as it gets on with its unit.
+/// A sign of life that a worker gives as it gets on with its unit. A worker that gives none for the watchdog's time is told to end.
 public final class Heartbeat: Sendable {
-  /// What a worker waits for.
+  /// The thing that a worker waits for.
   public enum Want: Sendable {
-    /// What the stage before it makes.
+    /// The output of the stage before it.
     case input
-    /// Room for what it has made.
+    /// The next stage has to take output first.
     case room
-    /// Something outside, as a server or a pause.
+    /// Something outside, such as a server or a pause.
     case other
   }
 
@@ -20,21 +20,22 @@ public final class Heartbeat: Sendable {
   private let state: Mutex<State>
   private let now: @Sendable () -> Duration
 
+  /// Makes a heartbeat that begins now, on the clock of these conditions.
   public init(_ conditions: Conditions = .system) {
     now = conditions.now
     state = Mutex(State(last: conditions.now()))
   }
 
-  /// The unit made progress.
+  /// Tells that the unit made progress: the watchdog's time begins anew.
   public func beat() {
     let now = now()
     state.withLock { $0.last = now }
   }
 
-  /// From here on until ``resume()`` standing still is no fault of the worker's.
+  /// Stops the watchdog's clock until ``resume()``: the worker waits for something that is not its fault. Pauses nest.
   public func pause() { state.withLock { $0.waits += 1 } }
 
-  /// Standing still is the worker's fault again, counted from now where nothing else is paused.
+  /// Ends a pause. When the last one ends, the watchdog's time begins anew.
   public func resume() {
     let now = now()
     state.withLock {
@@ -43,7 +44,9 @@ public final class Heartbeat: Sendable {
     }
   }
 
-  /// Runs `body`, during which standing still is no fault of the worker's: it waits for room or for its input.
+  /// Runs `body` as a pause, and notes what the worker waits for, which ``WorkerPool/activity`` counts.
+  ///
+  /// - Throws: the errors of `body`.
   public func waiting<T: Sendable>(for want: Want, _ body: () async throws -> T) async rethrows -> T {
     let before = state.withLock { state in
       defer {
@@ -59,16 +62,16 @@ public final class Heartbeat: Sendable {
     return try await body()
   }
 
-  /// What the worker waits for; nil while it works.
+  /// The thing that the worker waits for; nil while it works.
   var want: Want? { state.withLock { $0.want } }
 
-  /// How long the worker has stood still; nil while it waits.
+  /// The time since the last sign of progress; nil during a pause.
   func stillness(at now: Duration) -> Duration? { state.withLock { $0.waits == 0 ? now - $0.last : nil } }
 }
 
-/// Looks after heartbeats: one that stands still for too long is told so, and told again where that brought no end.
+/// Watches heartbeats. It tells a worker to end that makes no progress for too long, and reports it as stuck where it does not end.
 ///
-/// It has a thread of its own, since what stands still may hold Swift's.
+/// It has a thread of its own, since a worker that does not get on may hold Swift's.
 final class Watchdog: Sendable {
   private enum Phase {
     case watched
@@ -93,7 +96,7 @@ final class Watchdog: Sendable {
     self.conditions = conditions
   }
 
-  /// Watches until what is returned is called.
+  /// Begins to watch. Call the closure that it returns to end this.
   func start() -> @Sendable () -> Void {
     conditions.every(min(limit, grace) / 4) { [self] in check() }
   }
@@ -104,7 +107,7 @@ final class Watchdog: Sendable {
     entries.withLock { $0[id] = Entry(heartbeat: heartbeat, stalled: stalled, stuck: stuck) }
   }
 
-  /// The unit's worker was told to end, for whatever reason: it has the grace to do so.
+  /// Notes that the unit's worker was told to end, for whatever reason: it has the grace to do so.
   func told(_ id: UInt64) {
     let now = conditions.now()
     entries.withLock { if case .watched? = $0[id]?.phase { $0[id]?.phase = .told(now) } }
@@ -112,7 +115,7 @@ final class Watchdog: Sendable {
 
   func forget(_ id: UInt64) { entries.withLock { $0[id] = nil } }
 
-  /// What the workers that have a unit wait for, one for each.
+  /// The wants of all workers that have a unit.
   var wants: [Heartbeat.Want?] { entries.withLock { $0.values.map(\.heartbeat.want) } }
 
   private func check() {
@@ -138,15 +141,19 @@ final class Watchdog: Sendable {
   }
 }
 
-/// A unit's worker made no progress for the watchdog's time.
+/// The error of a unit whose worker made no progress for the watchdog's time.
 public struct Stalled: Error, Sendable, CustomStringConvertible {
+  /// The watchdog's time that was passed.
   public let limit: Duration
+  /// The sentence for logs and dead letters, with the time.
   public var description: String { "no progress for \(limit.formatted)" }
 }
 
-/// A worker was told to end and did not.
+/// The error of a unit whose worker was told to end and did not.
 public struct Stuck: Error, Sendable, CustomStringConvertible {
+  /// The grace that was passed.
   public let grace: Duration
+  /// The sentence for logs and dead letters, with the time.
   public var description: String { "it was told to end and had not after \(grace.formatted)" }
 }
 

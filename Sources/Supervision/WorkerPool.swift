@@ -1,28 +1,34 @@
 import Synchronization
 
-/// What a worker is given with its unit.
+/// A worker's place, attempt and heartbeat, which the pool gives it with its unit.
 public struct Assignment: Sendable {
   /// The worker's place in its pool, from 0.
   public let worker: Int
-  /// Which try at the unit this is, from 1.
+  /// The number of the try at the unit, from 1. A restart for another worker's sake does not count.
   public let attempt: Int
+  /// The heartbeat that the worker beats as it gets on; the watchdog watches it.
   public let heartbeat: Heartbeat
 }
 
 /// A stage's workers: each takes units from one channel, until it ends.
 ///
-/// A worker that throws, or stands still for the watchdog's time, is replaced after a backoff and its unit delivered to
-/// the new one with its attempt counted; the other workers never notice, unless the strategy says so. A unit that failed
-/// `attempts` workers, or whose worker does not end when it is told to, is given up. Too many failures within the policy's
-/// period, and the pool gives up: ``run(_:)`` throws. It may be run again, and then goes on with the units it had.
+/// A worker that throws, or makes no progress for the watchdog's time, is replaced after a backoff. The new one gets its unit, with the
+/// attempt counted; the other workers go on, unless the strategy says otherwise. The pool gives a unit up that failed `attempts` workers,
+/// or whose worker does not end when it is told to. After too many failures within the policy's period the pool gives up: ``run(_:)``
+/// throws. It may be run again, and then goes on with the units it had.
 ///
-/// All that is decided is in `PoolState`; here it is done.
+/// `PoolState` decides; this class does what it says.
 public final class WorkerPool<Unit: Sendable>: Sendable {
-  /// What a pool does with a unit, and with one that it gives up.
+  /// The two things that a pool does with units: works on one, and gives one up.
   public struct Service: Sendable {
     let work: @Sendable (Unit, Assignment) async throws -> Void
     let exhausted: @Sendable (Unit, any Error) -> Void
 
+    /// Makes a service.
+    ///
+    /// - Parameters:
+    ///   - work: works on a unit; it throws where it failed, and the pool then tries the unit again.
+    ///   - exhausted: takes a unit that the pool gave up, with the last error.
     public init(
       work: @escaping @Sendable (Unit, Assignment) async throws -> Void, exhausted: @escaping @Sendable (Unit, any Error) -> Void
     ) {
@@ -66,7 +72,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     var units: [UInt64: Unit] = [:]
     var nextUnit: UInt64 = 0
 
-    /// Whoever is given a unit by these actions can be told to end from here on.
+    /// Makes a hand for each unit that these actions start: from here on it can be told to end.
     mutating func entered(_ actions: [PoolState.Action]) -> [PoolState.Action] {
       for case .start(_, let delivery) in actions { hands[delivery.id] = Hand() }
       return actions
@@ -84,6 +90,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     var served: [Int: Waiter] = [:]
   }
 
+  /// The stage's name, as events and errors have it.
   public let name: String
   private let channel: Channel<Unit>
   private let conditions: Conditions
@@ -92,9 +99,12 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
   private let event: @Sendable (SupervisionEvent) -> Void
   private let shell: Mutex<Shell>
 
+  /// Makes a pool that serves `channel` once it is run.
+  ///
   /// - Parameters:
-  ///   - attempts: how many workers a unit may fail.
-  ///   - hasRoom: whether what the pool's workers make finds room; a pool grows only then.
+  ///   - attempts: how many workers a unit may fail, at least 1.
+  ///   - hasRoom: whether the next stage has room for output; a pool grows only then.
+  ///   - event: takes each event of the pool; any thread may call it.
   public init(
     _ name: String, size: PoolSize, channel: Channel<Unit>, policy: RestartPolicy, attempts: Int, conditions: Conditions = .system,
     hasRoom: @escaping @Sendable () -> Bool = { true }, event: @escaping @Sendable (SupervisionEvent) -> Void
@@ -108,9 +118,10 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     shell = Mutex(Shell(state: PoolState(name, size: size, policy: policy, attempts: max(1, attempts))))
   }
 
+  /// The workers that the pool has now, those included that rest after a failure.
   public var workerCount: Int { shell.withLock { $0.state.workerCount } }
 
-  /// How many workers do what, at this moment.
+  /// The pool's workers by their state, at this moment.
   public var activity: Activity {
     let wants = watchdog.wants
     var activity = Activity()
@@ -122,7 +133,8 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
 
   /// Serves the channel until it is finished and empty.
   ///
-  /// - Throws: ``GaveUp``; `CancellationError`, once all workers have ended.
+  /// - Throws: ``GaveUp`` after too many failures, `CancellationError` where the caller's task is cancelled; both once all workers have
+  ///   ended or are stuck.
   public func run(_ service: Service) async throws {
     let unwatch = watchdog.start()
     defer { unwatch() }
@@ -137,9 +149,10 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     }
   }
 
-  /// Serves one unit outside the channel, by a worker of its own: for a unit that must not wait behind others.
+  /// Serves one unit outside the channel, by a worker of its own: for a unit that must not wait behind others. Returns when the unit is
+  /// done or given up.
   ///
-  /// - Throws: ``GaveUp``; `CancellationError`.
+  /// - Throws: ``GaveUp`` where the pool gave up at the unit, `CancellationError` where the caller's task is cancelled or the pool stops.
   public func serve(_ unit: Unit, _ service: Service) async throws {
     let owner = Mutex<Int?>(nil)
     try await withTaskCancellationHandler {
@@ -236,8 +249,8 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
     }
   }
 
-  /// Waits for the channel's next unit. Nobody tells a hand to end meanwhile: an AsyncStream ends for all when one that
-  /// waits for it is cancelled.
+  /// Waits for the channel's next unit. No hand is told to end meanwhile: an AsyncStream ends for all when one that waits for it is
+  /// cancelled.
   private func take(_ hand: Hand, _ service: Service) async -> Chore? {
     var iterator = channel.makeAsyncIterator()
     guard let unit = await iterator.next() else { return handle(service, by: hand) { $0.closed(at: $1) } }

@@ -4,6 +4,7 @@ import Records
 
 /// CSV by RFC 4180 with LF line ends: a header line, NULL as nothing, an empty text as `""`.
 package struct CSVEncoder: FormatEncoder {
+  /// The page of CSV as an output's format.
   package static let page = ComponentPage(
     .format, "csv", "Writes CSV by RFC 4180 with LF line ends: a header line, NULL as nothing, an empty text as \"\".",
     abilities: ["write"], endings: ["csv"], place: "write",
@@ -18,10 +19,13 @@ package struct CSVEncoder: FormatEncoder {
 
   private let delimiter: UInt8
 
+  /// Makes an encoder whose fields are parted by this byte of ASCII; a comma by default.
   package init(delimiter: UInt8 = 0x2C) { self.delimiter = delimiter }
 
+  /// Makes the encoder of a definition. CSV has no keys of its own.
   package init(_ write: Value, _ reader: inout DefinitionReader) { self.init() }
 
+  /// The line with the fields' names, quoted where needed.
   package func header(_ schema: Schema) -> [UInt8] {
     let out = ByteBuffer(capacity: 256)
     for (i, field) in schema.fields.enumerated() {
@@ -34,7 +38,7 @@ package struct CSVEncoder: FormatEncoder {
     return out.copy(0..<out.count)
   }
 
-  /// JSON can hold half of a surrogate pair as an escape; here it would have to be a character.
+  /// Refuses rows with half of a surrogate pair in a text: JSON can hold it as an escape, and CSV would need it as a character.
   package func refuse(in batch: inout RecordBatch) {
     for column in batch.columns where column.field.type == .text && !column.isPlain {
       guard let views = column.views, views.encoding == .json else { continue }
@@ -53,6 +57,7 @@ package struct CSVEncoder: FormatEncoder {
     }
   }
 
+  /// Appends a line for each selected row. NULL is an empty field, an empty text `""`.
   package func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     var assembler = RowAssembler(batch, null: "", end: "\n")
     for (i, column) in batch.columns.enumerated() {

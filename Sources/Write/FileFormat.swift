@@ -2,19 +2,19 @@ import Configuration
 import Decompress
 import Records
 
-/// How a sink of bytes spells records: the format, and the compression around it, by the definition's words or the path's name.
-package struct FileFormat: Sendable {
-  package let encoder: any RecordEncoder
-  package let compression: (any UnitEncoder)?
+/// The format of a file, and the compression around it: by the definition's keys, or by the path's endings.
+struct FileFormat: Sendable {
+  let encoder: any RecordEncoder
+  let compression: (any UnitEncoder)?
 
-  package static let keys =
+  static let keys =
     [
       Key(
         "format", .choice(RecordEncoders.pages.map(\.name)),
         "\(RecordEncoders.pages.map(\.name).joined(separator: " or ")) (default: by the path's name).")
     ] + [Key].union(RecordEncoders.pages.map(\.keys))
 
-  /// Endings of formats that outputs are often expected in. What no encoder is named by is refused.
+  /// Endings of formats that users often expect. The loader refuses a path with one that no encoder has.
   private static let expectedEndings = ["tsv", "xlsx", "xls", "parquet", "avro", "orc", "db", "sqlite", "xml"]
 
   /// JSON Lines, not compressed.
@@ -23,7 +23,7 @@ package struct FileFormat: Sendable {
     compression = nil
   }
 
-  package init(_ write: Value, path: String, _ reader: inout DefinitionReader) {
+  init(_ write: Value, path: String, _ reader: inout DefinitionReader) {
     let (bare, _, codec) = Codecs.split(path)
     let format = write["format"]?.text.flatMap(RecordEncoders.named) ?? RecordEncoders.of(path: bare)
     reader.refuseKeys(of: write, notOf: format.name, RecordEncoders.pages, setting: "format")
@@ -34,7 +34,7 @@ package struct FileFormat: Sendable {
     }
   }
 
-  /// Why a file of this name would not hold what the name says; nil for others.
+  /// The reason why a file of this name would not hold what the name says; nil for others.
   private static func misnamed(_ path: String, hasFormat: Bool) -> String? {
     let name = path.lowercased()
     let (bare, promised, codec) = Codecs.split(name)

@@ -4,10 +4,11 @@ import Files
 import Foundation
 import Records
 
-/// Records in files: one for each item, or one for the run.
+/// Writes records into files: one for each item, or one for the run.
 ///
-/// The part is `.NAME.sluice-part` in the target's folder; a rename commits it.
+/// The part is `.NAME.sluice-part` in the target's folder; a rename commits it. Slots and targets are absolute paths.
 package struct FileSink: Sink {
+  /// The page of the sink `file`, with the formats' keys.
   package static let page = ComponentPage(
     .sink, "file", "Writes files, each whole at once: one for each item, or one for the run.", abilities: ["resumes", "exactly once"],
     endings: ["jsonl", "csv"],
@@ -33,9 +34,10 @@ package struct FileSink: Sink {
       "One output of a run is made again from all items when any is new or changed.",
     ])
 
+  /// Whether `write` has a `path` that is not `-`.
   package static func takes(_ write: Value) -> Bool { write["path"].map { $0.text != "-" } ?? false }
 
-  /// As the definition has it, with its words in braces.
+  /// The path as the definition has it, with its words in braces.
   private let path: String
   private let format: FileFormat
 
@@ -45,6 +47,7 @@ package struct FileSink: Sink {
     format = FileFormat()
   }
 
+  /// Reads path and format, and reports a path that is no file or has an unknown word in braces.
   package init(_ write: Value, _ reader: inout DefinitionReader) {
     path = write["path"]?.text ?? ""
     format = FileFormat(write, path: path, &reader)
@@ -68,11 +71,14 @@ package struct FileSink: Sink {
     }
   }
 
+  /// An output for each item where the path has `{item.…}`, else one for the run.
   package var grouping: OutputGrouping { path.contains("{item.") ? .item : .run }
+  /// The encoder of the chosen format.
   package var encoder: any RecordEncoder { format.encoder }
+  /// The encoder of the compression that the path's ending names; nil for none.
   package var compression: (any UnitEncoder)? { format.compression }
 
-  /// The output's path; where a symbolic link stands there, the path that it leads to, so that the link stays.
+  /// The output's absolute path. Where a symbolic link stands there, it is the path that the link leads to, so that the link stays.
   package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
     let path = filled(words)
     let absolute = DefinitionPath.absolute(path, in: context.folder)
@@ -100,7 +106,7 @@ package struct FileSink: Sink {
     return filled
   }
 
-  /// Beside the output that the records belong to: `NAME.replay-N.ENDING`.
+  /// A file beside the output that the records belong to: `NAME.replay-N.ENDING`.
   package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
     let (bare, compression, _) = Codecs.split(slot.name)
     let suffix = (bare as NSString).pathExtension
@@ -108,17 +114,19 @@ package struct FileSink: Sink {
     return OutputSlot(name: target, shown: target, file: target)
   }
 
+  /// Makes a committer that renames parts; committables hold their paths.
   package static func committer(in folder: String) -> any Committer { FileOutputs(folder: folder) }
 
+  /// Begins to write; no file is opened yet.
   package func start(_ context: SinkContext) -> any SinkSession { FileOutputs(folder: context.folder) }
 
-  /// The name that a part has before it is committed: in the target's own folder, so that a rename suffices.
+  /// The path of a part before it is committed: in the target's own folder, so that a rename suffices.
   package static func part(of target: String) -> String {
     let url = target as NSString
     return url.deletingLastPathComponent + "/." + url.lastPathComponent + ".sluice-part"
   }
 
-  /// Whether a file is called as parts are.
+  /// Whether a path is named as parts are, so that a source does not take it for an item.
   package static func isPart(_ path: String) -> Bool {
     path.hasSuffix(".sluice-part") && (path as NSString).lastPathComponent.hasPrefix(".")
   }
@@ -164,23 +172,23 @@ private struct FileOutputs: SinkSession {
 }
 
 extension PartFile: SinkWriter {
-  package var position: SinkPosition { written.position }
-  package var isEmpty: Bool { length == 0 }
-  package var canTruncate: Bool { true }
-  package func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try append(bytes.bytes, bytes.count, checksum: checksum) }
-  package func flush() throws { try sync() }
+  var position: SinkPosition { written.position }
+  var isEmpty: Bool { length == 0 }
+  var canTruncate: Bool { true }
+  func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try append(bytes.bytes, bytes.count, checksum: checksum) }
+  func flush() throws { try sync() }
 
-  package func truncate(to position: SinkPosition) throws {
+  func truncate(to position: SinkPosition) throws {
     guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: target, code: EINVAL) }
     try cut(to: prefix)
   }
 
   /// Paths are kept as the definition has them, so that folders may move.
-  package var committable: Committable? {
+  var committable: Committable? {
     Committable(
       sink: FileSink.name, name: DefinitionPath.relative(path, to: folder), target: DefinitionPath.relative(target, to: folder),
       token: written.position.token)
   }
 
-  package func discard() throws { try remove() }
+  func discard() throws { try remove() }
 }

@@ -2,8 +2,9 @@ import CByteScan
 import Configuration
 import Records
 
-/// JSON Lines: an object a line. Numbers keep the spelling that they had in the source.
+/// JSON Lines: an object a line. Numbers keep the spelling that they have in the source.
 package struct JSONLinesEncoder: FormatEncoder {
+  /// The page of JSON Lines as an output's format.
   package static let page = ComponentPage(
     .format, "jsonl", "Writes JSON Lines: an object a line, NULL as null, times as texts.", abilities: ["write"],
     endings: ["jsonl", "ndjson", "jsonlines"], place: "write",
@@ -18,12 +19,16 @@ package struct JSONLinesEncoder: FormatEncoder {
       "What is written is read again as the same values by parse.format: jsonl with the same fields.",
     ])
 
+  /// Makes an encoder; it has no settings.
   package init() {}
 
+  /// Makes the encoder of a definition. JSON Lines has no keys of its own.
   package init(_ write: Value, _ reader: inout DefinitionReader) {}
 
+  /// Nothing: JSON Lines has no header.
   package func header(_ schema: Schema) -> [UInt8] { [] }
 
+  /// Appends a line for each selected row, with all fields in order; NULL is `null`.
   package func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     var assembler = RowAssembler(batch, null: "null", end: batch.columns.isEmpty ? "{}\n" : "}\n")
     for (i, column) in batch.columns.enumerated() {
@@ -90,9 +95,9 @@ package struct JSONLinesEncoder: FormatEncoder {
 
 /// Text as a JSON string (RFC 8259 §7).
 ///
-/// What is read must be in a ``ByteBuffer``: bytes past it are read too.
+/// The text must be in a ``ByteBuffer``: up to 64 bytes past its end are read too.
 public enum JSONText {
-  /// Appends the text in quotes.
+  /// Appends `n` bytes of UTF-8 as a JSON string: escaped, in quotes.
   @inline(__always)
   public static func quote(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
     out.append(0x22)
@@ -102,16 +107,16 @@ public enum JSONText {
 
   /// Appends a JSON value so that it stays on its line. A control byte in a value that is JSON stands between its tokens, where a
   /// blank says the same (RFC 8259 §2).
-  public static func line(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
+  static func line(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
     out.reserve(n)
     let start = out.bytes + out.count
     for i in 0..<n { start[i] = max(p[i], 0x20) }
     out.count += n
   }
 
-  /// Appends the text with what JSON does not take as it is escaped.
+  /// Appends the text with the characters escaped that a JSON string can't hold.
   @inline(__always)
-  public static func escape(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
+  static func escape(_ p: UnsafePointer<UInt8>, _ n: Int, to out: ByteBuffer) {
     out.reserve(6 * n + 16)
     out.count += sluice_json_escape(out.bytes + out.count, p, n, 0)
   }

@@ -2,11 +2,11 @@ import CFiles
 import Files
 import Foundation
 
-/// Writes the end of a large file past the page cache, in whole blocks (open(2), O_DIRECT). What a run writes is synced and
-/// not read again by it, and the kernel's copy of it costs more time than all else about a write.
+/// Writes the end of a large file past the page cache, in whole blocks (open(2), O_DIRECT). A run syncs its output and does not read it
+/// again, and the kernel's copy of it costs more time than all else about a write.
 ///
-/// It is for file systems on a disk of this machine, which are known to do it well. What is no whole block is written
-/// through the page cache when it must be in the file.
+/// It is for file systems on a disk of this machine, which are known to do it well. A rest of less than a block is written through the page
+/// cache when it must be in the file.
 ///
 /// `@unchecked Sendable`: it is touched only under its part's lock.
 final class LargeFile: @unchecked Sendable {
@@ -25,10 +25,10 @@ final class LargeFile: @unchecked Sendable {
   private let plain: Int32
   private let direct: Int32
   private let block: UnsafeMutableRawPointer
-  /// Where in the file the block begins.
+  /// The block's place in the file.
   private var base: Int
   private var filled: Int
-  /// Of what is filled, what the file has already.
+  /// How many of the filled bytes the file has already.
   private var flushed: Int
   /// The file system refused: all goes the plain way.
   private var isRefused = false

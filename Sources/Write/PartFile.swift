@@ -3,20 +3,22 @@ import Foundation
 import Records
 import Synchronization
 
-/// A file being written under a temporary name in its target's folder.
+/// A file that is written under a temporary name in its target's folder.
 ///
-/// Calls block: they are made on threads for that.
+/// Its calls block: make them on threads for that (`BlockingThreads`).
 ///
-/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. The syncs alone run
-/// beside others: of what changes they touch only what locks guard.
-public final class PartFile: @unchecked Sendable {
-  public let target: String
-  public let path: String
-  /// What paths are relative to where the ledger keeps them: the definition's.
+/// `@unchecked Sendable`: one write worker owns it at a time and awaits each call before the next. The syncs alone run beside others: they
+/// touch only state that locks guard.
+final class PartFile: @unchecked Sendable {
+  /// The absolute path that the commit renames the part to.
+  let target: String
+  /// The absolute path of the part.
+  let path: String
+  /// The definition's folder, which paths in committables are relative to.
   let folder: String
   private let descriptor: Int32
-  /// What is written so far; the end of it may not be in the file before a sync.
-  public private(set) var written: FilePrefix
+  /// The length and checksum of all that was appended; the end of it may not be in the file before a sync.
+  private(set) var written: FilePrefix
   /// Nil while the file is small, and where the file system writes large files as any other.
   private let large = Mutex<LargeFile?>(nil)
   private var isPlain = false
@@ -24,18 +26,18 @@ public final class PartFile: @unchecked Sendable {
 
   private struct Syncs {
     var isNameSynced = false
-    /// After a sync that failed nobody knows which bytes are on the disk, and the next one may say that all are
-    /// (fsync(2); Rebello et al., Can Applications Recover from fsync Failures?, 2020). So there is no next one.
+    /// After a sync that failed it is not known which bytes are on the disk, and the next one may say that all are (fsync(2); Rebello et
+    /// al., Can Applications Recover from fsync Failures?, 2020). So there is no next one.
     var failed: WriteError?
   }
 
-  /// Opens the part and cuts it to what is kept of it; with nothing kept it is made anew, and its folder where that is missing.
+  /// Opens the part and cuts it to `prefix`. With an empty prefix it makes the part anew, and its folder where that is missing.
   ///
-  /// The part's name may be known to others who can write to the folder. So a link is never followed, and what somebody else has put
+  /// The part's name may be known to others who can write to the folder. So a link is never followed, and a file that another user has put
   /// there is not written to.
   ///
   /// - Throws: ``WriteError``.
-  public init(target: String, path: String, folder definitionFolder: String, keeping prefix: FilePrefix) throws {
+  init(target: String, path: String, folder definitionFolder: String, keeping prefix: FilePrefix) throws {
     self.target = target
     self.path = path
     folder = definitionFolder
@@ -57,7 +59,7 @@ public final class PartFile: @unchecked Sendable {
     }
   }
 
-  /// Makes the part, with the mode of the file that it is to replace. One that an earlier try left is taken away first.
+  /// Makes the part, with the mode of the file that it is to replace. It first removes a part that an earlier try left.
   private static func make(_ path: String, _ before: FileStatus?) throws -> Int32 {
     func create() throws -> Int32 {
       try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: before.map { $0.mode | 0o600 } ?? 0o644, .partOpen)
@@ -72,18 +74,21 @@ public final class PartFile: @unchecked Sendable {
 
   deinit { close(descriptor) }
 
-  public var length: Int { written.length }
+  /// How many bytes were appended.
+  var length: Int { written.length }
 
-  /// Drops what is past `prefix`.
-  public func cut(to prefix: FilePrefix) throws {
+  /// Drops the bytes past `prefix`.
+  func cut(to prefix: FilePrefix) throws {
     // What is gathered may be before the cut.
     try release()
     try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
     written = prefix
   }
 
-  /// - Parameter checksum: of the bytes.
-  public func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
+  /// Appends bytes.
+  ///
+  /// - Parameter checksum: the checksum of the bytes.
+  func append(_ start: UnsafePointer<UInt8>, _ count: Int, checksum: Checksum) throws {
     try WriteError.wrap("write", path) {
       let isTaken = try large.withLock { large in
         if large == nil, !isPlain, length >= LargeFile.least {
@@ -98,8 +103,8 @@ public final class PartFile: @unchecked Sendable {
     written = written.followed(by: checksum, count: count)
   }
 
-  /// Nothing more comes for now: what was gathered goes into the file, and its memory is given back.
-  public func release() throws {
+  /// Puts gathered bytes into the file and gives their memory back: nothing more comes for now.
+  func release() throws {
     try WriteError.wrap("write", path) {
       try large.withLock { large in
         try large?.flush()
@@ -108,14 +113,14 @@ public final class PartFile: @unchecked Sendable {
     }
   }
 
-  /// Puts what is written on the disk, and the part's name the first time: then the ledger may speak of it.
-  public func sync() throws {
+  /// Puts all that was appended on the disk, and the part's name the first time: then the ledger may speak of it.
+  func sync() throws {
     try syncContent(.partSync)
     if !isNameSynced { try Self.syncNames([self]) }
   }
 
-  /// The same for parts that are whole, with one sync of each folder.
-  public static func sync(_ parts: [PartFile]) throws {
+  /// Syncs parts that are complete, with one sync of each folder.
+  static func sync(_ parts: [PartFile]) throws {
     for part in parts { try part.syncContent(.partFinalSync) }
     try syncNames(parts.filter { !$0.isNameSynced })
   }
@@ -145,15 +150,14 @@ public final class PartFile: @unchecked Sendable {
     }
   }
 
-  /// Takes the part off the disk.
-  public func remove() throws { try WriteError.wrap("remove", path) { try SystemCall.remove(path, .partRemove) } }
+  /// Removes the part's file.
+  func remove() throws { try WriteError.wrap("remove", path) { try SystemCall.remove(path, .partRemove) } }
 
-  /// Puts parts, which are whole and on the disk, in their targets' places: the names (rename), then the names on the disk,
-  /// with one sync of each folder. A file that is replaced lends its mode, and its owner where that is allowed. What is no file is
-  /// never replaced.
+  /// Puts parts, which are complete and synced, in their targets' places: renames them, then syncs each folder once. A file that is
+  /// replaced lends its mode, and its owner where that is allowed. Only a regular file is ever replaced.
   ///
   /// - Throws: ``WriteError``.
-  public static func place(_ parts: [(path: String, target: String)]) throws {
+  static func place(_ parts: [(path: String, target: String)]) throws {
     for part in parts {
       let before = try WriteError.wrap("rename to", part.target) { try FileStatus.of(part.target, followsLinks: false) }
       if let before {
@@ -167,8 +171,8 @@ public final class PartFile: @unchecked Sendable {
     }
   }
 
-  /// Puts a target's name on the disk, where there still is a folder that has it.
-  public static func syncPlace(of target: String) throws {
+  /// Syncs the folder of a target, which puts the target's name on the disk. A folder that is gone is no error.
+  static func syncPlace(of target: String) throws {
     do {
       try SystemCall.syncFolder(of: target, .targetNameSync)
     } catch let failure as SystemFailure {

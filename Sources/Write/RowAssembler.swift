@@ -1,22 +1,24 @@
 import CByteScan
 import Records
 
-/// Puts records together from columns of bytes that are spelled as the sink wants them.
+/// Joins records from columns of bytes that are spelled as the sink wants them.
 ///
-/// A column's values stand either in the chunk as they are (``add(_:prefix:_:)``) or are rendered beforehand, a whole column at
-/// a time (``render(prefix:_:)``). The loop over records then only copies.
+/// A column's values either stand in the chunk already (``add(_:prefix:_:)``), or are rendered before, a whole column at a time
+/// (``render(prefix:_:)``). The loop over records then only copies.
 struct RowAssembler {
   private let rows: [UInt32]?
   private let rowCount: Int
   private let null: ByteBuffer
   private let end: ByteBuffer
   private var cells: [sluice_cells] = []
-  /// What the pointers in `cells` point into.
+  /// The owners of the memory that `cells` points into.
   private var owners: [AnyObject] = []
 
+  /// Makes an assembler for the selected rows of a batch, without columns.
+  ///
   /// - Parameters:
-  ///   - null: what stands for NULL.
-  ///   - end: what ends a record.
+  ///   - null: the text for NULL.
+  ///   - end: the text after the last field of each record.
   init(_ batch: RecordBatch, null: String, end: String) {
     rows = batch.selection
     rowCount = batch.selectedCount

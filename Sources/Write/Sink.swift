@@ -4,45 +4,47 @@ import Files
 import Foundation
 import Records
 
-/// Where records go: what a definition's `write` says of it. A sink that is at work is its ``SinkSession``.
+/// The place where records go, as a definition's `write` says it. A ``SinkSession`` does the work.
 ///
-/// To add one: a file in this folder, and a line in ``Sinks``.
+/// To add one: a file in this folder, and a line in ``Sinks``. `Tests/SinkTests` has the checks that every sink passes.
 package protocol Sink: Component, Sendable {
-  /// Whether a definition's `write` is for this sink. The first key of its page says where records go.
+  /// Whether a definition's `write` is for this sink. The first key of its page has to be the one that names the place.
   static func takes(_ write: Value) -> Bool
-  /// Reads the sink's own keys of `write`, and reports what is wrong with them.
+  /// Reads the sink's own keys of `write`, and reports errors in them.
   init(_ write: Value, _ reader: inout DefinitionReader)
-  /// Commits what an earlier process had prepared. It needs no definition: the committables say all.
+  /// Makes a committer for outputs that an earlier process prepared. It needs no definition: the committables hold all.
   ///
-  /// - Parameter folder: the definition's, which relative names are relative to.
+  /// - Parameter folder: the definition's folder, which relative names begin at.
   static func committer(in folder: String) -> any Committer
 
   /// Which records go into one output.
   var grouping: OutputGrouping { get }
-  /// Whether outputs are written one after another, as into a database that takes one writer at a time.
+  /// Whether outputs are written one after another, as into a database that takes one writer at a time. Then write has one worker.
   var isSerial: Bool { get }
-  /// The output of an item, or of the run.
+  /// Returns the output of an item, or of the run.
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot
-  /// Where a replay of dead letters writes what passes of those of an output.
+  /// Returns the output for the dead letters of `slot` that pass in replay `number`, from 1.
   func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot
-  /// Spells records for this sink.
+  /// The spelling of records for this sink.
   var encoder: any RecordEncoder { get }
-  /// Spells records for people, where a dry run shows what would be written.
+  /// The spelling of records for people: a dry run shows records so.
   var sampleEncoder: any RecordEncoder { get }
-  /// Compresses what the encoder made of a chunk; nil where the sink's outputs are not compressed.
+  /// Compresses each encoded chunk; nil where outputs are not compressed.
   var compression: (any UnitEncoder)? { get }
-  /// Begins to work.
+  /// Begins to work. Opens no output yet.
   ///
   /// - Throws: ``WriteError``.
   func start(_ context: SinkContext) throws -> any SinkSession
 }
 
-/// Whose outputs a sink writes.
+/// The owner of a sink's outputs: a pipeline and its folder.
 package struct SinkContext: Sendable {
-  /// The definition's folder, absolute: what relative names are relative to.
+  /// The absolute path of the definition's folder, which relative names begin at.
   package var folder: String
+  /// The pipeline's name.
   package var pipeline: String
 
+  /// Makes a context.
   package init(folder: String, pipeline: String) {
     self.folder = folder
     self.pipeline = pipeline
@@ -50,8 +52,11 @@ package struct SinkContext: Sendable {
 }
 
 extension Sink {
+  /// The sink's own ``encoder``: its bytes can be read as text.
   package var sampleEncoder: any RecordEncoder { encoder }
+  /// None: outputs are not compressed.
   package var compression: (any UnitEncoder)? { nil }
+  /// One output after another, unless each item has its own.
   package var isSerial: Bool { grouping != .item }
 }
 
@@ -61,18 +66,20 @@ package enum OutputGrouping: Sendable {
   case item
   /// One output has the records of all items, in order, and is committed as the run is done.
   case run
-  /// Records are out of our hands as they are written: nothing is prepared or committed.
+  /// Records can't be taken back once they are written: nothing is prepared or committed.
   case stream
 }
 
-/// What an output's name may be made of.
+/// The values that an output's name may be made of.
 package struct OutputWords: Sendable {
-  /// The item's key, its name, and the same without its endings; nil for an output of the run.
+  /// The item's key, its name without endings, and its name; nil for an output of the run.
   package var item: (key: String, stem: String, name: String)?
+  /// The run's number, as text (`{run.id}`).
   package var run: String
-  /// When the run began.
+  /// The time when the run began (`{run.date}`).
   package var date: Date
 
+  /// Makes the words for an item's output, or for the run's where `item` is nil.
   package init(item: (key: String, stem: String, name: String)?, run: String, date: Date) {
     self.item = item
     self.run = run
@@ -80,103 +87,109 @@ package struct OutputWords: Sendable {
   }
 }
 
-/// An output that is to be written.
+/// The place of an output that is to be written.
 package struct OutputSlot: Sendable, Hashable {
-  /// Which output of the sink's, as the sink opens it.
+  /// The sink's own name for the output: no two outputs of a run share it.
   package var name: String
-  /// As people call it.
+  /// The name in messages.
   package var shown: String
-  /// The file that its commit puts in place or replaces; nil where it is none.
+  /// The absolute path of the file that the commit puts in place or replaces; nil where it is no file.
   package var file: String?
-
-  package init(name: String, shown: String, file: String? = nil) {
-    self.name = name
-    self.shown = shown
-    self.file = file
-  }
 }
 
-/// Makes prepared outputs visible. All calls block, and any may be repeated: after a crash nobody knows whether it was done.
+/// Makes prepared outputs visible. All calls block, and each may be repeated: after a crash recovery does not know whether it was done.
 package protocol Committer: Sendable {
-  /// Looks at what was prepared, before an earlier process's commit is done again. A commit that is found done is durable when this
+  /// Looks at a prepared output, before an earlier process's commit is done again. Where the commit is found done it is durable when this
   /// returns.
   ///
   /// - Throws: ``WriteError``.
   func inspect(_ committable: Committable) throws -> OutputFinding
-  /// Makes outputs visible, and puts that on durable storage. What is visible already stays as it is.
+  /// Makes outputs visible, and puts that on durable storage. An output that is visible already stays as it is.
   ///
-  /// - Parameter forgotten: those that the ledger speaks of no more. Nobody will commit them again.
-  /// - Returns: those that can never be committed, with why.
-  /// - Throws: ``WriteError`` where another try may do it.
+  /// - Parameter forgotten: committables that the ledger has forgotten. No process will commit them again, so their traces may go.
+  /// - Returns: the committables that the target will never take, with reasons.
+  /// - Throws: ``WriteError`` where another try may help.
   func commit(_ committables: [Committable], forgetting forgotten: [Committable]) throws -> [CommitRefusal]
 }
 
-/// A committable that its target does not take: what it was made from counts as not done.
+/// A committable that its target does not take: its item then fails, and its replay counts as not done.
 package struct CommitRefusal: Sendable {
+  /// The committable that was refused.
   package var committable: Committable
+  /// The target's reason, as a sentence for people.
   package var reason: String
 
-  package init(_ committable: Committable, reason: String) {
+  /// Makes a refusal from the target's reason.
+  init(_ committable: Committable, reason: String) {
     self.committable = committable
     self.reason = reason
   }
 }
 
-/// A sink at work.
+/// A sink at work. Write's workers and the engine call it from several threads. Its calls block.
 package protocol SinkSession: Committer {
-  /// Opens an output, cut back to a position that the ledger speaks of; at ``SinkPosition/start`` it is made anew. Blocks.
+  /// Opens an output, cut back to a position that the ledger has; at ``SinkPosition/start`` it is made anew.
   ///
   /// - Throws: ``WriteError``.
   func open(_ slot: OutputSlot, _ schema: Schema, at position: SinkPosition) throws -> any SinkWriter
-  /// Makes outputs durable that are written to their ends: then the ledger may call them done. Blocks.
+  /// Makes outputs durable that are written to their ends: then the ledger may call their items done.
+  ///
+  /// - Throws: ``WriteError``.
   func prepare(_ writers: [any SinkWriter]) throws
-  /// Whether what the ledger says of an output that is not committed is there. Reads it, and blocks.
+  /// Compares an output that is not committed with the ledger's position in it. Reads the output.
+  ///
+  /// - Throws: ``WriteError``.
   func inspect(_ slot: OutputSlot, at position: SinkPosition) throws -> OutputFinding
-  /// No committable of the pipeline is pending: what was kept to know that a commit was done may go.
+  /// Drops the notes by which the sink knows of commits that are done: no committable of the pipeline is pending.
   func settle() throws
-  /// Takes away what was written of an output that nobody goes on with.
+  /// Removes the prepared part of an output that no run goes on with. An output that is not there is no error.
   func abandon(_ slot: OutputSlot) throws
-  /// Nobody waits for this sink any more.
+  /// Ends waits of the sink for a reader: the run stops. Any thread may call it.
   func interrupt()
 }
 
 extension SinkSession {
+  /// Does nothing: the sink never waits for a reader.
   package func interrupt() {}
+  /// Does nothing: the sink keeps no notes of commits.
   package func settle() throws {}
 }
 
-/// An output that is being written. One write worker owns it and awaits each call before the next; ``flush()`` alone runs beside
-/// others. Calls block.
+/// An output that is being written. One write worker owns it and awaits each call before the next; ``flush()`` alone runs beside other
+/// calls. Calls block, and throw ``WriteError`` where the output can't be written.
 package protocol SinkWriter: AnyObject, Sendable {
-  /// After all that was appended.
+  /// The position after all that was appended.
   var position: SinkPosition { get }
   /// Whether nothing is written: then the format's header comes first.
   var isEmpty: Bool { get }
-  /// Whether what was written can be taken back.
+  /// Whether ``truncate(to:)`` and ``discard()`` can take records back.
   var canTruncate: Bool { get }
-  /// Appends what the sink's encoder made of records.
+  /// Appends the encoder's bytes of some records.
   ///
-  /// - Parameter checksum: of the bytes.
+  /// - Parameter checksum: the checksum of the bytes.
   func append(_ bytes: ByteBuffer, checksum: Checksum) throws
-  /// Makes durable what was appended before the call: then the ledger may speak of it.
+  /// Makes all durable that was appended before the call: then the ledger may speak of it.
   func flush() throws
-  /// Drops what comes after a position.
+  /// Drops all that comes after a position of this output.
   func truncate(to position: SinkPosition) throws
-  /// Nothing more is appended: memory and descriptors that writing took are given back.
+  /// Gives back memory and descriptors that writing took: nothing more is appended for now.
   func release() throws
-  /// What commits the output once it is prepared; nil where nothing is to be committed.
+  /// The token that commits the output once it is prepared; nil where there is nothing to commit.
   var committable: Committable? { get }
-  /// Takes the output away.
+  /// Removes the output, which will not be committed.
   func discard() throws
 }
 
 extension SinkWriter {
+  /// Appends the encoder's bytes of some records, and computes their checksum.
   package func append(_ bytes: ByteBuffer) throws { try append(bytes, checksum: Checksum(bytes.bytes, bytes.count)) }
 }
 
-/// The sinks that there are: a line each.
+/// The registry of sinks: a line each.
 package enum Sinks {
+  /// The sinks. The first that takes a definition's `write` is the one.
   package static let all: [any Sink.Type] = [FileSink.self, StandardOutputSink.self, SQLiteSink.self]
 
+  /// Returns the sink of this name, as committables hold it; nil where this build has none.
   package static func named(_ name: String) -> (any Sink.Type)? { all.first { $0.name == name } }
 }

@@ -4,9 +4,9 @@ import Foundation
 import Records
 import Synchronization
 
-/// Records on standard output. What is written is out of our hands: it can't be taken back, and what reads it may go away.
-package struct StandardOutputSink: Sink {
-  package static let page = ComponentPage(
+/// Writes records to standard output. They can't be taken back, and the program that reads them may go away.
+struct StandardOutputSink: Sink {
+  static let page = ComponentPage(
     .sink, "standard_output", "Writes records to standard output, for a program that reads them.", endings: [],
     keys: [Key("path", .text, "- is standard output.")] + FileFormat.keys, place: "write",
     example: """
@@ -21,21 +21,21 @@ package struct StandardOutputSink: Sink {
       "A reader that goes away ends the run with exit code 75.",
     ])
 
-  package static func takes(_ write: Value) -> Bool { write["path"]?.text == "-" }
+  static func takes(_ write: Value) -> Bool { write["path"]?.text == "-" }
 
   private let format: FileFormat
 
-  package init(_ write: Value, _ reader: inout DefinitionReader) { format = FileFormat(write, path: "-", &reader) }
+  init(_ write: Value, _ reader: inout DefinitionReader) { format = FileFormat(write, path: "-", &reader) }
 
-  /// As messages call it.
-  package static let shown = "standard output"
+  /// The name in messages.
+  static let shown = "standard output"
 
-  package var grouping: OutputGrouping { .stream }
-  package var encoder: any RecordEncoder { format.encoder }
-  package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: "-") }
-  package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { slot }
-  package static func committer(in folder: String) -> any Committer { StandardOutput() }
-  package func start(_ context: SinkContext) -> any SinkSession { StandardOutput() }
+  var grouping: OutputGrouping { .stream }
+  var encoder: any RecordEncoder { format.encoder }
+  func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: "-") }
+  func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { slot }
+  static func committer(in folder: String) -> any Committer { StandardOutput() }
+  func start(_ context: SinkContext) -> any SinkSession { StandardOutput() }
 }
 
 /// The stream, which has one writer.
@@ -66,9 +66,9 @@ private final class StandardOutputStream: SinkWriter {
     var isInterrupted = false
   }
   private let state = Mutex(State())
-  /// So much can be written to a pipe that has room without waiting (pipe(7)).
+  /// The bytes that a pipe with room takes without a wait (pipe(7)).
   private static let pieceBytes = 4096
-  /// Milliseconds.
+  /// The time between two looks at whether the run stops, in milliseconds.
   private static let patience: Int32 = 200
 
   /// - Throws: ``WriteError`` where standard output is closed, or open for reading only.

@@ -2,17 +2,21 @@ import Configuration
 import Files
 import Foundation
 
-/// What the system, or a database, refused while output was written.
+/// An error of the system or of a database while output was written.
 public struct WriteError: Error, Sendable, CustomStringConvertible {
+  /// The verb for the sentence: can't ACTION PATH.
   public let action: String
+  /// The file or table, as the sentence names it.
   public let path: String
+  /// The system's error number (errno); 0 where ``reason`` says it.
   public let code: Int32
-  /// What stands where a file was to be put, where that is the trouble.
+  /// The kind of a thing that is not a regular file and stands in the output's place; nil where that is not the trouble.
   public let found: FileStatus.Kind?
-  /// What is wrong and what to do about it, where no code of the system says it.
+  /// The trouble and its remedy, where the system has no number for it; nil else.
   public let reason: String?
   private let isOfOneOutput: Bool
 
+  /// Makes an error of a system call.
   public init(action: String, path: String, code: Int32 = errno, found: FileStatus.Kind? = nil) {
     self.action = action
     self.path = path
@@ -22,7 +26,9 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
     isOfOneOutput = false
   }
 
-  /// - Parameter concernsOneOutput: whether others can be written all the same.
+  /// Makes an error from a reason.
+  ///
+  /// - Parameter concernsOneOutput: whether other outputs can be written all the same.
   public init(action: String, path: String, reason: String, concernsOneOutput: Bool = false) {
     self.action = action
     self.path = path
@@ -32,14 +38,15 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
     found = nil
   }
 
-  /// Whether what reads standard output went away.
+  /// Whether the program that read standard output went away.
   public var isReaderGone: Bool { code == EPIPE }
 
-  /// Whether the trouble is one output's name or place, so that others can be written.
+  /// Whether the trouble is one output's name or place: then its item fails, and the run goes on.
   public var concernsOneOutput: Bool {
     isOfOneOutput || found != nil || [ENAMETOOLONG, EISDIR, ENOTDIR, ENOTEMPTY, ELOOP, EEXIST].contains(code)
   }
 
+  /// The sentence for the log, with a remedy where there is a usual one.
   public var description: String {
     if let reason { return "can't \(action) \(path): \(reason)" }
     if let found { return "can't \(action) \(path): it is \(found.words), and only a file is replaced" }
@@ -51,7 +58,7 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
     return "can't \(action) \(path): \(String(cString: strerror(code)))\(remedy)"
   }
 
-  /// Does `body`, and says of a system call that fails what it was for.
+  /// Calls `body`, and turns the failure of a system call into a ``WriteError`` that says what the call was for.
   static func wrap<T>(_ action: String, _ path: String, _ body: () throws -> T) throws -> T {
     do {
       return try body()
@@ -62,6 +69,8 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
 }
 
 extension WriteError: StageError {
+  /// Write.
   package var stage: Stage { .write }
+  /// Always ``ErrorCode/cannotWrite``.
   package var errorCode: ErrorCode { .cannotWrite }
 }

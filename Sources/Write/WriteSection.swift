@@ -1,23 +1,28 @@
 import Configuration
 
-/// What a definition says of writing.
+/// The section `write` of a definition: the sink and its checkpoints.
 package struct WriteSection: Sendable {
-  /// How often an item's progress is made durable (`write.checkpoint`): whichever comes first.
+  /// How often an item's progress is made durable (`write.checkpoint`): whichever bound comes first.
   package struct CheckpointRule: Sendable {
+    /// The longest time between checkpoints.
     package var every = Duration.seconds(5)
+    /// The most records between checkpoints; `Int.max` for no bound.
     package var records = Int.max
+    /// The most bytes of output between checkpoints.
     package var bytes = 32_000_000
   }
 
-  /// Where records go. A section that says nothing has a file without a name; no definition that is accepted has such a one.
+  /// The sink that records go to. The file sink without a path stands here until a definition is read.
   package private(set) var sink: any Sink = FileSink()
-  /// Where the definition says where they go.
+  /// The place in the definition that names the output, for errors that are found later.
   package private(set) var position = Position(line: 1, column: 1, length: 1)
+  /// How often progress is made durable.
   package private(set) var checkpoint = CheckpointRule()
 
-  /// A section that says nothing.
+  /// Makes the section of a definition that is not read yet.
   package init() {}
 
+  /// The keys of `write`: those of all sinks and formats, and `checkpoint`; without those that all stages share.
   package static let keys: [Key] =
     [Key].union(Sinks.all.map { $0.page.keys }) + [
       Key(
@@ -29,6 +34,7 @@ package struct WriteSection: Sendable {
         ]), "How much work a crash can cost.")
     ]
 
+  /// Makes the section from its read value. Reports where no sink takes it, and keys that are for another sink.
   package init(_ value: Value, _ reader: inout DefinitionReader) {
     if let rule = value["checkpoint"] {
       if let every = rule["every"]?.text.flatMap(Scalars.duration) { checkpoint.every = every }

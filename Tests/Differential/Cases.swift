@@ -21,6 +21,7 @@ struct Dice: RandomNumberGenerator, Sendable {
 public struct Cases: Sendable {
   private var dice: Dice
 
+  /// Makes texts that this seed alone decides.
   public init(seed: UInt64) { dice = Dice(seed) }
 
   /// One text of each format; what differs, in words, or nil.

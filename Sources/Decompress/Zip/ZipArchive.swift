@@ -5,8 +5,9 @@ import Records
   import CArchive
 #endif
 
-/// zip (APPNOTE.TXT): a directory at the end, members of which each can be read by itself.
+/// zip (PKWARE's APPNOTE.TXT): a directory at the end, and members that can each be read alone. Unpacking is libarchive's.
 package enum ZipArchive: Archive {
+  /// The page of zip. Without libarchive it says so; the directory can be read all the same.
   package static let page = ComponentPage(
     .archive, "zip", "Reads each member of a zip archive as an item of its own.", abilities: ["read"], endings: ["zip"],
     place: "decompress",
@@ -30,11 +31,13 @@ package enum ZipArchive: Archive {
     ],
     missing: missing)
 
-  /// Of a member, of the end of an archive without one, and of one that was to be split and is not.
+  /// The marks of a member, of the end of an archive without one, and of an archive that was to be split and is not.
   package static let marks = [[3, 4], [5, 6], [7, 8]].map { Mark([0x50, 0x4B] + $0) }
 
+  /// Lists the members from the directory, which holds their sizes and checksums; no content is read.
   package static func members(of bytes: any RandomAccess) throws -> [ArchiveMember] { try ZipDirectory.read(bytes) }
 
+  /// Begins to unpack a member by its checked place in the archive.
   package static func read(_ place: String, of bytes: any RandomAccess, limits: DecompressLimits) throws -> any MemberReader {
     guard let entry = ZipEntry(place), entry.isWithin(bytes.count) else {
       throw ArchiveError.damaged(format: "zip", reason: "a member is not where it was")
@@ -60,11 +63,11 @@ package enum ZipArchive: Archive {
       private let input: Input
       private var made = 0
 
-      /// What libarchive's callbacks are given.
+      /// The state of libarchive's callbacks.
       private final class Input {
         let bytes: ZipMemberBytes
         var position = 0
-        /// What the archive's bytes threw.
+        /// The error of the archive's bytes.
         var failure: (any Error)?
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
 

@@ -2,7 +2,7 @@ import CZlib
 import Configuration
 import Foundation
 
-/// The directory at the end of a zip archive (APPNOTE.TXT 6.3.10, 4.3.12 to 4.3.16), and what it says of each member.
+/// Reads the directory at the end of a zip archive (APPNOTE.TXT 6.3.10, 4.3.12 to 4.3.16).
 ///
 /// It is read here and not by libarchive, which keeps checksums and places to itself, and spells names by the process's locale.
 enum ZipDirectory {
@@ -33,9 +33,9 @@ enum ZipDirectory {
     return members
   }
 
-  /// Where the directory is, as the archive's last record says.
+  /// The place of the directory, as the archive's last record says.
   private struct End {
-    /// Where the archive begins: other bytes may stand before it, as in one that unpacks itself.
+    /// The archive's first byte: other bytes may stand before it, as in one that unpacks itself.
     let archiveStart: Int
     let start: Int
     let size: Int
@@ -106,7 +106,7 @@ private struct ZipHeader {
   private let attributes: Int
   private let isFromUnix: Bool
   private let entry: ZipEntry
-  /// Where the next record begins.
+  /// The place of the next record.
   let next: Int
 
   /// Nil where there is none.
@@ -153,7 +153,7 @@ private struct ZipHeader {
 
   private static func checksum(_ name: [UInt8]) -> Int { Int(crc32(0, name, uInt(name.count))) }
 
-  /// Whether it is a file, and none of those in which macOS keeps what it knows of another.
+  /// Whether it is a regular file, and none of the files in which macOS keeps attributes.
   var holdsData: Bool {
     if name.last == 0x2F || name.starts(with: "__MACOSX/".utf8) { return false }
     if isFromUnix, attributes >> 16 != 0 { return mode_t(attributes >> 16) & S_IFMT == S_IFREG || mode_t(attributes >> 16) & S_IFMT == 0 }
@@ -176,7 +176,7 @@ private struct ZipHeader {
     return member
   }
 
-  /// Why a name could lead to another place than below a folder.
+  /// The reason why a name could lead to a place outside of the archive's folder; nil for a safe name.
   private static func danger(_ name: [UInt8]) -> String? {
     let isSeparator: (UInt8) -> Bool = { $0 == 0x2F || $0 == 0x5C }
     if name.isEmpty { return "is empty" }
@@ -190,17 +190,17 @@ private struct ZipHeader {
   }
 }
 
-/// Where a member's data is, and how it is packed.
+/// The place of a member's data, and how it is packed.
 struct ZipEntry: Equatable {
-  /// Of the member's own header, in the file.
+  /// The place of the member's own header in the file.
   var offset: Int
-  /// Bytes of the data as it stands in the archive, and of its content.
+  /// The data's bytes in the archive, and the content's.
   var packed: Int
   var size: Int
   /// CRC-32 of the content.
   var checksum: Int
   var method: Int
-  /// Of the flags those that the method wants.
+  /// The flags that the method needs.
   var options: Int
 
   /// The methods that libarchive unpacks.

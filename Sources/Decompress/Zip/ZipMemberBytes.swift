@@ -1,9 +1,9 @@
 /// One member of a zip archive as an archive of its own: a header made here, the member's data where it stands, and a directory made here.
 ///
-/// So libarchive need not walk past all members before, nor believe what an archive says of them, nor look for where data ends.
+/// So libarchive need not walk past all members before it, trust the archive's other headers, or search for the end of the data.
 struct ZipMemberBytes: RandomAccess {
   private let archive: any RandomAccess
-  /// Where the data begins in the archive, and how long it is.
+  /// The place of the data in the archive, and its length.
   private let start: Int
   private let dataBytes: Int
   private let head: [UInt8]

@@ -1,9 +1,9 @@
 import Configuration
 import Foundation
 
-/// A path in its normal form: no `.`, no empty part, and no `..` behind a folder that is no symbolic link. Two spellings of a path have
-/// one such form.
-public struct NormalPath: Sendable {
+/// A path in its normal form: no `.`, no empty part, and no `..` behind a folder that is no symbolic link. Two spellings of a path have one
+/// such form.
+struct NormalPath: Sendable {
   /// One step of a path: a name, or a pattern for names.
   struct Part: Sendable {
     let pattern: SourcePattern
@@ -22,8 +22,10 @@ public struct NormalPath: Sendable {
   }
   var parts: [Part] = []
 
-  /// - Parameter folder: what a relative path is relative to; absolute.
-  public init(_ pattern: SourcePattern, in folder: String) {
+  /// Makes the normal form of a pattern. It looks at the file system where `..` follows a name.
+  ///
+  /// - Parameter folder: the absolute path that a relative pattern begins at.
+  init(_ pattern: SourcePattern, in folder: String) {
     let isAbsolute = pattern.value.hasPrefix("/")
     if !isAbsolute { parts = folder.split(separator: "/").map { Part(SourcePattern(String($0)), isFirst: false) } }
     for text in pattern.text.split(separator: "/") {
@@ -42,10 +44,11 @@ public struct NormalPath: Sendable {
     return FileName.withBytes(path) { lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFLNK
   }
 
-  public var isGlob: Bool { parts.contains(where: \.isGlob) }
+  /// Whether a part of it is a pattern for names.
+  var isGlob: Bool { parts.contains(where: \.isGlob) }
 
-  /// Whether a pattern matches a path, as far as names tell.
-  public func matches(_ path: String) -> Bool { Self.match(parts[...], path.split(separator: "/").map(String.init)[...]) }
+  /// Whether the pattern matches a path, as far as names tell.
+  func matches(_ path: String) -> Bool { Self.match(parts[...], path.split(separator: "/").map(String.init)[...]) }
 
   private static func match(_ parts: ArraySlice<Part>, _ names: ArraySlice<String>) -> Bool {
     guard let part = parts.first else { return names.isEmpty }
@@ -54,31 +57,31 @@ public struct NormalPath: Sendable {
     return match(parts.dropFirst(), names.dropFirst())
   }
 
-  /// What it takes to open it.
-  public var path: String { file.path }
+  /// The path that opens it, with the values of secrets.
+  var path: String { file.path }
 
-  /// The file that is called so.
-  public var file: GlobWalk.Match { Self.place(parts[...]) }
+  /// The file of this name, where it is no pattern.
+  var file: GlobWalk.Match { Self.place(parts[...]) }
 
-  /// The folder below which all lies that it matches, or the file itself.
-  public var literalPrefix: String { Self.place(parts.prefix { !$0.isGlob }).path }
+  /// The folder above all that it matches, or the file itself where it is no pattern.
+  var literalPrefix: String { Self.place(parts.prefix { !$0.isGlob }).path }
 
   private static func place(_ parts: ArraySlice<Part>) -> GlobWalk.Match {
     parts.reduce(GlobWalk.Match(path: "", shown: "")) { $0.entered($1) }
   }
 }
 
-/// The files that a glob matches, one by one, in no order: glob(7), and `**` for any depth of folders. What is no regular file is passed
-/// over.
-public struct GlobWalk: ~Copyable {
-  /// A file that was found.
-  public struct Match: Sendable {
-    /// What it takes to open it.
-    public let path: String
-    /// What may be shown and kept.
-    public let shown: String
+/// Walks the files that a glob matches, in no order: glob(7), and `**` for any depth of folders. It passes over all that is no regular
+/// file.
+struct GlobWalk: ~Copyable {
+  /// A file that the walk found.
+  struct Match: Sendable {
+    /// The path that opens it.
+    let path: String
+    /// The path that may be shown and kept: with the names of secrets.
+    let shown: String
 
-    /// With another step behind it.
+    /// Returns the match with another step behind it.
     func entered(_ part: NormalPath.Part) -> Match {
       // A secret may hold the whole way from the root on.
       if part.value.hasPrefix("/") { return Match(path: part.value, shown: part.shown) }
@@ -96,17 +99,19 @@ public struct GlobWalk: ~Copyable {
   private var frames: [Frame] = []
   private var found: [Match] = []
 
+  /// Begins a walk.
+  ///
   /// - Throws: ``FetchError/file(_:code:)`` for a folder that can't be read.
-  public init(_ pattern: NormalPath) throws(FetchError) {
+  init(_ pattern: NormalPath) throws(FetchError) {
     try enter(pattern.parts[...], in: Match(path: "", shown: ""))
   }
 
   deinit { for frame in frames { closedir(frame.handle) } }
 
-  /// Nil at the end.
+  /// Returns the next file; nil at the end.
   ///
   /// - Throws: ``FetchError/file(_:code:)`` for a folder that can't be read.
-  public mutating func next() throws(FetchError) -> Match? {
+  mutating func next() throws(FetchError) -> Match? {
     while true {
       if let path = found.popLast() { return path }
       guard let frame = frames.last else { return nil }

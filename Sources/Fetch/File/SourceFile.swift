@@ -2,17 +2,17 @@ import Files
 import Configuration
 import Foundation
 
-/// Opens files that are sources. What is no file (a named pipe, a device, a socket, a folder) is refused before it is opened: to open
-/// it may wait for ever, or do something.
+/// Opens files that are sources. It refuses a named pipe, a device, a socket or a folder before it opens it: to open one may wait for ever,
+/// or do something.
 public enum SourceFile {
-  /// Nil where nothing stands at the path.
+  /// Returns the status of the file at a path, links followed; nil where there is none, or it can't be asked for.
   public static func status(_ path: String) -> stat? {
     var status = stat()
     return FileName.withBytes(path) { stat($0, &status) } == 0 ? status : nil
   }
 
-  /// Opens a file for reading; the descriptor is the caller's.
-  public static func open(_ path: String) throws(FetchError) -> Int32 {
+  /// Opens a regular file for reading. The caller closes the descriptor.
+  static func open(_ path: String) throws(FetchError) -> Int32 {
     var status = stat()
     guard FileName.withBytes(path, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(path), code: errno) }
     try requireFile(path, status)

@@ -1,14 +1,15 @@
 import Foundation
 
-/// An http or https address as people write it, made what RFC 3986 and IDNA want.
+/// Brings an http or https address that a user typed into the form of RFC 3986 and IDNA.
 public enum HTTPAddress {
-  /// Why a text is no address; it names no user and no password.
-  public struct Problem: Error, Sendable, CustomStringConvertible {
-    public let description: String
+  /// The reason why a text is no address. It quotes no user and no password.
+  struct Problem: Error, Sendable, CustomStringConvertible {
+    /// The reason, as the end of a sentence.
+    let description: String
     init(_ description: String) { self.description = description }
   }
 
-  /// Whether the text begins with `http://` or `https://`; a scheme has no case.
+  /// Whether the text begins with `http://` or `https://`, in upper or lower case. The rest is not looked at.
   public static func isOne(_ text: String) -> Bool { scheme(text) != nil }
 
   private static func scheme(_ text: String) -> (name: String, rest: Substring)? {
@@ -17,9 +18,9 @@ public enum HTTPAddress {
     return name == "http" || name == "https" ? (name, text[end.upperBound...]) : nil
   }
 
-  /// The address in ASCII: what is not allowed as it is in user, path and query is percent-encoded, and a host's name is put as
-  /// IDNA does. Percent-encoded bytes stay as they are.
-  public static func normal(_ text: String) throws(Problem) -> String {
+  /// Returns the address in ASCII: characters that user, path and query can't hold are percent-encoded, and the host's name is put as IDNA
+  /// does. Percent-encoded bytes stay as they are.
+  static func normal(_ text: String) throws(Problem) -> String {
     guard let (scheme, rest) = scheme(text) else { throw Problem("it begins with neither http:// nor https://") }
     if let control = text.unicodeScalars.first(where: { $0.value < 0x20 || $0.value == 0x7F }) {
       throw Problem("it holds a control character (\(String(format: "0x%02x", control.value)))")
@@ -32,7 +33,7 @@ public enum HTTPAddress {
     return "\(scheme)://\(user)\(try host(place))\(encoded(tail))"
   }
 
-  /// What must be the same for headers and passwords to be sent: scheme, host and port; empty for what is no address.
+  /// Returns scheme, host and port, which must be the same for headers and passwords to be sent; empty where the text is no address.
   static func origin(_ text: String) -> String {
     guard let address = try? normal(text), let parts = URLComponents(string: address) else { return "" }
     return origin(parts)
@@ -78,7 +79,7 @@ public enum HTTPAddress {
     return ascii + shownPort
   }
 
-  /// Percent-encodes what can't stand in an address: blanks, quotes, what is not ASCII, a % that begins no escape.
+  /// Percent-encodes blanks, quotes, bytes above ASCII, and a % that begins no escape.
   private static func encoded(_ text: Substring, _ more: String = "") -> String {
     let bytes = Array(text.utf8)
     let refused = Set("\"<>\\^`{|} \(more)".utf8)

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Hands an answer's content on where it is what was asked for, as libcurl brings it.
+/// Checks an answer against the request, and hands its content on as libcurl brings it.
 final class HTTPAnswer: HTTPReceiver {
-  /// What was asked for.
+  /// The content that was asked for.
   enum Asked: Sendable {
     case whole
     /// Some bytes, of any version.
@@ -28,13 +28,13 @@ final class HTTPAnswer: HTTPReceiver {
   }
 
   var head: HTTPHead? { state.withLock { $0.head } }
-  /// Whether the content is what was asked for.
+  /// Whether the content is the one that was asked for.
   var isAccepted: Bool { state.withLock { $0.isAccepted } }
   /// Whether the receiver wanted no more.
   var isStopped: Bool { state.withLock { $0.isStopped } }
-  /// Whether the answer does not go on with what there is.
+  /// Whether the answer's content does not continue the known one.
   var isRefused: Bool { state.withLock { $0.isRefused } }
-  /// Why the answer can't be used.
+  /// The reason why the answer can't be used.
   var failure: FetchError? { state.withLock { $0.failure } }
 
   func begin(_ head: HTTPHead) -> Bool {
@@ -53,7 +53,7 @@ final class HTTPAnswer: HTTPReceiver {
     }
   }
 
-  /// What is told of the content; nil where the answer has none that was asked for.
+  /// The head of the content; nil where the answer has none that was asked for.
   private func content(_ head: HTTPHead) throws(FetchError) -> ContentHead? {
     var content = ContentHead()
     let validators = HTTPValidators(head)
@@ -110,10 +110,10 @@ extension HTTPClient {
   /// Asks for content once.
   ///
   /// - Parameters:
-  ///   - receiver: what the client tells of the answer: `answer`, or what passes it on.
-  ///   - progress: called on the caller's task; what it throws ends the reading, and is thrown whatever else happened.
-  /// - Returns: nil where the answer has no content, and its status says why.
-  /// - Throws: ``FetchError``, and whatever `progress` throws.
+  ///   - receiver: takes the answer from the client: `answer`, or a receiver that passes it on to that.
+  ///   - progress: called on the caller's task. Its error ends the reading, and is thrown before any other.
+  /// - Returns: nil where the answer has no content, and its status gives the reason.
+  /// - Throws: ``FetchError``, and the errors of `progress`.
   func read(
     _ request: HTTPRequest, to receiver: any HTTPReceiver, _ answer: HTTPAnswer, _ progress: () async throws -> Void
   ) async throws -> ReadEnd? {

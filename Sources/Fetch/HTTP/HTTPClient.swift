@@ -2,7 +2,7 @@ import CCurl
 import Foundation
 import Synchronization
 
-/// HTTP by libcurl's multi interface, on one thread of its own. Connections are kept and used again.
+/// HTTP by libcurl's multi interface, on one thread of its own. Connections are kept and used again. Any thread may use it.
 public final class HTTPClient: SharedClient {
   private struct Commands {
     var start: [Transfer] = []
@@ -12,6 +12,7 @@ public final class HTTPClient: SharedClient {
   private let commands = Mutex(Commands())
   private let multi: MultiHandle
 
+  /// Makes a client and starts its thread, which runs until ``close()``.
   public init() {
     curl_global_init(Int(CURL_GLOBAL_DEFAULT))
     multi = MultiHandle()
@@ -20,14 +21,17 @@ public final class HTTPClient: SharedClient {
     thread.start()
   }
 
-  /// Ends the thread; transfers under way are cancelled.
+  /// Ends the thread and cancels its transfers. A request that is sent later never ends.
   public func close() {
     commands.withLock { $0.isClosed = true }
     multi.wake()
   }
 
-  /// Starts a request. The stream gives the head, then signs of progress (merged where they are not taken at once), and
-  /// ends with the transfer: it throws ``FetchError`` where that failed, whatever the status was.
+  /// Starts a request. The stream gives the head, then signs of progress (merged where they are not taken at once), and ends with the
+  /// transfer. It throws ``FetchError`` where that failed; a status of any kind is no failure. To end the stream's task cancels the
+  /// transfer.
+  ///
+  /// - Parameter receiver: takes the content, on the client's thread.
   public func send(_ request: HTTPRequest, to receiver: any HTTPReceiver) -> AsyncThrowingStream<HTTPEvent, any Error> {
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: HTTPEvent.self, bufferingPolicy: .bufferingNewest(2))
     let transfer = Transfer(request, receiver, continuation)
@@ -86,7 +90,7 @@ public final class HTTPClient: SharedClient {
 
   /// Ends transfers that have been silent for too long.
   ///
-  /// - Returns: milliseconds until the next may have been, one second at most.
+  /// - Returns: the milliseconds until the next may have been, one second at most.
   private func endIdle(_ active: inout [OpaquePointerKey: Transfer], _ idle: inout [UnsafeMutableRawPointer]) -> Int32 {
     let now = ContinuousClock.now
     var wait = Duration.seconds(1)

@@ -1,14 +1,16 @@
 import CCurl
 import Foundation
 
-/// What a server says before the content.
+/// An answer's status and the headers that mean something here.
 public struct HTTPHead: Sendable {
+  /// The HTTP status of the last response, after redirects.
   public internal(set) var status: Int
-  /// The values of those headers of the last response that mean something here, by their names in lower case.
+  /// The values of the last response's headers, by their names in lower case.
   private var fields: [String: [String]] = [:]
 
   init(status: Int) { self.status = status }
 
+  /// The headers that are kept of each response.
   static let telling = [
     "content-encoding", "content-length", "content-range", "content-type", "date", "etag", "last-modified", "location", "retry-after",
   ]
@@ -22,26 +24,26 @@ public struct HTTPHead: Sendable {
     return first
   }
 
-  /// A header that the request wanted.
-  package func value(_ name: String) -> String? { self[name] }
+  /// The value of a header that the request named in ``HTTPRequest/wanted``; nil where it is missing or ambiguous.
+  func value(_ name: String) -> String? { self[name] }
 
-  public var etag: String? { self["etag"] }
-  public var lastModified: String? { self["last-modified"] }
-  public var date: String? { self["date"] }
-  public var location: String? { fields["location"]?.last }
+  var etag: String? { self["etag"] }
+  var lastModified: String? { self["last-modified"] }
+  var date: String? { self["date"] }
+  var location: String? { fields["location"]?.last }
 
   /// `text/csv`: the media type in lower case, without parameters.
-  public var mediaType: String? {
+  var mediaType: String? {
     self["content-type"]?.split(separator: ";").first.map { $0.trimmingCharacters(in: .whitespaces).lowercased() }
   }
 
-  /// What stands for no coding of the content: names of characters' encodings, which servers give by mistake, and what S3 keeps of an upload.
+  /// Values of Content-Encoding that are no coding: encodings of characters, which servers give by mistake, and what S3 keeps of an upload.
   private static let noCodings: Set = [
     "", "identity", "none", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "aws-chunked",
   ]
 
-  /// How the content is coded, in the order of coding, in lower case; what is no coding is left out.
-  public var contentCodings: [String] {
+  /// The content's codings, in the order of coding, in lower case; values that are no coding are left out.
+  var contentCodings: [String] {
     (fields["content-encoding"] ?? []).flatMap { $0.split(separator: ",") }
       .map { $0.trimmingCharacters(in: .whitespaces).lowercased() }.filter { !Self.noCodings.contains($0) }
   }
@@ -49,7 +51,7 @@ public struct HTTPHead: Sendable {
   /// The content's length (RFC 9110 §8.6).
   ///
   /// - Throws: ``FetchError/answer(_:isTransient:)`` where several lengths are given that differ, or one that is none.
-  public func contentLength() throws(FetchError) -> Int? {
+  func contentLength() throws(FetchError) -> Int? {
     let texts = Set((fields["content-length"] ?? []).flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) })
     guard let first = texts.first else { return nil }
     guard texts.count == 1, first.allSatisfy(\.isASCIIDigit), let length = Int(first) else {
@@ -58,15 +60,16 @@ public struct HTTPHead: Sendable {
     return length
   }
 
-  /// When to ask again.
+  /// The time when the server wants to be asked again (Retry-After).
   public enum RetryAfter: Sendable, Hashable {
+    /// The wait from now on.
     case wait(Duration)
-    /// The header is there, and says nothing that can be read.
+    /// The header is there, and its value is neither seconds nor a date.
     case unreadable
   }
 
-  /// RFC 9110 §10.2.3: seconds, or a date. Of several the longest wait counts.
-  public var retryAfter: RetryAfter? {
+  /// The server's Retry-After (RFC 9110 §10.2.3): seconds, or a date; nil where there is none. Of several values the longest wait counts.
+  var retryAfter: RetryAfter? {
     let waits = (fields["retry-after"] ?? []).map(Self.retryAfter)
     return waits.contains(.unreadable) ? .unreadable : waits.max { Self.duration($0) < Self.duration($1) }
   }
@@ -83,15 +86,15 @@ public struct HTTPHead: Sendable {
     return at < 0 ? .unreadable : .wait(.seconds(max(0, at - time(nil))))
   }
 
-  /// Of a 206: which bytes it holds, and how long the whole is (RFC 9110 §14.4).
-  public struct ContentRange: Sendable, Hashable {
-    public var first: Int
-    public var last: Int
-    public var total: Int?
+  /// The bytes that a 206 holds, from first to last, and the whole's length; nil where the server does not say (RFC 9110 §14.4).
+  struct ContentRange: Sendable, Hashable {
+    var first: Int
+    var last: Int
+    var total: Int?
   }
 
-  /// Nil where the header is missing, or is not one range of bytes.
-  public var contentRange: ContentRange? {
+  /// The range of bytes in the answer; nil where the header is missing, or is not one range of bytes.
+  var contentRange: ContentRange? {
     guard let value = self["content-range"], value.lowercased().hasPrefix("bytes ") else { return nil }
     let parts = value.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2 else { return nil }

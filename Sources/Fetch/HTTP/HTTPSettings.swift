@@ -2,13 +2,13 @@ import Configuration
 import Foundation
 import Supervision
 
-/// What a definition says of how HTTP servers are asked: for sources, and whatever else goes over HTTP.
-package struct HTTPSettings: Sendable, Hashable {
-  package var headers: [HTTPHeader] = []
-  package var connection = HTTPConnection()
-  package var timeouts = HTTPRequest.Timeouts()
+/// The settings of a definition for HTTP servers: headers, connection, time limits. Sources over HTTP share their keys.
+struct HTTPSettings: Sendable, Hashable {
+  var headers: [HTTPHeader] = []
+  var connection = HTTPConnection()
+  var timeouts = HTTPRequest.Timeouts()
 
-  package init() {}
+  init() {}
 
   private static let tls: [Key] = [
     Key("ca", .text, "The certificates of the authorities that are trusted, in place of the system's."),
@@ -17,15 +17,15 @@ package struct HTTPSettings: Sendable, Hashable {
     Key("password", .text, "The key's password, where it has one.", secret: true),
   ]
 
-  package static let timeoutKey = Key(
+  static let timeoutKey = Key(
     "timeout",
     .object([
       Key("connect", .duration, "To connect (default 10s)."), Key("idle", .duration, "Without a byte, once connected (default 30s)."),
       Key("total", .duration, "For a whole transfer (default 1h)."),
     ]), "HTTP's time limits.")
 
-  /// Of a source, and of fetch for all sources.
-  package static let connectionKeys: [Key] = [
+  /// The keys for an entry's connection, and for those of all entries in `fetch`.
+  static let connectionKeys: [Key] = [
     Key(
       "tls", .object(tls),
       "How servers and this client prove who they are, in PEM: a file's path, relative to the definition, or ${file:PATH}. Verification can't be turned off."
@@ -36,8 +36,8 @@ package struct HTTPSettings: Sendable, Hashable {
     ),
   ]
 
-  /// What `fetch` says for all its entries.
-  package init(shared fetch: Value, _ reader: inout DefinitionReader) {
+  /// Reads the settings of `fetch` that hold for all its entries.
+  init(shared fetch: Value, _ reader: inout DefinitionReader) {
     connection = Self.connection(fetch, HTTPConnection(), &reader)
     guard let timeout = fetch["timeout"] else { return }
     if let connect = timeout["connect"]?.text.flatMap(Scalars.duration) { timeouts.connect = connect }
@@ -45,8 +45,8 @@ package struct HTTPSettings: Sendable, Hashable {
     if let total = timeout["total"]?.text.flatMap(Scalars.duration) { timeouts.total = total }
   }
 
-  /// What an entry says; `shared` is what holds where it says nothing.
-  package init(_ entry: Value, _ shared: HTTPSettings, _ reader: inout DefinitionReader) {
+  /// Reads the settings of an entry; `shared` holds for keys that it has not.
+  init(_ entry: Value, _ shared: HTTPSettings, _ reader: inout DefinitionReader) {
     self = shared
     connection = Self.connection(entry, shared.connection, &reader)
     headers = entry["headers"]?.entries.map { HTTPHeader(name: $0.key, value: $0.value.text ?? "") } ?? []
@@ -55,7 +55,7 @@ package struct HTTPSettings: Sendable, Hashable {
     }
   }
 
-  /// What `tls` and `proxy` of a map say; `base` is what holds where they say nothing.
+  /// Reads `tls` and `proxy` of a map; `base` holds for keys that it has not.
   private static func connection(_ value: Value, _ base: HTTPConnection, _ reader: inout DefinitionReader) -> HTTPConnection {
     var connection = base
     if let tls = value["tls"] {
@@ -106,7 +106,7 @@ package struct HTTPSettings: Sendable, Hashable {
     return .file(path)
   }
 
-  /// Reports what is wrong with an entry's addresses.
+  /// Reports the first error in an entry's addresses.
   static func checkAddresses(_ pattern: String, at place: Position, _ reader: inout DefinitionReader) {
     for address in SourceExpansion.braces(pattern).prefix(100) {
       if let open = address.firstIndex(where: { "{}".contains($0) }) {

@@ -1,9 +1,9 @@
 import CCurl
 import Foundation
 
-/// One request's libcurl handle and what its callbacks need.
+/// One request's libcurl handle, and the state of its callbacks.
 ///
-/// `@unchecked Sendable`: after `init` only the client's thread touches its state; others only pass it on.
+/// `@unchecked Sendable`: after `init` only the client's thread touches its state; other threads only pass it on.
 final class Transfer: @unchecked Sendable {
   private let request: HTTPRequest
   private let receiver: any HTTPReceiver
@@ -11,7 +11,7 @@ final class Transfer: @unchecked Sendable {
   private(set) var handle: UnsafeMutableRawPointer?
   private var list: UnsafeMutablePointer<curl_slist>?
   private var head = HTTPHead(status: 0)
-  /// The headers that say something, in lower case.
+  /// The names of the headers that are kept, in lower case.
   private let telling: [String]
   private var began = false
   private let started = ContinuousClock.now
@@ -154,13 +154,14 @@ final class Transfer: @unchecked Sendable {
   // MARK: Redirects
 
   private static let mostRedirects = 10
-  /// What says nothing of who asks. libcurl itself would send all headers but Authorization and Cookie to any host.
+  /// Headers without credentials, safe to send to another host. libcurl itself would send all headers but Authorization and Cookie to any
+  /// host.
   private static let harmlessHeaders: Set = [
     "accept", "accept-encoding", "content-type", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
     "range",
   ]
 
-  /// The last response's.
+  /// The last response's status.
   private var status: Int {
     var status = 0
     _ = sluice_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
@@ -169,7 +170,7 @@ final class Transfer: @unchecked Sendable {
 
   private var isRedirect: Bool { !request.isExact && head.location != nil && [301, 302, 303, 307, 308].contains(status) }
 
-  /// Goes on to where the server points. Another host is told no headers of the user's and no password.
+  /// Follows the server's redirect. Another host gets neither the user's headers nor a password.
   private func follow() -> Bool {
     var pointer: UnsafeMutablePointer<CChar>?
     guard sluice_curl_get_string(handle, CURLINFO_REDIRECT_URL, &pointer) == CURLE_OK, let pointer else {
@@ -246,7 +247,7 @@ final class Transfer: @unchecked Sendable {
 
   // MARK: Silence
 
-  /// When the transfer has been silent for too long; nil while it connects, which has a limit of its own.
+  /// The moment at which the transfer has been silent for too long; nil while it connects, which has a limit of its own.
   var idleLimit: ContinuousClock.Instant? { request.timeouts.idle > .zero ? lastSign.map { $0 + request.timeouts.idle } : nil }
 
   func failIdle() {
@@ -255,7 +256,7 @@ final class Transfer: @unchecked Sendable {
     continuation.finish(throwing: FetchError.connection("no byte came for \(words), which is fetch.timeout.idle"))
   }
 
-  /// Lets go of the handle, which is the caller's.
+  /// Gives up the handle, which is the caller's.
   func release() {
     handle = nil
     curl_slist_free_all(list)

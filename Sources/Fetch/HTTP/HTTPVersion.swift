@@ -1,7 +1,7 @@
 import CCurl
 import Foundation
 
-/// What a server says of a representation's version, and what may be concluded from it (RFC 9110 §8.8 and §13).
+/// A representation's validators, and the conclusions that they allow (RFC 9110 §8.8 and §13).
 struct HTTPValidators: Codable, Hashable {
   var etag: String?
   var lastModified: String?
@@ -14,7 +14,7 @@ struct HTTPValidators: Codable, Hashable {
 
   init(_ head: HTTPHead) { self.init(etag: head.etag, lastModified: head.lastModified, date: head.date) }
 
-  /// As a ``ContentHead`` tells it: a line each. No header's value holds a line end.
+  /// The validators as ``ContentHead/token``: a line each. No header's value holds a line end.
   var token: String { "\(etag ?? "")\n\(lastModified ?? "")\n\(date ?? "")" }
 
   /// - Parameter token: lines, or the JSON object of an earlier build's spool.
@@ -29,9 +29,9 @@ struct HTTPValidators: Codable, Hashable {
     }
   }
 
-  /// What If-Range takes: a validator that differs where any byte does. A weak entity tag may stay as it is when bytes change. So may a
-  /// Last-Modified of the second in which the answer was made, or of none that is known (§8.8.2.2); with an entity tag there
-  /// a date is not used at all (§13.1.5).
+  /// The validator for If-Range, one that differs where any byte does; nil where there is none. A weak entity tag may stay as it is when
+  /// bytes change. So may a Last-Modified of the second in which the answer was made, or of an unknown one (§8.8.2.2); with an entity tag
+  /// there a date is not used at all (§13.1.5).
   var strong: String? {
     if let etag { return Self.isStrong(etag) ? etag : nil }
     guard let lastModified, let date else { return nil }
@@ -41,7 +41,8 @@ struct HTTPValidators: Codable, Hashable {
 
   static func isStrong(_ etag: String) -> Bool { etag.count >= 2 && etag.hasPrefix("\"") && etag.hasSuffix("\"") }
 
-  /// As the ledger keeps it. The kind says whether reading may go on in the middle of content of this version.
+  /// The version that the ledger keeps; nil where the server gives no validator. Its kind says whether reading may go on in the middle of
+  /// the content.
   func version(length: Int?) -> HTTPVersion? {
     if let etag { return HTTPVersion(kind: .etag, value: etag, length: nil) }
     guard let lastModified else { return nil }
@@ -51,7 +52,7 @@ struct HTTPValidators: Codable, Hashable {
 }
 
 /// A version as text: `etag:"1"`, `modified:DATE:LENGTH`, `weakly-modified:DATE:LENGTH`.
-package struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
+struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
   enum Kind: String { case etag, modified, weaklyModified = "weakly-modified" }
   let kind: Kind
   let value: String
@@ -61,7 +62,7 @@ package struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
     (self.kind, self.value, self.length) = (kind, value, length)
   }
 
-  package init?(_ text: String) {
+  init?(_ text: String) {
     guard let colon = text.firstIndex(of: ":"), let kind = Kind(rawValue: String(text[..<colon])) else { return nil }
     let value = text[text.index(after: colon)...]
     // A date ends in GMT, and has colons itself.
@@ -72,10 +73,10 @@ package struct HTTPVersion: Sendable, Hashable, CustomStringConvertible {
     self.init(kind: kind, value: String(value[..<value.index(before: end.upperBound)]), length: length)
   }
 
-  package var description: String { "\(kind.rawValue):\(value)\(length.map { ":\($0)" } ?? "")" }
+  var description: String { "\(kind.rawValue):\(value)\(length.map { ":\($0)" } ?? "")" }
 
   /// Whether content of this version is the same byte for byte.
-  package var isStrong: Bool {
+  var isStrong: Bool {
     switch kind {
     case .etag: HTTPValidators.isStrong(value)
     case .modified: true

@@ -5,7 +5,7 @@ import Foundation
 /// leading dot too.
 struct S3Glob: Sendable {
   private let steps: [String]
-  /// What all keys begin with.
+  /// The beginning that all matching keys have.
   let prefix: String
   /// Whether no key that it matches lies deeper than the prefix.
   let isFlat: Bool
@@ -112,6 +112,6 @@ final class S3Listing: Listing {
     return items
   }
 
-  /// What `encoding-type=url` stands for, where a blank may be written +.
+  /// Decodes a text of `encoding-type=url`, in which a blank may be written +.
   private static func decoded(_ text: String) -> String? { text.replacing("+", with: " ").removingPercentEncoding }
 }

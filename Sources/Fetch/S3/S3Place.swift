@@ -19,7 +19,7 @@ struct S3Object: Sendable, Hashable {
   var address: String { "\(Self.scheme)\(bucket)/\(key)" }
 }
 
-/// Where an entry's buckets are, and how requests are sent there.
+/// The place of an entry's buckets, and the way requests get there.
 struct S3Place: Sendable {
   var credentials: S3Credentials?
   var region = "us-east-1"
@@ -30,7 +30,7 @@ struct S3Place: Sendable {
 
   init() {}
 
-  /// What an entry says, and, where it says nothing, the environment and the profile.
+  /// Reads an entry; the environment and the profile hold for keys that it has not.
   init(_ entry: Value, _ http: HTTPSettings, _ reader: inout DefinitionReader) {
     self.http = http
     var profile = S3Profile(environment: reader.environment)
@@ -54,7 +54,7 @@ struct S3Place: Sendable {
     }
   }
 
-  /// What the environment says, for items of no entry.
+  /// Takes the environment's settings alone, for items of no entry.
   init(environment: [String: String]) {
     guard let profile = try? S3Profile(nil, environment) else { return }
     credentials = (try? profile.credentials()) ?? nil
@@ -87,7 +87,7 @@ struct S3Place: Sendable {
     }
   }
 
-  /// What messages call it.
+  /// The endpoint's name in messages.
   var endpointName: String { endpoint ?? "Amazon's S3 in \(region)" }
 
   private static func amazon(_ region: String) -> String {

@@ -1,19 +1,21 @@
 import Foundation
 
-/// What the environment and the AWS CLI's files say: credentials, region and endpoint.
+/// The settings of the environment and of the AWS CLI's files: credentials, region and endpoint.
 struct S3Profile {
-  /// Why a profile can't be used.
+  /// The reason why a profile can't be used.
   struct Problem: Error { let words: String }
 
   let environment: [String: String]
   /// The keys of the profile, of both files; those of the credentials' file count first.
   private(set) var values: [String: String] = [:]
-  /// Its name, where somebody chose one.
+  /// The profile's name, where the definition or AWS_PROFILE gives one.
   private let chosen: String?
   /// Whether the definition names it: then the environment's keys do not count, as with `aws --profile`.
   private let isNamed: Bool
 
-  /// - Parameter name: what the definition calls; nil to go by AWS_PROFILE.
+  /// Reads a profile from the AWS CLI's two files.
+  ///
+  /// - Parameter name: the definition's `profile`; nil to go by AWS_PROFILE.
   /// - Throws: ``Problem`` where there is no such profile.
   init(_ name: String?, _ environment: [String: String]) throws(Problem) {
     self.environment = environment
@@ -38,13 +40,13 @@ struct S3Profile {
     }
   }
 
-  /// No profile at all.
+  /// Makes settings of no profile.
   init(environment: [String: String]) {
     self.environment = environment
     (chosen, isNamed) = (nil, false)
   }
 
-  /// A section's keys; nil where the file has no such section. What is indented belongs to the key above it, and is passed over.
+  /// Returns a section's keys; nil where the file has no such section. An indented line belongs to the key above it, and is passed over.
   private static func section(_ name: String, of path: String) -> [String: String]? {
     guard let data = FileManager.default.contents(atPath: path) else { return nil }
     var values: [String: String]?
@@ -68,9 +70,9 @@ struct S3Profile {
     names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
   }
 
-  /// Credentials, in the AWS CLI's order; nil where there are none, and requests are not signed.
+  /// Returns credentials, in the AWS CLI's order; nil where there are none, and requests are not signed.
   ///
-  /// - Throws: ``Problem`` where there are some that can't be used.
+  /// - Throws: ``Problem`` where some are there and can't be used.
   func credentials() throws(Problem) -> S3Credentials? {
     if !isNamed {
       let (key, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))

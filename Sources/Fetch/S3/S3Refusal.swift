@@ -1,4 +1,4 @@
-/// What S3 answers in the place of an object or a listing, and what a user can do about it.
+/// S3's refusal in the place of an object or a listing, with the user's remedy.
 struct S3Refusal {
   let head: HTTPHead
   /// S3's own name for the error; empty where the answer has none.
@@ -24,7 +24,7 @@ struct S3Refusal {
     return region.isEmpty ? nil : String(region)
   }
 
-  /// The error that ends the item or the listing.
+  /// Returns the error that ends the item or the listing.
   func error(_ place: S3Place, _ object: S3Object) -> FetchError {
     // A status that says whether another try may help, where S3's own does not.
     let status = code == "RequestTimeout" ? 408 : code == "SlowDown" ? 503 : head.status

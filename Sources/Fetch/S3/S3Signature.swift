@@ -1,12 +1,12 @@
 import CDigest
 import Foundation
 
-/// What proves to S3 who asks.
+/// The keys that prove to S3 who asks.
 struct S3Credentials: Sendable, Hashable {
   var accessKey: String
   var secretKey: String
   var sessionToken: String?
-  /// Where they were found, for messages: `AWS_ACCESS_KEY_ID`.
+  /// The place where they were found, for messages: `AWS_ACCESS_KEY_ID`.
   var origin: String
 }
 
@@ -20,14 +20,14 @@ struct S3Signature {
   /// The SHA-256 of no content, which is what a GET or HEAD sends.
   static let emptyPayload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-  /// The value of the Authorization header.
+  /// Returns the value of the Authorization header.
   ///
   /// - Parameters:
-  ///   - path: as it is sent, percent-encoded.
+  ///   - path: the path as it is sent, percent-encoded.
   ///   - query: names and values, not encoded.
-  ///   - headers: those that are signed; `host` and `x-amz-date` are among them.
-  ///   - payload: the SHA-256 of what is sent, or UNSIGNED-PAYLOAD.
-  ///   - date: that of `x-amz-date`.
+  ///   - headers: the headers to sign; `host` and `x-amz-date` are among them.
+  ///   - payload: the SHA-256 of the body, or UNSIGNED-PAYLOAD.
+  ///   - date: the value of `x-amz-date`.
   func authorization(
     _ method: String, path: String, query: [(name: String, value: String)], headers: [(name: String, value: String)],
     payload: String = emptyPayload, date: String

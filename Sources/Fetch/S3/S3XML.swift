@@ -8,7 +8,7 @@ struct S3XML {
   /// The text of the first child with a name.
   subscript(name: String) -> String? { children.first { $0.name == name }?.text }
 
-  /// A document's element; nil for what is none.
+  /// Returns a document's element; nil where the bytes are no such document.
   static func parse(_ bytes: [UInt8]) -> S3XML? {
     var parser = Parser(bytes: bytes)
     parser.skip(prefix: [0xEF, 0xBB, 0xBF])
@@ -118,7 +118,7 @@ struct S3XML {
       }
     }
 
-    /// What `&amp;` or `&#x26;` stands for.
+    /// Returns the character of `&amp;` or `&#x26;`.
     private mutating func reference() -> Unicode.Scalar? {
       guard let end = bytes[at...].prefix(12).firstIndex(of: UInt8(ascii: ";")) else { return nil }
       let name = String(decoding: bytes[(at + 1)..<end], as: UTF8.self)

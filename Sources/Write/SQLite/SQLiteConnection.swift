@@ -6,19 +6,19 @@ import Foundation
 ///
 /// `@unchecked Sendable`: it is only touched under its session's lock.
 final class SQLiteConnection: @unchecked Sendable {
-  /// What SQLite refused.
+  /// An error of SQLite: its extended code and its words.
   struct Failure: Error {
     let code: Int32
     let message: String
 
-    /// Whether the rows themselves are what the table does not take.
+    /// Whether the table does not take the rows themselves.
     var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT || code & 0xFF == SQLITE_MISMATCH }
   }
 
   let path: String
   private let handle: OpaquePointer
 
-  /// Opens the database, made where there is none.
+  /// Opens the database, and makes it where there is none.
   init(_ path: String) throws {
     self.path = path
     var handle: OpaquePointer?

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Synchronization
 
-/// One database file. Staged rows wait in a transaction of the connection; whatever else is done with it ends that first.
+/// One database file. Staged rows wait in a transaction of the connection; every other use of the connection ends that first.
 final class SQLiteDatabase: Sendable {
   let name: String
   let path: String
@@ -13,10 +13,12 @@ final class SQLiteDatabase: Sendable {
     self.path = path
   }
 
-  /// What a use of the connection does about the transaction that staged rows wait in.
+  /// The treatment of the transaction in which staged rows wait.
   enum Staging { case ends, goesOn, leavesAlone }
 
-  /// - Throws: ``WriteError`` in the place of what SQLite said.
+  /// Calls `body` with the connection, alone at a time.
+  ///
+  /// - Throws: ``WriteError`` in the place of SQLite's and the system's errors, but for a constraint that rows break.
   func use<T>(staging: Staging = .ends, _ body: (SQLiteConnection) throws -> T) throws -> T {
     try connection.withLock { connection in
       do {
@@ -42,7 +44,7 @@ final class SQLiteDatabase: Sendable {
     }
   }
 
-  /// The same where the database is there already; nil where it is not, which is not made.
+  /// Calls `body` where the database is there; else returns nil, and does not make it.
   func useExisting<T>(_ body: (SQLiteConnection) throws -> T) throws -> T? {
     FileManager.default.fileExists(atPath: path) ? try use(body) : nil
   }

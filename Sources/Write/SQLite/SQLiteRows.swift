@@ -9,7 +9,7 @@ import Records
 struct SQLiteRows: RecordEncoder {
   enum Kind: UInt8 { case integer, double, text }
 
-  /// What may not be NULL beside fields that say so: the key of a merge.
+  /// Fields that may not be NULL, beside those that say so: the key of a merge.
   var key: [String] = []
 
   func header(_ schema: Schema) -> [UInt8] { [] }
@@ -121,7 +121,7 @@ struct SQLiteBlock {
   struct Column {
     let kind: SQLiteRows.Kind
     let nulls: UnsafePointer<UInt8>
-    /// Of the values, or of the texts' ends.
+    /// The values; of texts, the places of their ends.
     let values: UnsafeRawPointer
     let texts: UnsafePointer<UInt8>
   }

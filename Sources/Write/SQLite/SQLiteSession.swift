@@ -54,7 +54,9 @@ final class SQLiteSession: SinkSession {
     return last >= rows ? .whole : .short
   }
 
-  /// What a row's number is called in a table that has these columns (sqlite.org/rowidtable.html).
+  /// The name of a row's number in a table that has these columns (sqlite.org/rowidtable.html).
+  ///
+  /// - Throws: ``WriteError`` where the columns have taken all three names.
   static func rowNumber(_ columns: [String]) throws -> String {
     let taken = Set(columns.map { $0.lowercased() })
     guard let name = ["rowid", "_rowid_", "oid"].first(where: { !taken.contains($0) }) else {
@@ -109,7 +111,7 @@ final class SQLiteSession: SinkSession {
 
   /// Does one commit inside a transaction of several.
   ///
-  /// - Returns: why the table does not take the rows, where it does not. They are gone then.
+  /// - Returns: the reason why the table does not take the rows; nil where it does. Refused rows are gone then.
   private static func take(_ token: SQLiteToken, _ connection: SQLiteConnection) throws -> String? {
     try connection.run("SAVEPOINT sluice")
     do {

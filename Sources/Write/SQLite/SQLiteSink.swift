@@ -2,15 +2,15 @@ import Configuration
 import Files
 import Records
 
-/// Records as rows of a table of an SQLite database.
+/// Writes records as rows into a table of an SQLite database.
 ///
 /// Rows are staged in a table of their own, which a checkpoint puts on the disk. The commit is one transaction: it notes the committable in
 /// `sluice_commits`, moves or merges the rows, and drops the staging table. So a commit that is done again finds that it was done.
-package struct SQLiteSink: Sink {
-  /// What becomes of the rows that the table has.
+struct SQLiteSink: Sink {
+  /// The fate of the rows that the table has (`write.mode`).
   enum Mode: String, Sendable, CaseIterable, Codable { case append, replace, merge }
 
-  package static let page = ComponentPage(
+  static let page = ComponentPage(
     .sink, "sqlite", "Writes rows into a table of an SQLite database, exactly once.", abilities: ["resumes", "exactly once"],
     endings: ["db", "sqlite", "sqlite3"],
     keys: [
@@ -40,14 +40,14 @@ package struct SQLiteSink: Sink {
       "A row that breaks a constraint of the table fails its item.",
     ])
 
-  package static func takes(_ write: Value) -> Bool { write["table"] != nil }
+  static func takes(_ write: Value) -> Bool { write["table"] != nil }
 
   private let table: String
   private let database: String
   private let mode: Mode
   private let key: [String]
 
-  package init(_ write: Value, _ reader: inout DefinitionReader) {
+  init(_ write: Value, _ reader: inout DefinitionReader) {
     table = write["table"]?.text ?? ""
     let path = write["database"]?.text ?? ""
     database = path.hasPrefix("sqlite:") ? String(path.dropFirst("sqlite:".count)) : path
@@ -70,36 +70,36 @@ package struct SQLiteSink: Sink {
     if mode != .merge, !key.isEmpty { refuse("key", "key is for mode merge, and the mode is \(mode.rawValue)") }
   }
 
-  package var grouping: OutputGrouping { mode == .replace ? .run : .item }
-  package var isSerial: Bool { true }
-  package var encoder: any RecordEncoder { SQLiteRows(key: key) }
-  package var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
+  var grouping: OutputGrouping { mode == .replace ? .run : .item }
+  var isSerial: Bool { true }
+  var encoder: any RecordEncoder { SQLiteRows(key: key) }
+  var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
 
-  package func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
+  func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
     slot(Self.stagingName([context.folder, context.pipeline, table, words.item?.key ?? "run \(words.run)"]))
   }
 
-  package func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
+  func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
     self.slot(Self.stagingName([slot.name, "replay \(number)"]))
   }
 
   private func slot(_ name: String) -> OutputSlot { OutputSlot(name: name, shown: "\(database): \(table)") }
 
-  /// A table's name that no other output has: a hash of what tells outputs apart.
+  /// A table's name that no other output has: a hash of all that tells outputs apart.
   private static func stagingName(_ parts: [String]) -> String {
     "sluice_staging_" + String(StableHash.of(parts.joined(separator: "\0")), radix: 16)
   }
 
-  package static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
+  static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
 
-  package func start(_ context: SinkContext) -> any SinkSession {
+  func start(_ context: SinkContext) -> any SinkSession {
     SQLiteSession(
       folder: context.folder, SQLiteTarget(database: database, table: table, mode: mode, key: key),
       owner: "\(context.folder): \(context.pipeline)")
   }
 }
 
-/// A table, and how rows get into it: what a committable has to say.
+/// A table, and the way rows get into it: a committable holds it.
 struct SQLiteTarget: Codable, Hashable {
   var database: String
   var table: String

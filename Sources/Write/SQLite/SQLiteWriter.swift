@@ -3,7 +3,7 @@ import Foundation
 import Records
 import Synchronization
 
-/// An output's rows on their way into its staging table.
+/// Puts an output's rows into its staging table.
 final class SQLiteWriter: SinkWriter {
   private let database: SQLiteDatabase
   private let target: SQLiteTarget
@@ -19,7 +19,7 @@ final class SQLiteWriter: SinkWriter {
   private struct Box: @unchecked Sendable { let statement: SQLiteConnection.Statement }
   private let state: Mutex<State>
   private let sql: String
-  /// What the staging table calls a row's number.
+  /// The staging table's name for a row's number.
   private let number: String
 
   init(
