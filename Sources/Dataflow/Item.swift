@@ -14,7 +14,7 @@ package struct Item: Sendable {
   package var key: String
   /// The last part of its path or address.
   package var name: String
-  package var source: any Source
+  package var source: any ItemSource
   /// What it takes to open it: its identity within a run. Opaque to all but its source.
   package var location: String
   /// What the ledger keeps of the location.
@@ -25,7 +25,7 @@ package struct Item: Sendable {
   /// What earlier builds may have called it.
   package var formerKeys: [String] = []
 
-  package init(_ listed: ListedItem, _ source: any Source, sha256: String? = nil) {
+  package init(_ listed: ListedItem, _ source: any ItemSource, sha256: String? = nil) {
     key = listed.key
     name = listed.name
     self.source = source
@@ -42,7 +42,7 @@ package struct Item: Sendable {
   /// What the ledger keeps beside the key: nil where the key says it all.
   package var keptLocation: String? {
     let type = Swift.type(of: source)
-    return kept == key && Sources.answering(to: key) == type ? nil : "\(type.name) \(kept)"
+    return kept == key && Sources.answering(to: key).map({ $0 == type }) == true ? nil : "\(type.name) \(kept)"
   }
 
   /// The name without what says how it is compressed and written.

@@ -10,7 +10,7 @@ import Supervision
 /// them: the item has to begin anew, and the failure says so.
 package final class Download {
   private let fetcher: Fetcher
-  private let source: any Source
+  private let source: any ItemSource
   private let location: String
   private let spool: Spool
   private let start: Int
@@ -44,7 +44,8 @@ package final class Download {
   ///   - failures: readings that failed in earlier attempts at the item.
   ///   - heartbeat: beaten with each piece.
   package init(
-    _ fetcher: Fetcher, _ source: any Source, _ location: String, from start: Int, spool: Spool, known: String?, expected: ExpectedContent,
+    _ fetcher: Fetcher, _ source: any ItemSource, _ location: String, from start: Int, spool: Spool, known: String?,
+    expected: ExpectedContent,
     digest: Digest?, failures: Int, _ heartbeat: Heartbeat
   ) {
     self.fetcher = fetcher

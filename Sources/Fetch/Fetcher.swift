@@ -81,7 +81,7 @@ package struct Fetcher: Sendable {
   /// version.
   ///
   /// - Throws: ``FetchError``, after all tries.
-  package func head(_ source: any Source, _ location: String, known: String?) async throws(FetchError) -> SourceState {
+  package func head(_ source: any ItemSource, _ location: String, known: String?) async throws(FetchError) -> SourceState {
     if source.traits.contains(.answersAtOnce) { return try await source.head(location, ifChangedSince: known, in: session) }
     return try await patiently { () async throws(FetchError) in try await source.head(location, ifChangedSince: known, in: session) }
   }
@@ -111,14 +111,14 @@ package struct Fetcher: Sendable {
   /// - Parameter expected: the kinds of content to accept; nil for any.
   /// - Throws: ``FetchError``, after all tries.
   package func bytes(
-    _ source: any Source, _ location: String, from start: Int = 0, count: Int, expected: ExpectedContent? = nil
+    _ source: any ItemSource, _ location: String, from start: Int = 0, count: Int, expected: ExpectedContent? = nil
   ) async throws(FetchError) -> ByteBuffer {
     if source.traits.contains(.rereadsFreely) { return try await bytesOnce(source, location, start, count, expected) }
     return try await patiently { () async throws(FetchError) in try await bytesOnce(source, location, start, count, expected) }
   }
 
   private func bytesOnce(
-    _ source: any Source, _ location: String, _ start: Int, _ count: Int, _ expected: ExpectedContent?
+    _ source: any ItemSource, _ location: String, _ start: Int, _ count: Int, _ expected: ExpectedContent?
   ) async throws(FetchError) -> ByteBuffer {
     let receiver = BoundedReceiver(from: start, limit: count)
     do {
@@ -146,7 +146,7 @@ package struct Fetcher: Sendable {
   /// - Throws: ``FetchError``: ``FetchError/changed`` where another program wrote to the item meanwhile. The errors of `deliver` and
   ///   `began`.
   package func read(
-    _ source: any Source, _ location: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat,
+    _ source: any ItemSource, _ location: String, from start: Int, digest: Digest?, _ heartbeat: Heartbeat,
     began: (String?) async throws -> Void, deliver: (ByteBuffer) async throws -> Void
   ) async throws -> Outcome {
     let pieces = Pieces()

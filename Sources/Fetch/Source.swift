@@ -2,14 +2,45 @@ import Configuration
 import Foundation
 import Records
 
-/// A place that items come from: it lists them, looks at one, and reads one from a byte on.
+/// A source as items are read from it: it looks at one, and reads one from a byte on.
 ///
-/// An instance is an entry of `fetch.from` with its settings. It holds no connection: the sources of a run share those in the
-/// ``FetchSession`` that each call is given. A source does one try; ``Fetcher`` and ``Download`` try again, and keep the bytes.
+/// It holds no connection: the sources of a run share those in the ``FetchSession`` that each call is given. A source does one try;
+/// ``Fetcher`` and ``Download`` try again, and keep the bytes.
+package protocol ItemSource: AnyObject, Sendable {
+  /// The name that the ledger knows it by.
+  static var name: String { get }
+  /// The abilities of the source.
+  var traits: SourceTraits { get }
+  /// Returns the item whose ``ListedItem/kept`` this is; nil where another entry's source has to open it.
+  ///
+  /// - Parameter reveal: puts the values of secrets in the places of their names.
+  func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem?
+  /// Returns the path of an item that is a file of this machine; nil for any other.
+  func localPath(_ location: String) -> String?
+  /// Returns the present version and size of an item, without its content.
+  ///
+  /// - Parameter known: a version that was seen before. A source that can asks by it whether anything changed; then the state has that very
+  ///   version.
+  /// - Throws: ``FetchError``.
+  func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState
+  /// Reads an item once, from a byte to the end, and hands its bytes to `receiver` as they come. It may block its thread.
+  ///
+  /// - Parameter progress: called on the caller's task after the receiver got something. Its error ends the reading, and is thrown before
+  ///   any other.
+  /// - Throws: ``FetchError``, and the errors of `progress`.
+  func read(
+    _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
+    _ progress: () async throws -> Void
+  ) async throws -> ReadEnd
+  /// Whether content of this version is the same byte for byte, so that reading may go on in the middle of it.
+  func isStable(_ version: String) -> Bool
+}
+
+/// A source as a definition names it: it reads its settings, and lists its items. An instance is an entry of `fetch.from` with its settings.
 ///
 /// A new source is a file with a type that conforms, and a line in ``Sources/all``. `Tests/SluiceTests/Conformance` has the checks that
 /// every source passes.
-package protocol Source: AnyObject, Component, Sendable {
+package protocol Source: ItemSource, Component {
   // MARK: The definition
 
   /// The schemes of addresses that it answers to, in lower case; `""` for an address without a scheme.
@@ -32,8 +63,6 @@ package protocol Source: AnyObject, Component, Sendable {
   /// Returns the name of the item with this key: the last part of its path.
   static func itemName(key: String) -> String
 
-  /// The abilities of the source.
-  var traits: SourceTraits { get }
   /// Addresses in its settings. The definition's redactor hides the passwords in them.
   var addresses: [String] { get }
 
@@ -45,36 +74,10 @@ package protocol Source: AnyObject, Component, Sendable {
   func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem?
   /// Lists the items of a pattern, in any order.
   func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing
-  /// Returns the item whose ``ListedItem/kept`` this is; nil where another entry's source has to open it.
-  ///
-  /// - Parameter reveal: puts the values of secrets in the places of their names.
-  func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem?
-  /// Returns the path of an item that is a file of this machine; nil for any other.
-  func localPath(_ location: String) -> String?
   /// Whether an output would be one of the pattern's items in the next run.
   ///
   /// - Parameter output: returns the path of the output for an item of this name; nil where it is no file.
   func takesOutput(_ pattern: SourcePattern, _ output: (String) -> String?) -> Bool
-
-  // MARK: One item
-
-  /// Returns the present version and size of an item, without its content.
-  ///
-  /// - Parameter known: a version that was seen before. A source that can asks by it whether anything changed; then the state has that very
-  ///   version.
-  /// - Throws: ``FetchError``.
-  func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState
-  /// Reads an item once, from a byte to the end, and hands its bytes to `receiver` as they come. It may block its thread.
-  ///
-  /// - Parameter progress: called on the caller's task after the receiver got something. Its error ends the reading, and is thrown before
-  ///   any other.
-  /// - Throws: ``FetchError``, and the errors of `progress`.
-  func read(
-    _ location: String, _ request: ReadRequest, to receiver: any ContentReceiver, in session: FetchSession,
-    _ progress: () async throws -> Void
-  ) async throws -> ReadEnd
-  /// Whether content of this version is the same byte for byte, so that reading may go on in the middle of it.
-  func isStable(_ version: String) -> Bool
 }
 
 /// Makes the source of an entry of `fetch.from`, and reports errors in its keys.
@@ -116,7 +119,7 @@ package struct ListedItem: Sendable {
   package var name: String
   /// The text that opens it. Only its source reads it; it may hold secrets.
   package var location: String
-  /// The text that the ledger keeps, without secrets. ``Source/reopen(_:_:)`` finds the location by it.
+  /// The text that the ledger keeps, without secrets. ``ItemSource/reopen(_:_:)`` finds the location by it.
   package var kept: String
   /// The version and size that the listing gave; nil where the item has to be looked at.
   package var state: SourceState?
@@ -257,10 +260,13 @@ extension Source {
   package var addresses: [String] { [] }
   /// Whether the address has characters of a glob.
   package func isPattern(_ pattern: SourcePattern) -> Bool { SourceExpansion.isGlob(pattern.value) }
-  /// Nil: the items are not files of this machine.
-  package func localPath(_ location: String) -> String? { nil }
   /// False: outputs are not written where the items are.
   package func takesOutput(_ pattern: SourcePattern, _ output: (String) -> String?) -> Bool { false }
+}
+
+extension ItemSource {
+  /// Nil: the items are not files of this machine.
+  package func localPath(_ location: String) -> String? { nil }
   /// True: a version stands for the same bytes.
   package func isStable(_ version: String) -> Bool { true }
 }

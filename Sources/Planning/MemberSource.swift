@@ -11,34 +11,20 @@ import Synchronization
 /// The members of another source's archives, each an item: `exports.zip!/2026/orders.csv`.
 ///
 /// It stands before the source that has the archives: whatever that is, its archives are read by ranges.
-final class MemberSource: Source {
-  static let page = ComponentPage(
-    .source, "member", "Members of archives, whatever source the archives are of.", place: "decompress", example: "")
-  static let schemes: [String] = []
-  static let patternCharacters = ""
+final class MemberSource: ItemSource {
+  static let name = "member"
   /// Stands between an archive's key and a member's name.
   static let separator = "!/"
 
-  private let inner: any Source
+  private let inner: any ItemSource
   private let archive: any Archive.Type
   private let limits: DecompressLimits
 
-  init(_ inner: any Source, _ archive: any Archive.Type, _ limits: DecompressLimits) {
+  init(_ inner: any ItemSource, _ archive: any Archive.Type, _ limits: DecompressLimits) {
     self.inner = inner
     self.archive = archive
     self.limits = limits
   }
-
-  static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
-    let folder = reader.folder
-    return { _, _ in bare(folder: folder) }
-  }
-
-  static func bare(folder: String) -> any Source { MemberSource(FileSource.bare(folder: folder), ZipArchive.self, DecompressLimits()) }
-
-  static func itemName(key: String) -> String { FileSource.itemName(key: key) }
-
-  var addresses: [String] { inner.addresses }
 
   var traits: SourceTraits { inner.traits.intersection([.answersAtOnce, .rereadsFreely]).union(.exactSizes) }
 
@@ -94,15 +80,12 @@ final class MemberSource: Source {
     ListedItem(
       key: name.isEmpty ? listed.key : listed.key + Self.separator + FileName.shown(name),
       name: name.isEmpty ? listed.name : Sources.itemName(path: name), location: MemberLocation(name: name, archive: listed.location).text,
-      kept: "\(type(of: inner).page.name) \(archive.name) \(MemberLocation(name: name, archive: listed.kept).text)", state: state)
+      kept: "\(type(of: inner).name) \(archive.name) \(MemberLocation(name: name, archive: listed.kept).text)", state: state)
   }
-
-  func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem? { nil }
-  func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing { KnownListing([]) }
 
   func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem? {
     let parts = kept.split(separator: " ", maxSplits: 2).map(String.init)
-    guard parts.count == 3, parts[0] == type(of: inner).page.name, parts[1] == archive.name, let place = MemberLocation(parts[2]),
+    guard parts.count == 3, parts[0] == type(of: inner).name, parts[1] == archive.name, let place = MemberLocation(parts[2]),
       let listed = inner.reopen(place.archive, reveal)
     else { return nil }
     return item(listed, place.name, nil)

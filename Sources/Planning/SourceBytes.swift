@@ -15,7 +15,7 @@ final class SourceBytes: RandomAccess {
   /// Blocks that are kept: of a member's data, and of the archive's directory.
   private static let mostBlocks = 4
 
-  private let source: any Source
+  private let source: any ItemSource
   private let location: String
   private let version: String?
   let count: Int
@@ -25,7 +25,7 @@ final class SourceBytes: RandomAccess {
   /// - Parameters:
   ///   - version: of what is to be read; bytes of another one are refused.
   ///   - count: how long that is.
-  init(_ source: any Source, _ location: String, version: String?, count: Int, _ session: FetchSession) {
+  init(_ source: any ItemSource, _ location: String, version: String?, count: Int, _ session: FetchSession) {
     self.source = source
     self.location = location
     self.version = version

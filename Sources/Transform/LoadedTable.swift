@@ -50,7 +50,7 @@ final class LoadedTable: Sendable {
     sampled = Inference.schema(of: format.sample(chunk.head(records: 10_000), prologue))
     columns = prologue.header ?? sampled.fields.map(\.name)
     var named = prologue
-    if named.header == nil, !type(of: format).namesFields { named.header = columns }
+    if named.header == nil, !Swift.type(of: format).namesFields { named.header = columns }
     self.named = named
   }
 
