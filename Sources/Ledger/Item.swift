@@ -22,7 +22,6 @@ package struct ItemRecord: Sendable {
   package var checkpoint: Checkpoint?
   package var counts: RecordCounts
   package var error: String?
-  package var attempts: Int
   /// What it takes to open it again, without secrets; nil where its key says it all, and in ledgers of earlier builds.
   package var location: String?
 }

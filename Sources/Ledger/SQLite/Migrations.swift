@@ -118,6 +118,9 @@ enum Migrations {
       // What it takes to open an item again, without secrets; NULL where its key says it all.
       try db.execute(sql: "ALTER TABLE items ADD COLUMN location TEXT")
     }
+    migrator.registerMigration("blank lines of runs") { db in
+      try db.execute(sql: "ALTER TABLE runs ADD COLUMN blank_lines INTEGER NOT NULL DEFAULT 0")
+    }
     return migrator
   }
 }

@@ -88,7 +88,7 @@ extension RecordCounts {
     written = try row.count("written")
     filtered = try row.count("filtered")
     deadLettered = try row.count("dead_lettered")
-    blankLines = try row.count(orNil: "blank_lines") ?? 0
+    blankLines = try row.count("blank_lines")
   }
 }
 
@@ -152,7 +152,6 @@ extension ItemRecord {
     definitionHash = try columns.next()
     counts = try columns.counts()
     error = try columns.next(orNil: String.self)
-    attempts = try columns.count()
     location = try columns.next(orNil: String.self)
     if let offset = try columns.next(orNil: Int.self) {
       var point = Checkpoint()

@@ -61,7 +61,7 @@ extension SQLiteLedger {
   }
 
   func deadLetters(_ filter: DeadLetterFilter, _ body: @escaping @Sendable (DeadLetter) throws -> Void) async throws {
-    try await read { db in
+    try await read(isRepeatable: false) { db in
       let rows = try Row.fetchCursor(
         db, sql: "SELECT * FROM dead_letters \(DeadLetterFilter.clause) ORDER BY item, record, id", arguments: filter.arguments)
       while let row = try rows.next() { try body(DeadLetter(row)) }

@@ -20,9 +20,7 @@ extension SQLiteLedger {
 
   func troubles(_ run: RunID, limit: Int) async throws -> [SupervisionRecord] {
     try await read { db in
-      // An older ledger that is only read has none.
-      guard try db.tableExists("events") else { return [] }
-      return try Row.fetchAll(
+      try Row.fetchAll(
         db, sql: "SELECT * FROM events WHERE run = ? AND kind NOT IN ('started', 'left') ORDER BY id DESC LIMIT ?",
         arguments: [run.value, limit]
       ).reversed().map { row in
@@ -37,7 +35,6 @@ extension SQLiteLedger {
 
   func eventCounts(_ run: RunID) async throws -> [String: Int] {
     try await read { db in
-      guard try db.tableExists("events") else { return [:] }
       let rows = try Row.fetchAll(db, sql: "SELECT kind, count(*) AS n FROM events WHERE run = ? GROUP BY kind", arguments: [run.value])
       return Dictionary(try rows.map { (try $0.value("kind", as: String.self), try $0.count("n")) }) { $0 + $1 }
     }

@@ -10,7 +10,7 @@ extension SQLiteLedger {
       guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM items WHERE pipeline = ?)", arguments: [pipeline]) == true else {
         return Array(repeating: nil, count: keys.count)
       }
-      let statement = try db.cachedStatement(sql: Self.itemQuery(db) + " WHERE items.pipeline = ? AND items.key = ?")
+      let statement = try db.cachedStatement(sql: Self.itemQuery + " WHERE items.pipeline = ? AND items.key = ?")
       return try keys.map { keys in
         for key in keys {
           if let row = try Row.fetchOne(statement, arguments: [pipeline, key]) { return try ItemRecord(row) }
@@ -23,7 +23,7 @@ extension SQLiteLedger {
   func items(run: RunID, onlyOpen: Bool) async throws -> [ItemRecord] {
     try await read { db in
       try Row.fetchAll(
-        db, sql: Self.itemQuery(db) + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
+        db, sql: Self.itemQuery + " WHERE items.run = ?1 AND (NOT ?2 OR \(Self.isOpen)) ORDER BY ordinal",
         arguments: [run.value, onlyOpen]
       ).map { try ItemRecord($0) }
     }
@@ -68,24 +68,12 @@ extension SQLiteLedger {
   static let isOpen = "(items.status <> 'done' AND items.status <> 'closed')"
 
   /// What ``ItemRecord`` reads, in its order.
-  private static func itemQuery(_ db: Database) throws -> String {
-    """
+  private static let itemQuery = """
     SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
-    items.read, items.written, items.filtered, items.dead_lettered, items.error, items.attempts,
-    \(try location(db)), c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
-    \(try position(db)), \(try blankLines(db)) FROM items LEFT JOIN checkpoints c ON c.item = items.id
+    items.read, items.written, items.filtered, items.dead_lettered, items.error, items.location,
+    c.offset, c.lines, c.read, c.written, c.filtered, c.dead_lettered, c.fetched, c.decompressed, c.bytes_written,
+    c.position, c.blank_lines FROM items LEFT JOIN checkpoints c ON c.item = items.id
     """
-  }
-
-  /// The column of a checkpoint's blank lines; an older ledger that is only read has none.
-  static func blankLines(_ db: Database) throws -> String {
-    try db.columns(in: "checkpoints").contains { $0.name == "blank_lines" } ? "c.blank_lines" : "0"
-  }
-
-  /// The column of an item's location; an older ledger that is only read has none.
-  private static func location(_ db: Database) throws -> String {
-    try db.columns(in: "items").contains { $0.name == "location" } ? "items.location" : "NULL"
-  }
 
   static func enter(
     _ db: Database, _ run: RunID, pipeline: String, definitionHash: String, _ items: [ItemEntry]

@@ -5,10 +5,32 @@ import GRDB
 /// The ledger of a state folder: one SQLite database in it, `ledger.sqlite`, in WAL mode with `synchronous=FULL`, so that a transaction is
 /// on the disk when its call returns (https://www.sqlite.org/pragma.html#pragma_synchronous). Calls run on a thread of the database's own.
 struct SQLiteLedger: Ledger {
-  let database: DatabaseQueue
+  private let access: Access
   /// The path of the database.
   let place: String
-  let isReadOnly: Bool
+
+  private enum Access {
+    case writing(DatabaseQueue)
+    case reading(ReadOnlyDatabase)
+  }
+
+  /// Makes a ledger of a database that is open and has the present tables.
+  init(_ database: DatabaseQueue, place: String) {
+    access = .writing(database)
+    self.place = place
+  }
+
+  private init(reading place: String) throws {
+    access = .reading(try ReadOnlyDatabase(place))
+    self.place = place
+  }
+
+  var isReadOnly: Bool {
+    switch access {
+    case .writing: false
+    case .reading: true
+    }
+  }
 
   /// A state folder is a path, and no address.
   static func isKind(of place: String) -> Bool { !place.contains("://") }
@@ -27,23 +49,14 @@ struct SQLiteLedger: Ledger {
       let database = try DatabaseQueue(path: path, configuration: configuration())
       try refuseForeign(database)
       try Migrations.all.migrate(database)
-      return SQLiteLedger(database: database, place: path, isReadOnly: false)
+      return SQLiteLedger(database, place: path)
     }
   }
 
   static func openReadOnly(_ folder: String) throws(LedgerError) -> SQLiteLedger? {
     let path = Self.path(in: folder)
     return try wrap(path) {
-      guard try isThere(path) else { return nil }
-      var configuration = Configuration()
-      configuration.readonly = true
-      configuration.busyMode = .timeout(10)
-      // Without its -wal file a database in WAL mode can be read only as one that nobody writes.
-      let isIdle = !FileManager.default.fileExists(atPath: path + "-wal")
-      let name = isIdle ? "file:\(path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path)?immutable=1" : path
-      let database = try DatabaseQueue(path: name, configuration: configuration)
-      try refuseForeign(database)
-      return SQLiteLedger(database: database, place: path, isReadOnly: true)
+      try isThere(path) ? try SQLiteLedger(reading: path) : nil
     }
   }
 
@@ -103,7 +116,7 @@ struct SQLiteLedger: Ledger {
   }
 
   /// Refuses what is not a ledger of this version or an earlier one.
-  private static func refuseForeign(_ database: DatabaseQueue) throws {
+  static func refuseForeign(_ database: DatabaseQueue) throws {
     if try database.read({ try Migrations.all.hasBeenSuperseded($0) }) {
       throw Reason("it was written by a newer sluice; use that one, or another --state")
     }
@@ -125,11 +138,21 @@ struct SQLiteLedger: Ledger {
     }
   }
 
+  /// The database, to be written.
+  ///
+  /// - Throws: ``LedgerError`` where the ledger is only read.
+  var writable: DatabaseQueue {
+    get throws(LedgerError) {
+      guard case .writing(let database) = access else { throw LedgerError(place, reason: "it was opened to be read alone") }
+      return database
+    }
+  }
+
   /// One transaction, all of which is on the disk when it returns; `point` names it.
   func write<T: Sendable>(_ point: FailPoint, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
     do {
       try point.pass(.before)
-      let result = try await database.write(body)
+      let result = try await writable.write(body)
       try point.pass(.after)
       return result
     } catch {
@@ -137,9 +160,15 @@ struct SQLiteLedger: Ledger {
     }
   }
 
-  func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+  /// Reads what one transaction sees.
+  ///
+  /// - Parameter isRepeatable: whether `body` may be called again, where the ledger was written meanwhile.
+  func read<T: Sendable>(isRepeatable: Bool = true, _ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
     do {
-      return try await database.read(body)
+      switch access {
+      case .writing(let database): return try await database.read(body)
+      case .reading(let database): return try await database.read(isRepeatable: isRepeatable, body)
+      }
     } catch {
       throw told(error)
     }

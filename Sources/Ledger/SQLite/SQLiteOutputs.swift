@@ -14,17 +14,14 @@ extension SQLiteLedger {
 
   func outputs(at places: [String]) async throws -> [Output?] {
     try await read { db in
-      // A ledger that is only read may be of an earlier version.
-      guard try db.tableExists("outputs") else { return Array(repeating: nil, count: places.count) }
       let statement = try db.cachedStatement(sql: "SELECT * FROM outputs WHERE place = ?")
       return try places.map { try Row.fetchOne(statement, arguments: [$0]).map { try Output($0) } }
     }
   }
 
   func hasOutputs(pipeline: String) async throws -> Bool {
-    try await read { db in
-      guard try db.tableExists("outputs") else { return false }
-      return try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM outputs WHERE pipeline = ?)", arguments: [pipeline]) ?? false
+    try await read {
+      try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM outputs WHERE pipeline = ?)", arguments: [pipeline]) ?? false
     }
   }
 

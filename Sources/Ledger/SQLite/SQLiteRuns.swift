@@ -26,8 +26,11 @@ extension SQLiteLedger {
           arguments: [pipeline, Date().timeIntervalSince1970, new.definition, new.definitionPath, variables, new.schema])
         run = RunID(db.lastInsertedRowID)
         try db.execute(
-          sql: "UPDATE runs SET status = 'failed', error = ? WHERE pipeline = ? AND id < ? AND status IN ('running', 'interrupted')",
-          arguments: ["not finished: run \(run) began anew", pipeline, run.value])
+          sql: """
+            UPDATE runs SET status = 'failed', error = ?, ended_at = coalesce(ended_at, ?)
+            WHERE pipeline = ? AND id < ? AND status IN ('running', 'interrupted')
+            """,
+          arguments: ["not finished: run \(run) began anew", Date().timeIntervalSince1970, pipeline, run.value])
       }
       return (run, try Self.enter(db, run, pipeline: pipeline, definitionHash: definitionHash, items))
     }
@@ -38,12 +41,12 @@ extension SQLiteLedger {
       try db.execute(
         sql: """
           UPDATE runs SET status = ?, ended_at = ?, read = ?, written = ?, filtered = ?, dead_lettered = ?, fetched = ?,
-          decompressed = ?, bytes_written = ?, retries = ?, restarts = ?, error = ? WHERE id = ?
+          decompressed = ?, bytes_written = ?, retries = ?, restarts = ?, error = ?, blank_lines = ? WHERE id = ?
           """,
         arguments: [
           end.status.rawValue, Date().timeIntervalSince1970, end.counts.read, end.counts.written, end.counts.filtered,
           end.counts.deadLettered, end.bytes.fetched, end.bytes.decompressed, end.bytes.written, end.retries, end.restarts, end.error,
-          id.value,
+          end.counts.blankLines, id.value,
         ])
       if let commit { try Self.insert(db, commit) }
       try Self.forget(db, committed)
@@ -61,7 +64,7 @@ extension SQLiteLedger {
   func unfinishedRuns(pipeline: String?) async throws -> [RunRecord] {
     try await read { db in
       try Row.fetchAll(
-        db, sql: "SELECT * FROM runs WHERE (?1 IS NULL OR pipeline = ?1) AND (\(Self.isUnfinished(db))) ORDER BY id DESC",
+        db, sql: "SELECT * FROM runs WHERE (?1 IS NULL OR pipeline = ?1) AND (\(Self.isUnfinished)) ORDER BY id DESC",
         arguments: [pipeline]
       ).map { try RunRecord($0) }
     }
@@ -73,19 +76,18 @@ extension SQLiteLedger {
 
   func isUnfinished(_ run: RunRecord) async throws -> Bool {
     try await read { db in
-      try Bool.fetchOne(db, sql: "SELECT \(Self.isUnfinished(db)) FROM runs WHERE id = ?", arguments: [run.id.value]) ?? false
+      try Bool.fetchOne(db, sql: "SELECT \(Self.isUnfinished) FROM runs WHERE id = ?", arguments: [run.id.value]) ?? false
     }
   }
 
-  private static func isUnfinished(_ db: Database) throws -> String {
-    // An older ledger that is only read has placements, or nothing of the kind.
-    let table = try ["committables", "placements"].first { try db.tableExists($0) }
-    let isCommitted = table.map { "NOT EXISTS (SELECT 1 FROM \($0) pending WHERE pending.run = runs.id)" } ?? "TRUE"
-    return """
-      runs.status IN ('running', 'interrupted') OR EXISTS (SELECT 1 FROM items WHERE items.run = runs.id AND \(isOpen))
-      OR (runs.status = 'failed' AND NOT \(isCommitted))
-      """
-  }
+  /// Whether something of a run is left to do. A run that is closed leaves its output to the recovery of the next run.
+  private static let isUnfinished = """
+    runs.status IN ('running', 'interrupted') OR EXISTS (SELECT 1 FROM items WHERE items.run = runs.id AND \(isOpen))
+    OR (runs.status <> 'closed' AND \(hasPendingOutput))
+    """
+
+  /// Whether a run has outputs that may not be committed yet.
+  static let hasPendingOutput = "EXISTS (SELECT 1 FROM committables WHERE committables.run = runs.id)"
 
   func damagedItems(_ run: RunID) async throws -> Int {
     try await read { db in
@@ -113,7 +115,7 @@ extension SQLiteLedger {
           SELECT coalesce(sum(c.read), 0) AS read, coalesce(sum(c.written), 0) AS written, coalesce(sum(c.filtered), 0) AS filtered,
           coalesce(sum(c.dead_lettered), 0) AS dead_lettered, coalesce(sum(c.fetched), 0) AS fetched,
           coalesce(sum(c.decompressed), 0) AS decompressed, coalesce(sum(c.bytes_written), 0) AS bytes_written,
-          coalesce(sum(\(try Self.blankLines(db))), 0) AS blank_lines
+          coalesce(sum(c.blank_lines), 0) AS blank_lines
           FROM items JOIN checkpoints c ON c.item = items.id WHERE items.run = ?
           """, arguments: [run.value])
       let states = try Row.fetchAll(

@@ -14,10 +14,8 @@ extension SQLiteLedger {
   }
 
   func lastColumns(pipeline: String) async throws -> [String]? {
-    let text = try await read { db -> String? in
-      // An older ledger that is only read knows none.
-      guard try db.tableExists("source_schemas") else { return nil }
-      return try String.fetchOne(
+    let text = try await read { db in
+      try String.fetchOne(
         db,
         sql: """
           SELECT s.columns FROM items JOIN source_schemas s ON s.id = items.source_schema
@@ -29,8 +27,7 @@ extension SQLiteLedger {
 
   func figures(_ run: RunID, limit: Int) async throws -> [ItemFigures] {
     try await read { db in
-      guard try db.tableExists("source_schemas") else { return [] }
-      return try Row.fetchAll(
+      try Row.fetchAll(
         db,
         sql: """
           SELECT items.key, items.status, items.read, items.seconds, items.error, s.columns FROM items
@@ -50,8 +47,7 @@ extension SQLiteLedger {
 
   func durations(_ run: RunID) async throws -> [Double] {
     try await read { db in
-      guard try db.tableExists("source_schemas") else { return [] }
-      return try Row.fetchAll(
+      try Row.fetchAll(
         db, sql: "SELECT seconds FROM items WHERE run = ? AND seconds IS NOT NULL ORDER BY seconds", arguments: [run.value]
       ).compactMap { try $0.seconds(orNil: "seconds") }
     }

@@ -21,9 +21,9 @@ extension SQLiteLedger {
 
   func timeline(_ run: RunID) async throws -> [TimelinePoint] {
     try await read { db in
-      guard try db.tableExists("timelines"),
-        let text = try String.fetchOne(db, sql: "SELECT points FROM timelines WHERE run = ?", arguments: [run.value])
-      else { return [] }
+      guard let text = try String.fetchOne(db, sql: "SELECT points FROM timelines WHERE run = ?", arguments: [run.value]) else {
+        return []
+      }
       guard let points = try? JSONDecoder().decode([TimelinePoint].self, from: Data(text.utf8)), points.allSatisfy(\.isPossible)
       else { throw DamagedValue("points") }
       return points
