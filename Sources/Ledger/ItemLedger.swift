@@ -25,7 +25,7 @@ package protocol ItemLedger: Sendable {
   func hasOpenItems(pipeline: String) async throws -> Bool
 
   /// The pipeline's items that are not done and not among `keys`.
-  func openItems(pipeline: String, without keys: Set<String>) async throws -> [OpenItem]
+  func openItems(pipeline: String, without keys: [String]) async throws -> [OpenItem]
 
   /// Writes a checkpoint together with the dead letters up to it, and the version of the item that they are of.
   func checkpoint(_ id: ItemID, version: String, _ progress: ItemProgress) async throws

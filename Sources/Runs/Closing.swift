@@ -23,7 +23,7 @@ struct Closing {
   ///   - found: the keys of all items that were found and are not done.
   ///   - continued: the run that goes on.
   /// - Returns: the keys of those that were closed, and the runs of those that stay open.
-  func closeGone(found: Set<String>, continued: RunID?) async throws -> (closed: [String], open: Set<RunID>) {
+  func closeGone(found: [String], continued: RunID?) async throws -> (closed: [String], open: Set<RunID>) {
     var gone: [OpenItem] = []
     var open: Set<RunID> = []
     for item in try await ledger.openItems(pipeline: definition.name, without: found) {

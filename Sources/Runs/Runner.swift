@@ -118,7 +118,7 @@ package final class Runner: Sendable {
       isStopping: { [self] in stopAsked.withLock { $0 } }, event: event)
     let plan = try await planner.plan(resuming)
     if resuming == nil, options.limitItems == nil, try await ledger.hasOpenItems(pipeline: definition.name) {
-      let found = Set(plan.work.map(\.item.key) + plan.failed)
+      let found = plan.work.map(\.item.key) + plan.failed
       let (closed, open) = try await Closing(definition: definition, state: state, ledger: ledger)
         .closeGone(found: found, continued: continuing?.id)
       if !closed.isEmpty { event(.closed(items: closed)) }

@@ -11,8 +11,10 @@ extension SQLiteLedger {
     }
   }
 
-  func openItems(pipeline: String, without keys: Set<String>) async throws -> [OpenItem] {
-    try await read { db in
+  func openItems(pipeline: String, without keys: [String]) async throws -> [OpenItem] {
+    // Swift takes two spellings of “é” for the same.
+    let left = Set(keys.map { Array($0.utf8) })
+    return try await read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: "SELECT items.id, items.key, items.run, items.status FROM items WHERE \(Self.isOpen) AND pipeline = ? ORDER BY run, ordinal",
@@ -21,7 +23,7 @@ extension SQLiteLedger {
       var items: [OpenItem] = []
       while let row = try rows.next() {
         let key: String = try row.value("key")
-        guard !keys.contains(key) else { continue }
+        guard !left.contains(Array(key.utf8)) else { continue }
         let number = RunID(try row.value("run"))
         if runs[number] == nil {
           runs[number] = try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [number.value]).map { try RunRecord($0) }
@@ -58,7 +60,8 @@ extension SQLiteLedger {
           sql: """
             UPDATE runs SET status = 'closed', ended_at = coalesce(ended_at, ?2)
             WHERE id = ?1 AND status <> 'done' AND NOT EXISTS (SELECT 1 FROM items WHERE run = ?1 AND \(Self.isOpen))
-            """, arguments: [run.value, Date().timeIntervalSince1970])
+            AND (?3 OR NOT \(Self.hasPendingOutput))
+            """, arguments: [run.value, Date().timeIntervalSince1970, runs.contains(run)])
       }
     }
   }

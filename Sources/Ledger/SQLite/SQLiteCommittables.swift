@@ -58,7 +58,8 @@ extension SQLiteLedger {
       if let item = commit.item {
         items = [item.value]
       } else {
-        items = try Int64.fetchAll(db, sql: "SELECT id FROM items WHERE run = ?", arguments: [commit.run?.value])
+        // What is closed is in no output.
+        items = try Int64.fetchAll(db, sql: "SELECT id FROM items WHERE run = ? AND status <> 'closed'", arguments: [commit.run?.value])
       }
       for item in items {
         try Self.startOver(db, ItemID(item))
@@ -81,15 +82,5 @@ extension SQLiteLedger {
         try db.execute(sql: "DELETE FROM replay_outputs WHERE path = ?", arguments: [path])
       }
     }
-  }
-
-  // MARK: Positions
-
-  /// The column of a checkpoint's position in its sink; an older ledger that is only read has what a file's was made of.
-  static func position(_ db: Database) throws -> String {
-    let columns = try db.columns(in: "checkpoints").map(\.name)
-    if columns.contains("position") { return "c.position" }
-    let checksum = columns.contains("part_checksum") ? "coalesce(':' || c.part_checksum, '')" : "''"
-    return "CASE c.part_length WHEN 0 THEN '' ELSE c.part_length || \(checksum) END"
   }
 }

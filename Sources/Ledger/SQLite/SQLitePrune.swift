@@ -13,9 +13,10 @@ extension SQLiteLedger {
           DELETE FROM dead_letters WHERE at < ?1 AND (?2 IS NULL OR pipeline = ?2) AND (resolved OR ?3)
           """, arguments: [date.timeIntervalSince1970, pipeline, includingOpen])
       pruned.deadLetters = db.changesCount
+      // Earlier builds left a run without an end where the next run made it a failed one.
       try db.execute(
         sql: """
-          DELETE FROM runs WHERE ended_at < ?1 AND (?2 IS NULL OR pipeline = ?2) AND status IN ('done', 'failed', 'closed')
+          DELETE FROM runs WHERE coalesce(ended_at, started_at) < ?1 AND (?2 IS NULL OR pipeline = ?2) AND status IN ('done', 'failed', 'closed')
           AND id NOT IN (SELECT max(id) FROM runs GROUP BY pipeline)
           AND id NOT IN (SELECT run FROM items WHERE \(Self.isOpen))
           AND id NOT IN (SELECT run FROM committables WHERE run IS NOT NULL)
@@ -26,7 +27,7 @@ extension SQLiteLedger {
       return pruned
     }
     do {
-      try await database.writeWithoutTransaction { db in
+      try await writable.writeWithoutTransaction { db in
         // Whatever took something out, `dead-letters drop` too: its pages are free, but the file's.
         if try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0 > 0 { try db.execute(sql: "VACUUM") }
         try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
