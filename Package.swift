@@ -111,6 +111,8 @@ let package = Package(
     .testTarget(
       name: "SinkTests", dependencies: ["Configuration", "Definition", "Files", "Parse", "Records", "Write"], swiftSettings: swiftSettings),
     .testTarget(
+      name: "LedgerTests", dependencies: ["Files", "Ledger", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: swiftSettings),
+    .testTarget(
       name: "StepTests",
       dependencies: ["Configuration", "Dataflow", "Definition", "Fetch", "Parse", "Planning", "Records", "Transform"],
       swiftSettings: swiftSettings),
