@@ -3,8 +3,8 @@ import Configuration
 import Files
 import Foundation
 
-/// What a running engine is at, in a file of the state folder that it has mapped: its own parent reads there what was in
-/// work when it died, and `sluice status` what it does now.
+/// The work of a running engine, shown in a file of the state folder that the engine has mapped. Its parent reads there which units were in
+/// work when the engine died, and `sluice status` what its workers do now.
 ///
 /// The file is words of 64 bits: a header, a row for each stage, a row for each worker; behind them is room for the
 /// backtrace of a crash.
@@ -12,16 +12,18 @@ import Foundation
 /// `@unchecked Sendable`: the words are never moved while the board lives, and each is read and written whole, by atomic
 /// instructions. Nothing follows from the order in which they are seen.
 package final class Board: @unchecked Sendable {
-  /// The words of the file's first row.
+  /// The words of the file's first row. `startedAt` is in seconds since 1970, `beat` in ``milliseconds()``; `crashRow` and `hungRow` are a
+  /// row plus 1, and 0 where there is none.
   package enum Header: Int {
     case magic, pid, startedAt, beat, crashSignal, crashRow, hungRow, run, itemsTotal, itemsDone, itemsFailed, read, written
   }
 
-  /// The words of a stage's row.
+  /// The words of a stage's row: the least and the most workers, the messages in its input and how many it takes, units done, restarts.
   package enum StageWord: Int { case least, most, fill, capacity, units, restarts }
-  /// The words of a worker's row.
+  /// The words of a worker's row. `start` and `end` are bytes of the decompressed item, -1 as `end` for all of it; `since` is in
+  /// ``milliseconds()``.
   package enum WorkerWord: Int { case state, item, version, start, end, since, attempt, restarts, isInside, isAlone }
-  /// A worker's state, as its row has it.
+  /// A worker's state, as its row has it. `resting` waits for its restart, `stuck` does not end although it was told to.
   package enum WorkerState: Int64, Sendable { case none, idle, working, resting, stuck }
 
   static let magic: Int64 = 0x534C_5549_4345_0001
@@ -44,7 +46,7 @@ package final class Board: @unchecked Sendable {
 
   deinit { munmap(words, Self.length) }
 
-  /// A new one, of this process, in the place of what is there.
+  /// Makes the board of this process, in the place of an earlier one.
   static func create(_ path: String) throws(SystemFailure) -> Board {
     unlink(path)
     let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -77,7 +79,7 @@ package final class Board: @unchecked Sendable {
     return memory == MAP_FAILED ? nil : memory?.bindMemory(to: Int64.self, capacity: length / 8)
   }
 
-  /// Since the machine started, as every process of it counts.
+  /// The time since the machine started: clock_gettime(2), CLOCK_MONOTONIC. All processes of a machine see the same.
   package static func milliseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
@@ -86,11 +88,13 @@ package final class Board: @unchecked Sendable {
 
   // MARK: Words
 
+  /// A word of the header. Only the engine writes it.
   package subscript(_ word: Header) -> Int64 {
     get { sluice_load(words + word.rawValue) }
     set { sluice_store(words + word.rawValue, newValue) }
   }
 
+  /// A word of a stage's row. Only the engine writes it.
   package subscript(_ stage: Stage, _ word: StageWord) -> Int64 {
     get { sluice_load(words + Self.stagesAt + stage.index * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.stagesAt + stage.index * Self.rowWords + word.rawValue, newValue) }
@@ -110,8 +114,10 @@ package final class Board: @unchecked Sendable {
   }
   /// The number of the row's worker in its stage, from 0.
   package static func number(of row: Row) -> Int { row % workersPerStage }
+  /// The rows of all workers that a board has room for, most of which no worker uses.
   package static var rows: Range<Row> { 0..<stageCount * workersPerStage }
 
+  /// A word of a worker's row. Only the engine writes it.
   package subscript(_ row: Row, _ word: WorkerWord) -> Int64 {
     get { sluice_load(words + Self.workersAt + row * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.workersAt + row * Self.rowWords + word.rawValue, newValue) }

@@ -21,6 +21,7 @@ package struct CrashRecord: Codable, Sendable {
     var unit: Unit
     var crashes: Int
   }
+  /// A unit that is known to have killed an engine: it was in work alone. It becomes a dead letter, untried.
   package struct Verdict: Codable, Sendable {
     var unit: Unit
     var crashes: Int
@@ -35,19 +36,20 @@ package struct CrashRecord: Codable, Sendable {
   var suspects: [Suspect] = []
   var verdicts: [Verdict] = []
 
-  package static func read(_ path: String) -> CrashRecord? {
+  /// The record in a file; nil where there is none, and where it can't be read.
+  static func read(_ path: String) -> CrashRecord? {
     FileManager.default.contents(atPath: path).flatMap { try? JSONDecoder().decode(CrashRecord.self, from: $0) }
   }
 
   func write(_ path: String) {
-    // What can't be kept costs another crash, and no more.
+    // A record that can't be kept costs another crash, and no more.
     guard let data = try? JSONEncoder().encode(self) else { return }
     try? SmallFile.replace(path, with: Array(data), mode: 0o600)
   }
 
   /// An engine died with these units in work.
   ///
-  /// - Parameter alone: of them, those that were tried alone: what killed it is found.
+  /// - Parameter units: those that were in work. A unit that was tried alone has killed the engine: it is a verdict.
   mutating func died(_ units: [(unit: Unit, isAlone: Bool)], cause: String) {
     for (unit, isAlone) in units {
       let known = suspects.filter { $0.unit.overlaps(unit) }

@@ -4,20 +4,25 @@ import Files
 import Foundation
 import Supervision
 
-/// The board of this engine, where workers mark what they have in work: for the parent process, which reads there what an engine died of, and
-/// for `sluice status --watch`.
+/// The board of this engine, where workers mark their units of work: for the parent process, which reads there what an engine died of, and for
+/// `sluice status --watch`.
 package final class EngineBoard: Sendable {
   /// The figures of a run that the board shows.
   package struct Figures: Sendable {
-    /// The run's number in the ledger.
-    package var run: Int64
-    package var itemsTotal: Int
-    package var itemsDone: Int
-    package var itemsFailed: Int
-    package var read: Int
-    package var written: Int
+    var run: Int64
+    var itemsTotal: Int
+    var itemsDone: Int
+    var itemsFailed: Int
+    var read: Int
+    var written: Int
 
     /// The figures of a run.
+    ///
+    /// - Parameters:
+    ///   - run: its number in the ledger.
+    ///   - itemsDone: those of its items that are done, in this run or before.
+    ///   - read: records.
+    ///   - written: records.
     package init(run: Int64, itemsTotal: Int, itemsDone: Int, itemsFailed: Int, read: Int, written: Int) {
       self.run = run
       self.itemsTotal = itemsTotal

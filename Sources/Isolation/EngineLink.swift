@@ -22,6 +22,7 @@ package struct EngineLink: Codable, Sendable {
     _ = fcntl(Self.descriptor, F_SETFD, FD_CLOEXEC)
   }
 
+  /// Reads the engine's message; nil until the engine has sent it.
   static func read(_ descriptor: Int32) -> EngineLink? {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = Foundation.read(descriptor, &bytes, bytes.count)

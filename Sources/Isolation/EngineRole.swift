@@ -11,7 +11,7 @@ package enum EngineRole {
 
   private static let name = "--engine-of="
 
-  /// Nil where no parent says otherwise. A word that does not name this process's parent is not believed.
+  /// The role that the command's first word gives; nil without one. A word that does not name this process's parent is not believed.
   private static let own: Own? = {
     guard let word = CommandLine.arguments.dropFirst().first, word.hasPrefix(name) else { return nil }
     let numbers = word.dropFirst(name.count).split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }

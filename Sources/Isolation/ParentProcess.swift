@@ -9,7 +9,8 @@ import Synchronization
 /// The parent process of the engine: small, it starts the engine as its child and starts it again, from the ledger, when a
 /// signal, a trap or its memory limit ends it. It is killed with its parent, so that there is never an engine without one.
 package final class ParentProcess: Sendable {
-  /// A message for the user of the command.
+  /// A message for the user of the command. `died` says how, and after which wait the next engine starts; `found` that the unit is known
+  /// which killed the engine; `gaveUp` how the last engine died; `cantStart` why, with errno.
   package enum Message: Sendable {
     case died(how: String, wait: Duration)
     case found(String)
@@ -27,7 +28,11 @@ package final class ParentProcess: Sendable {
   private let tell: @Sendable (Message) -> Void
   private let watch: (@Sendable (EngineLink) -> Void)?
 
-  /// - Parameter watch: called every second, once it is known where the engine is to be seen; nil where nobody looks.
+  /// Makes a parent without an engine yet.
+  ///
+  /// - Parameters:
+  ///   - watch: called every second, once the engine has told where its board is; nil where the board is not watched.
+  ///   - tell: called with each message for the user.
   package init(watch: (@Sendable (EngineLink) -> Void)?, tell: @escaping @Sendable (Message) -> Void) {
     self.tell = tell
     self.watch = watch
@@ -43,7 +48,7 @@ package final class ParentProcess: Sendable {
     if state.withLock({ $0.isStopping }) { pause?.cancel() }
   }
 
-  /// What is to be said to the C library before work begins.
+  /// Makes the C library keep freed memory for the next allocation; called once, before work begins.
   package static func prepare() { sluice_keep_memory() }
 
   /// Tells a service manager something: sd_notify(3).
@@ -51,8 +56,10 @@ package final class ParentProcess: Sendable {
 
   private var isStopping: Bool { state.withLock { $0.isStopping } }
 
-  /// Runs the engine with these arguments to its end, as often as it takes; returns what the command is to exit with, nil where
-  /// it was told why there is no end of it.
+  /// Runs the engine to its end, and starts it again as often as its restart policy lets.
+  ///
+  /// - Parameter arguments: the command line's, without the program's name.
+  /// - Returns: the exit code of the command; nil where the engine can't be started or died too often, of which the user was told.
   package func run(_ arguments: [String]) async -> Int32? {
     var restarts: RestartState?
     var count = 0
@@ -135,9 +142,9 @@ package final class ParentProcess: Sendable {
     return (link, ending)
   }
 
-  /// Takes note of what was in work when the engine died, and says how it died.
+  /// Notes the units that were in work when the engine died, and says how it died.
   ///
-  /// - Parameter settled: called where what killed it is known now, so that it will not do so again.
+  /// - Parameter settled: called where the unit that killed it is known now, and will not do so again.
   private func took(_ link: EngineLink?, _ ending: Ending, _ count: Int, settled: () -> Void) -> String {
     var how = ending.description
     guard let link, let board = Board.open(link.board) else { return how }
@@ -169,7 +176,7 @@ package final class ParentProcess: Sendable {
     return stages.isEmpty ? how : "\(how) (in work: \(stages.joined(separator: ", ")))"
   }
 
-  /// Where the engine was when it died: the thread that crashed or hung, or all that may have been it.
+  /// The rows that may have killed the engine: that of the thread that crashed or hung, else all that were inside code that may kill.
   private static func suspects(_ board: Board) -> [Board.Row] {
     for word in [Board.Header.hungRow, .crashRow] where board[word] > 0 { return [Int(board[word]) - 1] }
     return Board.rows.filter { board[$0, .isInside] != 0 }

@@ -9,6 +9,7 @@ package final class SharedLock: Sendable {
   }
   private let state = Mutex(State())
 
+  /// Makes a lock that no task holds.
   package init() {}
 
   /// Waits for the lock: for a share of it, or for all of it. ``leave(alone:)`` must follow.
@@ -23,7 +24,7 @@ package final class SharedLock: Sendable {
     }
   }
 
-  /// Gives back what ``enter(alone:)`` took.
+  /// Gives back the share, or all of the lock, that ``enter(alone:)`` took.
   package func leave(alone isAlone: Bool) {
     let next = state.withLock { state in
       if isAlone { state.isTaken = false } else { state.workers -= 1 }

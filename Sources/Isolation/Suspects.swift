@@ -3,12 +3,19 @@ package struct Suspects: Sendable {
   private let record: CrashRecord
   private let poisonAfter: Int
 
+  /// The suspects of a crash record.
+  ///
+  /// - Parameters:
+  ///   - record: nil where no engine has died.
+  ///   - poisonAfter: the deaths after which a unit is tried alone: `supervise.poison_after`.
   package init(_ record: CrashRecord?, poisonAfter: Int) {
     self.record = record ?? CrashRecord()
     self.poisonAfter = poisonAfter
   }
 
+  /// How many engines died in this command, before this one.
   package var restarts: Int { record.restarts }
+  /// How the engine before this one died, as the rest of “the engine …”; nil where none did.
   package var lastDeath: String? { record.lastDeath }
 
   /// Whether anything is suspected at all.
@@ -24,12 +31,12 @@ package struct Suspects: Sendable {
     return isSuspect || record.verdicts.contains { Self.speaks($0, content) && $0.unit.end != nil && bytes.contains($0.unit.start) }
   }
 
-  /// Why the record that begins at this byte is not to be tried again; nil where it may.
+  /// The verdict on the record that begins at this byte of the decompressed item; nil where it may be tried.
   package func verdict(_ content: ItemContent, recordAt start: Int) -> CrashRecord.Verdict? {
     record.verdicts.first { Self.speaks($0, content) && $0.unit.end != nil && $0.unit.start == start }
   }
 
-  /// The same for an item as a whole.
+  /// The verdict on an item as a whole; nil where it may be tried.
   package func verdict(_ content: ItemContent) -> CrashRecord.Verdict? {
     record.verdicts.first { Self.speaks($0, content) && $0.unit.end == nil }
   }
