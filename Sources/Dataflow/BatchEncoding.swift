@@ -14,12 +14,17 @@ package struct BatchEncoding {
 
   private final class Ratio: Sendable { let value = Atomic(1500) }
 
+  /// The encoding that a definition's sink asks for.
   package init(_ definition: PipelineDefinition) {
     encoder = definition.sink.encoder
     compression = definition.sink.compression
   }
 
-  package func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
+  /// Encodes a batch and compresses it.
+  ///
+  /// - Parameter sourceBytes: the bytes that the batch was parsed from, by which room for the output is taken.
+  /// - Throws: what the compression throws.
+  func bytes(of batch: RecordBatch, sourceBytes: Int) throws -> ByteBuffer {
     let ratio = self.ratio.value.load(ordering: .relaxed)
     let expected = sourceBytes / 1000 * ratio + 4096
     let output = ByteBuffer(capacity: expected)
@@ -34,18 +39,18 @@ package struct BatchEncoding {
   /// Takes rows out of the batch that the sink's format can't spell, each with a fault.
   package func refuse(in batch: inout RecordBatch) { encoder.refuse(in: &batch) }
 
-  /// The batch as the sink has it, not compressed yet.
+  /// Appends the batch's records in the sink's format, not compressed yet; ``finished(_:)`` compresses them.
   package func append(_ batch: RecordBatch, to output: ByteBuffer) { encoder.encode(batch, to: output) }
 
-  /// What stands before the first record; empty where nothing does.
-  package func header(_ schema: Schema) throws -> ByteBuffer {
+  /// The bytes before an output's first record, as they go into the part; empty where the format has none.
+  func header(_ schema: Schema) throws -> ByteBuffer {
     let header = encoder.header(schema)
     let output = ByteBuffer(capacity: header.count)
     output.append(header)
     return try finished(output)
   }
 
-  /// What was appended, as it goes into the part: compressed where it says so.
+  /// The appended bytes as they go into the part: one compressed unit, or, without compression, as they are.
   package func finished(_ output: ByteBuffer) throws -> ByteBuffer {
     guard let compression, output.count > 0 else { return output }
     let unit = ByteBuffer(capacity: output.count / 2 + 1024)

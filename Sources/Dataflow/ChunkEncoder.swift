@@ -5,7 +5,7 @@ import Parse
 import Records
 import Transform
 
-/// Makes of a batch what write takes: the sink's bytes, the counts and the dead letters.
+/// Turns a batch into write's input: the sink's bytes, the counts and the dead letters.
 struct ChunkEncoder {
   let definition: PipelineDefinition
   let run: RunID
@@ -59,7 +59,7 @@ struct ChunkEncoder {
     counts.written = batch.selectedCount
     counts.filtered = batch.filtered
     counts.blankLines = batch.places.blankLineCount
-    // What killed an engine is a dead letter whatever becomes of other bad records.
+    // A record that killed an engine is a dead letter whatever becomes of other bad records.
     var bad = definition.parse.onBadRecord == .deadLetter ? batch.faults : batch.faults.only { $0 == .poison }
     bad.sort()
     let source = LetterSource(

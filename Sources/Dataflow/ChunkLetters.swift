@@ -5,8 +5,8 @@ import Records
 
 /// The dead letters of a chunk.
 ///
-/// Few are made at once, and the chunk is let go. Many are kept as what they are made from, the chunk and the places of its
-/// bad records, and are made one by one as they go into the ledger: a letter takes a hundred times what a short record does.
+/// Few are made at once, and the chunk is let go. Many are made one by one as they go into the ledger; until then the chunk is kept with the
+/// places of its bad records: a letter takes a hundred times the memory of a short record.
 struct ChunkLetters: Sendable {
   private enum Form: Sendable {
     case made([DeadLetter])
@@ -18,7 +18,7 @@ struct ChunkLetters: Sendable {
   /// How many records and lines of the item stand before the chunk.
   private var records = 0
   private var lines = 0
-  /// What they hold in memory, about.
+  /// The bytes of memory that they hold, about.
   let bytes: Int
 
   init(_ source: LetterSource) {
@@ -67,7 +67,7 @@ extension ChunkLetters: Sequence {
   }
 }
 
-/// What a chunk's dead letters are made from.
+/// The data that a chunk's dead letters are made from.
 struct LetterSource: Sendable {
   let run: RunID
   let pipeline: String
@@ -80,7 +80,7 @@ struct LetterSource: Sendable {
   let raw: ByteBuffer
   let faults: RecordFaults
 
-  /// What it holds in memory, about.
+  /// The bytes of memory that it holds, about.
   var bytes: Int {
     raw.count + faults.count * RecordFaults.bytesOfOne
       + (places.starts.count + places.ends.count + places.lines.count) * MemoryLayout<UInt32>.stride

@@ -25,8 +25,8 @@ final class Commits: Sendable {
     var rest: Task<Void, Never>?
     var drains: [CheckedContinuation<Void, Never>] = []
   }
-  /// From one commit's begin to the next one's, unless somebody waits for it: what small items lose by a kill at most, and
-  /// what makes them go together.
+  /// The time from one commit's begin to the next one's, unless a caller of ``drain()`` waits for it. Small items gather
+  /// meanwhile, and a kill loses no more than those of that time.
   private static let pause = Duration.milliseconds(50)
   /// How many items may wait.
   private let limit: Int
@@ -40,7 +40,7 @@ final class Commits: Sendable {
 
   /// Hands an item over, after waiting for room.
   ///
-  /// - Parameter commit: does it for as many as wait, and deals with what goes wrong.
+  /// - Parameter commit: commits all items that wait, and deals with failures.
   func add(_ item: WrittenItem, commit: @escaping @Sendable ([WrittenItem]) async -> Void) async throws {
     try await credits.take()
     let isFirst = state.withLock { state in

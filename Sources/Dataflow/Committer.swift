@@ -5,8 +5,8 @@ import Supervision
 import Synchronization
 import Write
 
-/// Commits written items: prepares their outputs, tells the ledger that they are done, and lets the sink commit what was prepared.
-/// `Sources/Ledger/README.md` says what is done in which order, and why.
+/// Commits written items: prepares their outputs, tells the ledger that they are done, and lets the sink commit the prepared outputs.
+/// `Sources/Ledger/README.md` gives the order of the steps, and its reasons.
 struct Committer {
   let ledger: any ItemLedger
   let session: any SinkSession

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// How long this run's downloads are, which nobody knows before: what comes will be like what came.
+/// The lengths of this run's downloads, by which the lengths of the next ones are guessed.
 final class Downloads: Sendable {
-  /// So many have to be alike.
+  /// The number of downloads that a guess needs.
   private static let least = 32
   private let seen = Mutex((count: 0, most: 0))
 
@@ -13,6 +13,6 @@ final class Downloads: Sendable {
     }
   }
 
-  /// What none was longer than, once there were enough.
+  /// The length of the longest so far, in bytes; nil until there were enough.
   var usualBytes: Int? { seen.withLock { $0.count < Self.least ? nil : $0.most } }
 }

@@ -1,4 +1,4 @@
-/// What the command ends with, in the manner of sysexits.h. Every exit of `run` and `resume` is one of these.
+/// The exit code of the command, as sysexits.h has them. Every exit of `run` and `resume` is one of these.
 package enum ExitStatus: Int32, Sendable, CaseIterable {
   case done = 0
   case wrongUse = 64
@@ -10,6 +10,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
   case unfinished = 75
   case wrongDefinition = 78
 
+  /// The reason of the exit, as a sentence; manual pages and `sluice help` show it.
   package var meaning: String {
     switch self {
     case .done: "All done, or nothing new."
@@ -25,6 +26,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
     }
   }
 
+  /// The next thing to do, as a sentence; manual pages and `sluice help` show it.
   package var remedy: String {
     switch self {
     case .done: "Nothing."

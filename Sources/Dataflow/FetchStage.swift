@@ -35,7 +35,7 @@ struct FetchStage {
     } catch let error as CancellationError {
       throw error
     } catch {
-      // What was delivered can't be delivered again: the items begin anew, with channels of their own.
+      // Bytes that were delivered can't be delivered again: the items begin anew, with channels of their own.
       group.end(.worker("\(error)", .fetch))
       throw error
     }
@@ -83,7 +83,7 @@ struct FetchStage {
     }
   }
 
-  /// Runs `body` until it ends or the attempt does: what waits for a server is to stop waiting then.
+  /// Runs `body` until it ends or the attempt does, so that it waits for a server no longer than the attempt lasts.
   private func untilEnd<T: Sendable>(of task: ItemTask, _ body: @escaping @Sendable () async throws -> T) async throws -> T {
     let work = Task(executorPreference: BlockingThreads.files, operation: body)
     task.onEnd { work.cancel() }

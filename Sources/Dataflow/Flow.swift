@@ -21,22 +21,28 @@ import Write
 package final class Flow: Sendable {
   /// The parts that a run puts together before its items flow.
   package struct Parts {
-    package var definition: PipelineDefinition
-    package var chain: TransformChain
-    package var ledger: any Ledger
-    package var run: RunID
-    package var state: StateFolder
-    package var fetching: FetchSession
-    package var session: any SinkSession
-    /// The writer of the run's one output; nil where each item has an output of its own.
-    package var shared: (any SinkWriter)?
-    /// The columns that items are expected to have; nil to go by the first that comes.
-    package var columns: [String]?
-    package var timeline: Timeline
-    package var progress: RunProgress
-    package var event: @Sendable (RunEvent) -> Void
+    var definition: PipelineDefinition
+    var chain: TransformChain
+    var ledger: any Ledger
+    var run: RunID
+    var state: StateFolder
+    var fetching: FetchSession
+    var session: any SinkSession
+    var shared: (any SinkWriter)?
+    var columns: [String]?
+    var timeline: Timeline
+    var progress: RunProgress
+    var event: @Sendable (RunEvent) -> Void
 
     /// Puts them together.
+    ///
+    /// - Parameters:
+    ///   - chain: the definition's steps, checked for the fields that are read.
+    ///   - fetching: the connections to the sources; the caller closes them.
+    ///   - session: the work of the definition's sink for this run.
+    ///   - shared: the writer of the run's one output; nil where each item has an output of its own.
+    ///   - columns: those that items are expected to have; nil to go by the first item that comes.
+    ///   - event: takes the run's events, from any thread.
     package init(
       definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
       session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
@@ -72,8 +78,8 @@ package final class Flow: Sendable {
   /// Whether each item goes by itself: work that is slow for each record, or is watched one by one, holds up no other item.
   private let isEachAlone: Bool
 
-  /// Groups that may wait before a stage: many flow without a stage waiting for the one before it, and what is fetched of
-  /// them ahead is bounded too.
+  /// Groups that may wait before a stage: enough that no stage waits for the one before it, and few enough to bound the bytes that are
+  /// fetched ahead.
   private static let groupsAhead = 16
   private let fetchGroups = Channel<ItemGroup>(messages: groupsAhead)
   private let decompressGroups = Channel<ItemGroup>(messages: groupsAhead)
@@ -175,7 +181,7 @@ package final class Flow: Sendable {
     }
   }
 
-  /// How many chunks of one item may be between decompress and write. About 2 MiB each with what is made of it.
+  /// How many chunks of one item may be between decompress and write. Each takes about 2 MiB, its batch and encoded bytes included.
   private static func chunksPerItem(_ definition: PipelineDefinition) -> Int {
     let items = definition.stage(.fetch).workers.max
     let cores = max(2, ProcessInfo.processInfo.activeProcessorCount)
@@ -206,7 +212,7 @@ package final class Flow: Sendable {
     reporter.progress.update { $0.itemsFailed += failedItems }
   }
 
-  /// Takes the board away, and tells the ledger what is left of journal and timeline.
+  /// Takes the board away, and tells the ledger the rest of journal and timeline.
   package func finish() async {
     board.remove()
     await reporter.journal.write(to: ledger, run)
@@ -218,7 +224,7 @@ package final class Flow: Sendable {
   /// Takes the items through all stages; returns when the last is written, or the run was stopped.
   ///
   /// A supervisor has the stages as its children, in the order of the flow, and restarts those that give up. Each is
-  /// finished by the one before: nobody looks whether it is over.
+  /// finished by the one before, so that the supervisor need not look whether it is over.
   package func run(_ items: [PlannedItem]) async {
     let sourcesLeft = Countdown(3) { [chunks] in
       // The source side has ended and write has all that it waits for: the stages between end in order.

@@ -11,20 +11,26 @@ import Write
 
 /// One source object that a run works on.
 package struct Item: Sendable {
+  /// Its identity in the ledger and in messages, without secrets.
   package var key: String
   /// The last part of its path or address.
   package var name: String
+  /// The source that reads it.
   package var source: any ItemSource
-  /// What it takes to open it: its identity within a run. Opaque to all but its source.
+  /// The text that its source opens it by: its identity within a run. It may hold secrets; no other code reads it.
   package var location: String
-  /// What the ledger keeps of the location.
-  package var kept: String
-  /// What the listing told of it.
+  /// The part of the location that the ledger keeps.
+  var kept: String
+  /// Its size and version as the listing told them; nil where it told neither.
   package var listed: SourceState?
-  package var sha256: String?
-  /// What earlier builds may have called it.
+  /// The SHA-256 that its content must have, in hexadecimal; nil where the definition gives none.
+  var sha256: String?
+  /// Keys that earlier builds may have given it.
   package var formerKeys: [String] = []
 
+  /// An item as its source listed it.
+  ///
+  /// - Parameter sha256: the sum that its content must have, in hexadecimal; nil for any.
   package init(_ listed: ListedItem, _ source: any ItemSource, sha256: String? = nil) {
     key = listed.key
     name = listed.name
@@ -39,38 +45,41 @@ package struct Item: Sendable {
   /// Its path, where it is a file of this machine.
   package var localPath: String? { source.localPath(location) }
 
-  /// What the ledger keeps beside the key: nil where the key says it all.
+  /// The source's name and ``kept``, as the ledger keeps them beside the key; nil where the key alone says both.
   package var keptLocation: String? {
     let type = Swift.type(of: source)
     return kept == key && Sources.answering(to: key).map({ $0 == type }) == true ? nil : "\(type.name) \(kept)"
   }
 
-  /// The name without what says how it is compressed and written.
+  /// The name without the endings of codecs and formats.
   package var stem: String { NameEndings.stem(of: name, formats: RecordFormats.endings) }
 }
 
 /// An item that a run will work on, and from where.
 package struct PlannedItem: Sendable {
-  package var item: Item
-  package var id: ItemID
-  /// The output; the same for all where the run has one.
-  package var slot: OutputSlot
-  /// Where the item's share of the output begins.
-  package var base = SinkPosition.start
-  /// Where to go on, or the start.
-  package var start: Checkpoint
-  /// The version that `start` is of.
-  package var startVersion: String?
-  /// Whether an earlier run's attempts at it all failed.
-  package var failedBefore = false
-  /// A version that need not be fetched again.
-  package var knownVersion: String?
-  /// Of the source, in bytes, where that is known before it is fetched.
-  package var size: Int?
-  /// Why its output can't be written.
-  package var refusal: Failure?
+  var item: Item
+  var id: ItemID
+  var slot: OutputSlot
+  var base = SinkPosition.start
+  var start: Checkpoint
+  var startVersion: String?
+  var failedBefore = false
+  var knownVersion: String?
+  var size: Int?
+  var refusal: Failure?
 
   /// An item that begins at its start or goes on from a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - id: its number in the ledger.
+  ///   - slot: its output; the same for all items where the run has one.
+  ///   - base: the position where the item's share of the output begins.
+  ///   - start: the checkpoint to go on from, or one at the start.
+  ///   - startVersion: the version that `start` is of.
+  ///   - failedBefore: whether an earlier run's attempts at it all failed.
+  ///   - knownVersion: a version that need not be fetched again.
+  ///   - size: its bytes as it is stored, where they are known before it is fetched.
+  ///   - refusal: why its output can't be written; it fails of that, unread.
   package init(
     item: Item, id: ItemID, slot: OutputSlot, base: SinkPosition, start: Checkpoint, startVersion: String?, failedBefore: Bool,
     knownVersion: String?, size: Int?, refusal: Failure?

@@ -3,8 +3,8 @@ import Records
 import Supervision
 import Synchronization
 
-/// Items that go through the stages together: a large one by itself, or small ones in a row, so that what travels between
-/// stages is always worth its way.
+/// Items that go through the stages together: a large one by itself, or small ones in a row, so that each message between stages carries
+/// enough bytes to be worth its cost.
 ///
 /// An item that fails leaves the others alone. Where a worker fails with a group in its hands, all of it that is not written
 /// yet begins anew, each item by itself.
@@ -15,7 +15,7 @@ final class ItemGroup: Sendable {
     let item: Int
     let bytes: ByteBuffer?
   }
-  /// What comes to write: messages in any order, and how many there are.
+  /// The input of write: messages in any order, and how many there are.
   enum Encoded: Sendable {
     case chunks([EncodedChunk], number: Int)
     case end(count: Int)
@@ -67,8 +67,8 @@ final class ItemGroup: Sendable {
     encoded.close()
   }
 
-  /// A worker takes it up; false where there is nothing for it to do. A group is served once by a stage: of one whose
-  /// worker threw or stood still nobody knows what it passed on last, so it begins anew.
+  /// A worker takes it up; false where there is nothing for it to do. A group is served once by a stage: after a worker failure the stage can't
+  /// know what was passed on, so the group begins anew.
   func claim(_ stage: Stage) -> Bool {
     if !state.withLock({ $0.claimed.insert(stage).inserted }) {
       end(.worker("its worker was restarted", stage))
@@ -91,7 +91,7 @@ final class ItemGroup: Sendable {
     // Small numbers of items and large ones, so that tests of few come here, and fill several messages.
     private static let (smallBytes, mostBytes, items, share) = (1 << 20, 2 << 20, 3, 4)
   #else
-    /// What an item may have, as it is stored, so that it goes with others, and what they may have together.
+    /// The most bytes, as they are stored, of an item that goes with others, and of all of them together.
     private static let (smallBytes, mostBytes) = (64 << 10, 256 << 10)
     /// How many may go together, and how many runs there are to be at least.
     private static let (items, share) = (32, 64)
@@ -102,7 +102,7 @@ final class ItemGroup: Sendable {
   ///
   /// - Parameter usual: the size to go by where an item's is not known.
   static func end(ofRunFrom start: Int, _ items: [PlannedItem], usual: Int?) -> Int {
-    // Downloads come in any order, and what comes before its turn waits in memory.
+    // Downloads come in any order, and those that come before their turn wait in memory.
     let most = min(items[start].size == nil ? self.items / 4 : self.items, items.count / share)
     var end = start
     var bytes = 0

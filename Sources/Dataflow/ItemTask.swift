@@ -6,7 +6,7 @@ import Parse
 import Records
 import Synchronization
 
-/// One attempt at an item, as it goes through the stages: what is known of it, and whether it failed.
+/// One attempt at an item, as it goes through the stages: its state, and whether it failed.
 final class ItemTask: Sendable {
   private struct State {
     var end: AttemptEnd?
@@ -58,7 +58,7 @@ final class ItemTask: Sendable {
   /// Ends the attempt with a failure.
   func fail(_ failure: Failure) { end(.failed(failure)) }
 
-  /// Calls `body` when the attempt ends early, at once where it has: what waits on its behalf is to stop waiting then.
+  /// Calls `body` when the attempt ends early, at once where it has. `body` ends the waits that are made on the attempt's behalf.
   func onEnd(_ body: @escaping @Sendable () -> Void) {
     let hasEnded = state.withLock { state in
       if state.end == nil { state.onEnd.append(body) }
@@ -80,12 +80,12 @@ final class ItemTask: Sendable {
   var content: ItemContent { ItemContent(item: planned.id.value, version: state.withLock { $0.versionMark }) }
 
   private static func mark(_ version: String) -> Int64 { Int64(bitPattern: StableHash.of(version)) }
-  /// What stands before the first record, once it is read.
+  /// The part of the item before its first record; nil until it is read.
   var prologue: Prologue? {
     get { state.withLock { $0.prologue } }
     set { state.withLock { $0.prologue = newValue } }
   }
-  /// What its columns are called, where that is known.
+  /// The names of its columns; nil where they are not known.
   var columns: [String]? {
     get { state.withLock { $0.columns } }
     set { state.withLock { $0.columns = newValue } }

@@ -108,7 +108,7 @@ struct ItemWriter {
       || attempt.point.bytes.written - attempt.saved.bytes.written >= rule.bytes
   }
 
-  /// Flushes the output, then tells the ledger: what the ledger says is always on the disk. Chunks go on being written meanwhile, past the
+  /// Flushes the output, then tells the ledger, which must never speak of bytes that are not on the disk. Chunks go on being written meanwhile, past the
   /// checkpoint's position.
   private func beginCheckpoint(_ task: ItemTask, _ output: any SinkWriter, _ attempt: inout Attempt) async throws {
     try await attempt.underWay?.end()
@@ -159,7 +159,7 @@ struct ItemWriter {
     try await commits.add(Commits.WrittenItem(planned: planned, output: output, finished: finished)) { await committer.commit($0) }
   }
 
-  /// Adds the damaged rest of an item as a dead letter. Nobody knows how many records it would have been: it counts as one that was read.
+  /// Adds the damaged rest of an item as a dead letter. The number of its records can't be known: it counts as one record that was read.
   private func note(_ damage: Failure, _ planned: PlannedItem, _ attempt: inout Attempt) {
     let letter = DeadLetter(
       run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: damage.stage.rawValue,

@@ -2,7 +2,7 @@ import Ledger
 import Supervision
 import Synchronization
 
-/// What happens under a run's supervisors, on its way to the ledger.
+/// The events under a run's supervisors, on their way to the ledger.
 final class Journal: Sendable {
   private let pending = Mutex<[SupervisionRecord]>([])
 
@@ -27,7 +27,7 @@ final class Journal: Sendable {
     add(event.pool, event.worker, kind, detail)
   }
 
-  /// What can't be written is lost: it is no reason to stop a run.
+  /// Tells the ledger all new events. A failure loses them: it is no reason to stop a run.
   func write(to ledger: any HistoryLedger, _ run: RunID) async {
     let events = pending.withLock { pending in
       defer { pending = [] }

@@ -3,8 +3,8 @@ import Foundation
 import Parse
 import Synchronization
 
-/// Records that kill the engine, for tests: `SLUICE_POISON` names texts, as `trap=TEXT,memory=TEXT,hang=TEXT,throw=TEXT`, and what
-/// happens to a process that parses a record with one. It is in builds with failpoints, and in no other.
+/// Records that kill the engine, for tests: `SLUICE_POISON`, as `trap=TEXT,memory=TEXT,hang=TEXT,throw=TEXT`, names texts and how a process dies
+/// that parses a record with one. It is in builds with failpoints, and in no other.
 enum Poison {
   #if FAILPOINTS
     private static let entries: [(action: String, text: [UInt8])] = {

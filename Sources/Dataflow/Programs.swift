@@ -10,10 +10,12 @@ import Transform
 import Write
 
 /// A program of the user's can't be used: it does not start, or none of its processes ever answered.
-package struct ProgramBroken: Error, CustomStringConvertible {
-  package let command: String
-  package let last: String
-  package var description: String { "the program \(command) does not work: \(last)" }
+struct ProgramBroken: Error, CustomStringConvertible {
+  /// The command as it may be shown.
+  let command: String
+  /// The last failure, without secrets.
+  let last: String
+  var description: String { "the program \(command) does not work: \(last)" }
 }
 
 /// The programs of a run. Each worker has processes of its own, started when they are first needed and replaced when they
@@ -23,16 +25,24 @@ package struct ProgramBroken: Error, CustomStringConvertible {
 /// becomes a dead letter, and the others have their answers. Answers count only when the whole part is acknowledged, so
 /// that none can be taken for another record's.
 package final class Programs: Sendable {
+  /// The surroundings of programs: where and how they run, and who hears of them.
   package struct Setting: Sendable {
-    package let folder: String
-    package let policy: RestartPolicy
+    /// The definition's folder, in which they run.
+    let folder: String
+    /// How they are started again.
+    let policy: RestartPolicy
     /// How many processes a single record may fail.
-    package let attempts: Int
-    package let said: @Sendable (_ command: String, _ line: String) -> Void
-    package let restarted: @Sendable (_ command: String, _ why: String) -> Void
-    /// What a program says may hold what only it was to know.
-    package let redact: @Sendable (String) -> String
+    let attempts: Int
+    let said: @Sendable (_ command: String, _ line: String) -> Void
+    let restarted: @Sendable (_ command: String, _ why: String) -> Void
+    /// Takes secrets out: a program may print one.
+    let redact: @Sendable (String) -> String
 
+    /// The surroundings that a definition gives its programs.
+    ///
+    /// - Parameters:
+    ///   - said: takes a command and a line that it wrote to its standard error, without secrets.
+    ///   - restarted: takes a command and why its process failed, without secrets.
     package init(
       _ definition: PipelineDefinition, said: @escaping @Sendable (String, String) -> Void = { _, _ in },
       restarted: @escaping @Sendable (String, String) -> Void = { _, _ in }
@@ -64,13 +74,14 @@ package final class Programs: Sendable {
   private let setting: Setting
   private let state = Mutex(State())
 
+  /// The programs of a chain, none of which is started yet. ``finish()`` must follow.
   package init(_ chain: TransformChain, _ setting: Setting) {
     links = chain.links
     self.setting = setting
   }
 
-  /// The run stops: nobody waits for a program any more.
-  package func interrupt() {
+  /// Ends all exchanges with programs, since the run stops.
+  func interrupt() {
     let running = state.withLock { state in
       state.isInterrupted = true
       return Array(state.running.values)
@@ -92,7 +103,10 @@ package final class Programs: Sendable {
 
   // MARK: A batch
 
-  /// Takes a batch through a chain that these are the programs of, as the only one that uses them.
+  /// Takes a batch through the chain of these programs, as their only user.
+  ///
+  /// - Throws: an error that ``RunFailure/from(_:)`` knows, where a program does not work; `CancellationError` and `EvaluationStopped` where
+  ///   the task is cancelled.
   package func apply(_ chain: TransformChain, to batch: RecordBatch) async throws -> RecordBatch {
     var batch = try chain.first.apply(batch) { !Task.isCancelled }
     for (i, link) in chain.links.enumerated() {
@@ -103,9 +117,9 @@ package final class Programs: Sendable {
 
   /// Takes the batch's rows through the program of a link.
   ///
-  /// - Parameter worker: who asks; no two at once with one number.
+  /// - Parameter worker: the number of the asking worker; no two at once have the same.
   /// - Throws: ``ProgramBroken``, `CancellationError`, ``Closed`` where the run stops.
-  package func answer(_ batch: RecordBatch, link: Int, worker: Int, _ heartbeat: Heartbeat) async throws -> RecordBatch {
+  func answer(_ batch: RecordBatch, link: Int, worker: Int, _ heartbeat: Heartbeat) async throws -> RecordBatch {
     let lines = ProgramLines(batch, takesText: links[link].program.takesText)
     var answers = ProgramAnswers(batch, schema: links[link].plan.input, decoded: links[link].plan.decoded)
     let seat = Seat(link: link, worker: worker)
@@ -239,7 +253,7 @@ private struct ProgramLines: @unchecked Sendable {
   }
 }
 
-/// What a program answered, put together to a batch. An object is the record's new form; `null` leaves it out;
+/// A program's answers, put together to a batch. An object is the record's new form; `null` leaves it out;
 /// `{"@error": "why"}` makes it a dead letter.
 private struct ProgramAnswers {
   private let source: RecordBatch

@@ -9,7 +9,7 @@ import Records
 package struct RecordChunker {
   /// Bytes that a chunk is filled to.
   package static let chunkBytes = 512 << 10
-  /// A chunk, and what of the next record comes with it.
+  /// Room for a chunk and the beginning of the next record.
   private static let bufferBytes = chunkBytes + (chunkBytes >> 3)
 
   private var decompressor: Decompressor
@@ -22,6 +22,7 @@ package struct RecordChunker {
   private let format: any RecordFormat
   /// The item's first bytes as they were decompressed, until there are enough to tell what it is.
   private let head = ByteBuffer(capacity: ForeignFormat.headBytes)
+  /// Takes a chunk, the mapping of its item's columns, and the place to go on from behind it; nil as the place where none is kept.
   package typealias Emit = (RecordChunk, ColumnMapping, Continuation?) async throws -> Void
 
   /// Where the cutter is after a chunk, so that another process goes on from there.
@@ -33,28 +34,32 @@ package struct RecordChunker {
       case prologue = "beginning"
       case framing
     }
-    package var decompressor: Decompressor.Position
+    /// The place in the item as it is stored.
+    var decompressor: Decompressor.Position
+    /// The item's prologue, which is not read again.
     package var prologue: Prologue
     /// The first byte of ``rest`` in the decompressed item.
     package var base: Int
-    /// What was inflated and is no whole record yet.
+    /// Bytes that are decompressed and no whole record yet.
     package var rest: Data
-    /// What the framer knows at ``base``; nil where it needs nothing but the prologue, and in checkpoints of earlier builds.
+    /// The framer's state at ``base``; nil where it needs nothing but the prologue, and in checkpoints of earlier builds.
     package var framing: Data?
 
     /// Bytes of the item, as it is stored, that need not be read again.
     package var compressedBytes: Int { decompressor.compressedBytes }
 
+    /// The property list, in its binary form; nil where it can't be encoded, and the item begins anew.
     package func bytes() -> [UInt8]? {
       let encoder = PropertyListEncoder()
       encoder.outputFormat = .binary
       return try? Array(encoder.encode(self))
     }
 
+    /// Reads a property list; nil where it is none.
     package static func of(_ bytes: [UInt8]) -> Continuation? { try? PropertyListDecoder().decode(Continuation.self, from: Data(bytes)) }
   }
 
-  /// Bytes between two chunks that can be gone on from: what resuming reads again at most, beside what was not committed.
+  /// Bytes between two chunks that can be gone on from. Resuming reads so many again at most, beside those that were not committed.
   private let continuationBytes: Int
 
   private var buffer: ByteBuffer
@@ -63,9 +68,16 @@ package struct RecordChunker {
   private var sequence = 0
   private var nextContinuation: Int
   private var mapping: ColumnMapping?
+  /// The part of the item before its first record; nil until it is read.
   package private(set) var prologue: Prologue?
 
-  /// - Parameter itemBytes: the item's size as it is stored, where that is known.
+  /// Makes the chunker of an item.
+  ///
+  /// - Parameters:
+  ///   - itemName: by which codec and format may be told.
+  ///   - itemBytes: the item's size as it is stored, where that is known.
+  ///   - skipTo: bytes of the decompressed item whose records are done, and are not emitted.
+  ///   - makeMapping: called once, with the item's prologue.
   package init(
     _ definition: PipelineDefinition, itemName: String, itemBytes: Int? = nil, format: any RecordFormat, skipTo: Int,
     makeMapping: @escaping (Prologue) throws -> ColumnMapping
@@ -85,7 +97,7 @@ package struct RecordChunker {
   }
 
   /// Goes on from where another process was; false where this build can't, and nothing has changed.
-  package mutating func resume(_ continuation: Continuation) throws -> Bool {
+  mutating func resume(_ continuation: Continuation) throws -> Bool {
     guard decompressor.resume(at: continuation.decompressor), framer.resume(continuation.prologue, continuation.framing) else {
       return false
     }
@@ -101,13 +113,17 @@ package struct RecordChunker {
     return true
   }
 
-  /// What runs the work that damaged input might end the process by.
-  package var inside: (() throws -> Void) throws -> Void = { try $0() }
+  /// Wraps code that damaged input could crash.
+  var inside: (() throws -> Void) throws -> Void = { try $0() }
 
+  /// Bytes that came out of the decompressor so far.
   package var decompressedBytes: Int { decompressor.decompressedBytes }
-  package var chunkCount: Int { sequence }
+  /// Chunks that were emitted so far.
+  var chunkCount: Int { sequence }
 
   /// Takes a piece of the item; `emit` gets each run of whole records as it is full.
+  ///
+  /// - Throws: ``DecompressError``, ``ParseError``, and what `emit` throws.
   package mutating func feed(_ piece: ByteBuffer, _ emit: Emit) async throws {
     var from = 0
     var isFilled = false
@@ -131,16 +147,18 @@ package struct RecordChunker {
     return scratch.count == scratch.capacity
   }
 
-  /// The item has ended, whole.
+  /// Emits the rest of an item that has come to its end.
+  ///
+  /// - Throws: ``DecompressError`` where the content is cut off, ``ParseError``, and what `emit` throws.
   package mutating func finish(_ emit: Emit) async throws {
     try decompressor.finish()
     try await flush(emit)
   }
 
-  /// Emits what whole records there are, and what follows them as a last one.
-  package mutating func flush(_ emit: Emit) async throws {
+  /// Emits the whole records there are, and the bytes behind them as a last one.
+  private mutating func flush(_ emit: Emit) async throws {
     transcoder.convert(RawSpan(), isFinal: true, to: buffer)
-    // What is damaged is told of when the records before it are out.
+    // Damage is told of when the records before it are out.
     var before: Int
     repeat {
       before = base
@@ -149,7 +167,7 @@ package struct RecordChunker {
     if mapping != nil { try framer.finish() }
   }
 
-  /// Emits the whole records there are, and drops what follows them.
+  /// Emits the whole records there are, and drops the bytes behind them.
   package mutating func flushWhole(_ emit: Emit) async throws {
     guard try begin(isFinal: true) else { return }
     try await cut(isFinal: false, isLast: true, emit)
@@ -192,7 +210,7 @@ package struct RecordChunker {
       decompressor: position, prologue: prologue, base: base, rest: Data(buffer.copy(0..<buffer.count)), framing: framer.state)
   }
 
-  /// Reads what stands before the first record, once; false where that needs more bytes.
+  /// Reads the prologue, once; false where that needs more bytes.
   private mutating func begin(isFinal: Bool) throws -> Bool {
     if mapping != nil { return true }
     try refuseForeign(isFinal: isFinal)
@@ -205,7 +223,7 @@ package struct RecordChunker {
     return true
   }
 
-  /// What is known to be something else than text, or another text than records of the format, is not read.
+  /// Refuses content that is no text, and text that is no records of the format.
   private func refuseForeign(isFinal: Bool) throws {
     if let foreign = ForeignFormat.of(head) { throw foreign.refusal }
     if let document = TextDocument.of(buffer, isWhole: isFinal), format.refuses(document) {
@@ -228,7 +246,7 @@ package struct RecordChunker {
 }
 
 extension ForeignFormat {
-  /// What an item ends with whose content this is: for data the formats are told that it could be exported to.
+  /// The error of an item with this content. For data it names the formats that the data could be exported to.
   package var refusal: any Error & CustomStringConvertible {
     if case .data = kind { return ParseError.foreignData(name) }
     return DecompressError.foreign(self)

@@ -2,7 +2,7 @@ import Configuration
 import Ledger
 import Supervision
 
-/// Tells what happens in a run: its user by events, its counters, and the ledger by the journal. It takes secrets out first.
+/// Tells a run's events to its user, its counters and, by the journal, the ledger. It takes secrets out first.
 struct Reporter: Sendable {
   let progress: RunProgress
   let journal: Journal

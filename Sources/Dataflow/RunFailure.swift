@@ -7,11 +7,13 @@ import Write
 
 /// Why a run could not be, or ended before its end: its code, its exit status and its words. Code decides by ``code``.
 package struct RunFailure: Error, Sendable, CustomStringConvertible {
+  /// The error's code, which messages and logs show and `sluice explain` explains.
   package let code: ErrorCode
+  /// The reason that the command exits for.
   package let exitStatus: ExitStatus
-  /// What is wrong and what to do, in one sentence or two. It may hold secrets.
+  /// The problem and its remedy, in one sentence or two. It may hold secrets.
   package let description: String
-  /// All that is wrong with a definition, where that is the failure.
+  /// The errors of a definition; nil where the failure is another.
   package let definitionErrors: DefinitionErrors?
 
   /// Makes a failure.
@@ -29,6 +31,7 @@ package struct RunFailure: Error, Sendable, CustomStringConvertible {
     definitionErrors = errors
   }
 
+  /// The number that the command exits with.
   package var exitCode: Int32 { exitStatus.rawValue }
 }
 
@@ -62,7 +65,7 @@ extension RunFailure {
   }
 
   /// The reader of standard output went away.
-  package static let readerGone = RunFailure(.interrupted, .unfinished, "what read standard output went away")
+  static let readerGone = RunFailure(.interrupted, .unfinished, "what read standard output went away")
 
   /// Whether it is ``readerGone``.
   package var isReaderGone: Bool { code == .interrupted }
@@ -84,7 +87,7 @@ extension RunFailure {
     RunFailure(.stageGaveUp, .failedItems, words + "; resume goes on from the last checkpoints")
   }
 
-  /// Nothing can be inferred from the items; with the code of what is wrong with the first.
+  /// Items from which nothing can be inferred; the code is that of the first item's failure.
   package static func sample(_ words: String, _ code: ErrorCode = .noSample) -> RunFailure { RunFailure(code, .failedItems, words) }
 
   /// Replayed dead letters that failed again.
@@ -115,7 +118,7 @@ extension RunFailure {
 
   // MARK: Any error
 
-  /// An error that says itself what failed and what to exit with; nil for others.
+  /// An error that has a failure and an exit status of its own; nil for others.
   package init?(told error: any Error) {
     switch error {
     case is RunFailure, is DefinitionErrors, is LedgerError, is WriteError, is ProgramBroken: self = .from(error)
@@ -146,5 +149,6 @@ package struct NoSource: Error, Sendable, CustomStringConvertible {
   /// The error of a path or pattern.
   package init(_ pattern: String) { self.pattern = pattern }
 
+  /// The error with its remedy, as a sentence.
   package var description: String { "nothing matches \(pattern); check fetch.from (paths are relative to the definition)" }
 }

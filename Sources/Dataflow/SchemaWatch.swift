@@ -8,20 +8,22 @@ import Synchronization
 package struct SchemaChange: Sendable, Hashable {
   /// A column whose values are of another type than its field's.
   package struct Retyped: Sendable, Hashable {
+    /// The field's name.
     package var name: String
+    /// The type of the field, or of the column in the run before.
     package var was: ValueType
+    /// The type that the values have now.
     package var looks: ValueType
   }
 
-  package var added: [String] = []
-  package var missing: [String] = []
+  var added: [String] = []
+  var missing: [String] = []
   /// Those of both that are in another order than they were.
-  package var reordered: [String] = []
+  var reordered: [String] = []
+  /// The columns with values of another type.
   package var retyped: [Retyped] = []
 
-  package var isEmpty: Bool { added.isEmpty && missing.isEmpty && reordered.isEmpty && retyped.isEmpty }
-
-  /// Between two headers.
+  /// The change between two lists of columns.
   package init(from before: [String], to now: [String]) {
     let (old, new) = (Set(before), Set(now))
     added = now.filter { !old.contains($0) }
@@ -30,7 +32,7 @@ package struct SchemaChange: Sendable, Hashable {
     if rest != order { reordered = zip(rest, order).filter { $0 != $1 }.map { $1 } }
   }
 
-  /// The columns of both schemas that have another type now.
+  /// The change between two schemas: the columns of both that have another type now.
   package init(from before: Schema, to now: Schema) {
     retyped = now.fields.compactMap { field in
       guard let position = before.position(of: field.name), before.fields[position].type != field.type else { return nil }
@@ -47,7 +49,6 @@ package struct SchemaChange: Sendable, Hashable {
     parts += retyped.map { "\(Excerpt.of($0.name)) is \($0.looks.rawValue), was \($0.was.rawValue)" }
     return parts.joined(separator: "; ")
   }
-
 }
 
 /// An item is not to be read, as its columns are other than expected.
@@ -84,7 +85,7 @@ final class SchemaWatch: Sendable {
 
   /// The result of a comparison.
   struct Finding {
-    /// Nil where the format names none, and nobody asked to have values looked at.
+    /// Nil where the format names none, and values are not looked at.
     var columns: [String]?
     var change: SchemaChange?
     /// Whether an item with just this change came before.

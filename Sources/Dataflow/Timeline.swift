@@ -4,7 +4,7 @@ import Ledger
 import Supervision
 import Synchronization
 
-/// How a run got on over time: figures and what its workers did, at most so many points whatever it takes.
+/// A run over time: its figures and its workers' activity, in a bounded number of points however long it takes.
 package final class Timeline: Sendable {
   /// When there are so many, each two become one.
   private static let mostPoints = 240
@@ -19,10 +19,15 @@ package final class Timeline: Sendable {
   private let state: Mutex<State>
   private let began = Date()
 
-  /// - Parameter before: what an earlier process noted of the run.
+  /// Makes the timeline of a run.
+  ///
+  /// - Parameter before: the points that an earlier process noted of the run.
   package init(_ before: [TimelinePoint]) { state = Mutex(State(points: before)) }
 
-  package func add(_ snapshot: ProgressSnapshot, _ activities: [Activity]) {
+  /// Adds a look at the run.
+  ///
+  /// - Parameter activities: of the stages, in their order.
+  func add(_ snapshot: ProgressSnapshot, _ activities: [Activity]) {
     let stages = zip(Stage.allCases, activities).map { name, activity in
       TimelinePoint.Stage(
         stage: name.rawValue, busy: Double(activity.busy), waiting: Double(activity.waiting), blocked: Double(activity.blocked))
@@ -47,6 +52,6 @@ package final class Timeline: Sendable {
     }
   }
 
-  /// What can't be written is lost: it is no reason to stop a run.
-  package func write(to ledger: any HistoryLedger, _ run: RunID) async { try? await ledger.note(run, state.withLock { $0.points }) }
+  /// Tells the ledger all points. A failure is ignored: it is no reason to stop a run.
+  func write(to ledger: any HistoryLedger, _ run: RunID) async { try? await ledger.note(run, state.withLock { $0.points }) }
 }

@@ -48,7 +48,7 @@ struct TransformStage {
       to batch: RecordBatch, _ task: ItemTask, worker: Int, _ heartbeat: Heartbeat, _ mark: EngineBoard.Mark,
       _ beside: (Heartbeat, () throws -> RecordBatch) async throws -> RecordBatch
     ) async throws -> RecordBatch {
-      /// A sign of life, and whether anybody still wants what comes of it.
+      /// Gives a sign of life, and says whether the result is still wanted.
       @Sendable func goesOn() -> Bool {
         heartbeat.beat()
         return !task.hasEnded && !Task.isCancelled

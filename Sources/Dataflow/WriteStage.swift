@@ -8,8 +8,8 @@ import Records
 import Supervision
 import Write
 
-/// The write stage: writes each item's chunks in order, tries again what another attempt may mend, and decides what becomes of an item that
-/// failed. `Sources/Ledger/README.md` says what is done in which order, and why.
+/// The write stage: writes each item's chunks in order, makes another attempt where that may help, and decides what becomes of an item that
+/// failed. `Sources/Ledger/README.md` gives the order of the steps, and its reasons.
 ///
 /// Its workers run on threads that may block.
 struct WriteStage {
@@ -32,7 +32,7 @@ struct WriteStage {
   func work(_ group: ItemGroup, _ assignment: Assignment) async throws {
     assignment.heartbeat.pause()
     defer { assignment.heartbeat.resume() }
-    // The chunks that another worker had taken of the group are gone with it: then what is left of it begins anew.
+    // The chunks that another worker had taken of the group are gone with it: then its unwritten items begin anew.
     _ = group.claim(.write)
     var chunks = EncodedChunks(group, assignment.heartbeat)
     do {
@@ -50,7 +50,7 @@ struct WriteStage {
     groups.forget(group)
   }
 
-  /// Writes an item, trying again what another attempt may mend.
+  /// Writes an item, with further attempts where they may help.
   private func write(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
     // Of an item that was stopped before it began nothing is made.
     if case .stopped? = first.end, first.start.offset == 0 { return }
@@ -68,7 +68,7 @@ struct WriteStage {
     if shared != nil, first.start.offset == 0 { planned.base = output.position }
     var isWhole = try await items.attempt(first, output, &chunks)
     var task = first
-    // An item that is whole has been handed on: nothing that comes later of its workers matters.
+    // A complete item is already queued for commit; later worker failures do not affect it.
     while !isWhole, case .failed(let failure, let counted, let isTold)? = task.end, mayTryAgain(failure, counted ?? task.attempt),
       canGoBack(output, to: planned.base)
     {
@@ -109,7 +109,7 @@ struct WriteStage {
     try shared ?? session.open(planned.slot, schema, at: position)
   }
 
-  /// Whether the writer can take back what was written since, or nothing was.
+  /// Whether the writer can take back all bytes behind the position, or there are none.
   private func canGoBack(_ output: any SinkWriter, to position: SinkPosition) -> Bool {
     output.canTruncate || output.position == position
   }
@@ -134,7 +134,7 @@ struct WriteStage {
     }
   }
 
-  /// Takes away what an item that is not done has written.
+  /// Takes away the output of an item that is not done.
   private func discard(_ output: (any SinkWriter)?, _ planned: PlannedItem) throws {
     guard let output, output.canTruncate else { return }
     if shared != nil { try output.truncate(to: planned.base) } else { try output.discard() }
