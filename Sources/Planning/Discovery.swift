@@ -11,22 +11,27 @@ import Ledger
 /// An item's key is its normal path, relative to the definition where it lies below it, or its address: as the definition spells it, with
 /// the names of secrets in their places. So a key holds no secret, and depends on nothing that the definition does not name.
 package struct Discovery {
-  package let definition: PipelineDefinition
+  let definition: PipelineDefinition
   /// Files that are never items.
-  package var excluded: OwnFiles
+  let excluded: OwnFiles
 
-  /// Discovers the items of a definition.
-  package init(definition: PipelineDefinition, excluded: OwnFiles = .none) {
+  /// Discovers the items of a definition, whatever its pipeline has written.
+  package init(definition: PipelineDefinition) { self.init(definition: definition, excluded: .none) }
+
+  /// Discovers the items of a definition, without these files.
+  init(definition: PipelineDefinition, excluded: OwnFiles) {
     self.definition = definition
     self.excluded = excluded
   }
 
   /// An item, and where it stands among all: by its pattern, then by its key.
-  package struct Found: Sendable {
-    package var pattern: Int
-    package var item: Item
+  struct Found: Sendable {
+    /// The number of the pattern that found it.
+    var pattern: Int
+    var item: Item
 
-    package static func precedes(_ a: Found, _ b: Found) -> Bool {
+    /// Whether `a` comes before `b` in the definition's order.
+    static func precedes(_ a: Found, _ b: Found) -> Bool {
       if a.pattern != b.pattern { return a.pattern < b.pattern }
       // Two spellings of a letter are one to String, and two names to the file system.
       return a.item.key == b.item.key ? a.item.key.utf8.lexicographicallyPrecedes(b.item.key.utf8) : a.item.key < b.item.key
@@ -38,7 +43,7 @@ package struct Discovery {
   ///
   /// - Throws: ``NoSource`` for a path or glob that matches nothing, ``RunFailure/unreadable(_:)``;
   ///   whatever `body` throws.
-  package func each(_ fetcher: Fetcher, _ body: ([Found]) async throws -> Void) async throws {
+  func each(_ fetcher: Fetcher, _ body: ([Found]) async throws -> Void) async throws {
     var batch: [Found] = []
     var number = 0
     var seen: Seen? = mayFindTwice ? Seen() : nil
@@ -86,7 +91,7 @@ package struct Discovery {
     return members.map { Item($0, source) }
   }
 
-  /// What was found before: an item comes once, and no two have one key.
+  /// The items that were found before: each comes once, and no two have one key.
   private struct Seen {
     private var locations: Set<[UInt8]> = []
     private var keys: Set<[UInt8]> = []
@@ -104,7 +109,7 @@ package struct Discovery {
     }
   }
 
-  /// Patterns may overlap, and so may what two `**` of one match; a plain glob finds a file once, and need not remember.
+  /// Patterns may overlap, and one with two `**` may match a file in two ways; a plain glob finds a file once, and need not remember.
   private var mayFindTwice: Bool {
     let patterns = definition.fetch.entries.flatMap { $0.pattern.alternatives.prefix(2).map(\.value) }
     return patterns.count > 1 || patterns.contains { $0.split(separator: "/").filter { $0 == "**" }.count > 1 }
@@ -152,10 +157,10 @@ package struct Discovery {
     return items
   }
 
-  /// The first files of this machine, at most so many; what can't be read is left out.
+  /// The first files of this machine, at most so many; files that can't be listed are left out.
   ///
   /// - Parameter ofPatterns: those that patterns match, and otherwise those that are named one by one.
-  package func files(most: Int, ofPatterns: Bool) async -> [Item] {
+  func files(most: Int, ofPatterns: Bool) async -> [Item] {
     let fetcher = Fetcher(FetchSession(definition.redactor), definition.fetch.retry)
     var items: [Item] = []
     for entry in definition.fetch.entries where entry.source.traits.contains(.answersAtOnce) {
@@ -187,7 +192,7 @@ package struct Discovery {
     }
   }
 
-  /// The item that its own source makes of what the ledger kept: by an entry of the definition that it may be of, or by none.
+  /// The item that its own source makes of the ledger's record: by an entry of the definition that it may be of, or by none.
   private func reopened(_ record: ItemRecord) throws(RunFailure) -> Item {
     let parts = record.location?.split(separator: " ", maxSplits: 1).map(String.init) ?? []
     if parts.count > 1, parts[0] == MemberSource.name, let (listed, source) = MemberSource.reopened(parts[1], definition) {
@@ -211,7 +216,7 @@ package struct Discovery {
 
 extension PipelineDefinition {
   /// The sources of one kind that may open an item which no entry lists any more: those of the entries, then one without settings.
-  package func sources(of type: any Source.Type) -> [any Source] {
+  func sources(of type: any Source.Type) -> [any Source] {
     fetch.entries.map(\.source).filter { Swift.type(of: $0) == type } + [type.bare(folder: folder)]
   }
 }

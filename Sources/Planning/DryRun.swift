@@ -8,25 +8,35 @@ import Records
 import Supervision
 import Write
 
-/// What a run would do, found out without writing a byte.
+/// The items that a run would work on and the records that it would write, found out without writing a byte.
 package struct DryRunReport: Sendable {
   /// An item, and what a run would do with it.
   package struct Item: Sendable {
+    /// The item's key.
     package var key: String
+    /// Whether a run would fetch it, go on with it, do it again or leave it.
     package var action: ItemAction
+    /// The reason of the action, as a clause: `changed since it was done`.
     package var reason: String
+    /// Its bytes as it is stored; nil where the source does not tell.
     package var size: Int?
+    /// Its present version; nil where the source tells none.
     package var version: String?
+    /// Why it can't be looked at, or its output can't be written, without secrets; nil where it would be no problem.
     package var problem: String?
+    /// Its output, as it is shown.
     package var target: String
   }
 
   /// A field of the output, by a sample of records.
   package struct Column: Sendable {
+    /// The field's name.
     package var name: String
+    /// Its type as a definition writes it, `bigint not null`.
     package var type: String
     /// From 0 to 1, of the records looked at.
     package var nullShare: Double
+    /// Up to three values, each cut to 40 characters, without secrets.
     package var examples: [String]
     /// How it is other than in the last run: `new`, `was double`; nil where it is as it was, or there was none.
     package var change: String?
@@ -34,34 +44,49 @@ package struct DryRunReport: Sendable {
 
   /// A record of the sample that would be a dead letter.
   package struct Rejected: Sendable {
+    /// The record's number in its item, from 1.
     package var record: Int
+    /// The line that it begins in, from 1.
     package var line: Int
+    /// Its first byte in the decompressed item, from 0.
     package var offset: Int
+    /// The field that it failed at; nil where no single one is to blame.
     package var field: String?
+    /// The code that its dead letter would have.
     package var code: String
+    /// The reason that its dead letter would have, without secrets.
     package var reason: String
+    /// The record as text, without secrets.
     package var raw: String
   }
 
+  /// The pipeline's name.
   package var pipeline: String
+  /// All items, in order.
   package var items: [Item] = []
-  /// Of the source, where it was inferred.
+  /// The source's fields, where they were inferred; nil where the definition names them.
   package var inferredFields: [Field]?
+  /// The key of the item that was sampled; nil where there is none that can be read.
   package var sampledItem: String?
+  /// Records of the sample.
   package var recordsRead = 0
+  /// Records of the sample that the definition's steps leave out.
   package var recordsFiltered = 0
+  /// The output's fields, in order.
   package var columns: [Column] = []
   /// Columns of the last run's output that this one's has not.
   package var goneColumns: [String] = []
   /// How the source's columns are other than those of the last item that is done.
   package var sourceChange: String?
-  /// How long a run would take by what the last ones took, in seconds; nil where that can't be told.
+  /// The seconds that a run would take at the rate of the last ones; nil where they can't be estimated.
   package var estimatedSeconds: Double?
   /// Output records, as the sink would have them.
   package var records: [String] = []
   /// The same as cells; nil is NULL.
   package var cells: [[String?]] = []
+  /// Records of the sample that would be dead letters, in order.
   package var rejected: [Rejected] = []
+  /// The exit code that the dry run ends with: an ``ExitStatus``.
   package var exitCode: Int32 = 0
 }
 
@@ -76,13 +101,18 @@ package struct DryRun: Sendable {
   let state: StateFolder
   let options: RunOptions
 
+  /// The dry run of a definition.
+  ///
+  /// - Parameters:
+  ///   - definition: prepared to run.
+  ///   - state: the state folder of its runs, which is only read.
   package init(_ definition: PipelineDefinition, state: StateFolder, options: RunOptions) {
     self.definition = definition
     self.state = state
     self.options = options
   }
 
-  /// The report; nothing is written, not even a ledger.
+  /// Makes the report. Nothing is written, not even a ledger.
   package func report() async throws(RunFailure) -> DryRunReport {
     do {
       return try await planned()

@@ -8,36 +8,43 @@ import Ledger
 import Supervision
 import Write
 
-/// What is to be done with an item, and why.
+/// The work on an item: to fetch it, to go on with it, to leave it, to do it again.
 package enum ItemAction: String, Sendable, CaseIterable {
   case fetch, resume, skip, replace
 
+  /// Whether a run works on the item.
   package var isWork: Bool { self != .skip }
 }
 
 /// The decision about an item: to work on it or not, and why.
 package struct ItemDecision: Sendable {
+  /// The item that it is about.
   package var item: Item
+  /// The work that it decides on.
   package var action: ItemAction
-  package var reason: String
+  /// Why, as a clause: `changed since it was done`.
+  var reason: String
+  /// The ledger's record of the item; nil for a new one.
   package var record: ItemRecord?
+  /// The item's size and version at its source; empty where the source was not asked.
   package var state: SourceState
-  /// What is wrong with the source, where it could not be looked at.
-  package var problem: FetchError?
-  /// Its place among all items.
+  /// The error of its source, where that could not be asked.
+  var problem: FetchError?
+  /// Its place among all items, from 0.
   package var order = 0
   /// Whether work that was done of it before is lost.
-  package var losesWork = false
+  var losesWork = false
   /// Whether it is done, and could not be asked about.
-  package var isUnasked = false
+  var isUnasked = false
   /// Whether it failed in this run, and is not tried again in it.
-  package var hasFailed = false
+  var hasFailed = false
   /// Whether it is done, but by the definition as it was before.
-  package var isOutdated = false
+  var isOutdated = false
   /// Why its output can't be written.
   package var refusal: Failure?
 
-  package mutating func startOver(_ reason: String) {
+  /// Decides that the item begins anew, though work was done of it.
+  mutating func startOver(_ reason: String) {
     action = .fetch
     self.reason = reason
     losesWork = true
@@ -52,15 +59,16 @@ struct ItemPlanner {
   let isFull: Bool
   /// Whether an earlier run goes on, so that checkpoints count.
   let continues: Bool
-  /// The run that an engine before this one had begun in the same process: what failed in it stays failed, and counts. Nil where there was
-  /// none.
+  /// The run that an engine before this one had begun in the same command: its failed items stay failed, and count. Nil where there was none.
   let failedIn: RunID?
   /// Ask servers about items that were never done too (a dry run wants their sizes).
   let asksAboutAll: Bool
   var isStopping: @Sendable () -> Bool = { false }
   var event: @Sendable (RunEvent) -> Void = { _ in }
 
-  /// - Parameter known: what the ledger has of each item.
+  /// Decides about items.
+  ///
+  /// - Parameter known: the ledger's record of each item; nil for a new one.
   func decide(_ items: [Item], _ known: [ItemRecord?]) async -> [ItemDecision] {
     if items.allSatisfy({ $0.source.traits.contains(.answersAtOnce) }) {
       var decisions: [ItemDecision] = []
@@ -68,7 +76,7 @@ struct ItemPlanner {
       return decisions
     }
     var decisions: [ItemDecision?] = Array(repeating: nil, count: items.count)
-    // Servers are asked about many items at once; what answers at once need not be.
+    // Servers are asked about many items at once; sources that answer at once need not be.
     await withTaskGroup(of: (Int, ItemDecision)?.self) { group in
       var next = 0
       var left = items.count
@@ -98,7 +106,7 @@ struct ItemPlanner {
     return decisions.compactMap { $0 }
   }
 
-  /// Whether the outputs that items would go on with are what was written: those that are not start over.
+  /// Looks at the outputs that items would go on with. An item whose output is not as it was written starts over.
   func verified(_ decisions: [ItemDecision], _ naming: OutputNaming) async throws -> [ItemDecision] {
     guard definition.sink.grouping == .item, decisions.contains(where: { $0.action == .resume }) else { return decisions }
     var decisions = decisions
@@ -171,8 +179,8 @@ struct ItemPlanner {
 }
 
 extension OutputFinding {
-  /// Why what is not whole can't be gone on with.
-  package func loss(_ what: String) -> String {
+  /// Why an output that is not whole can't be gone on with.
+  func loss(_ what: String) -> String {
     switch self {
     case .whole: ""
     case .missing, .committed: "\(what) is gone"

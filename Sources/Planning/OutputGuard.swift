@@ -7,12 +7,12 @@ import Foundation
 import Ledger
 import Write
 
-/// Looks whether an output may be put where the definition says: in no other thing's place than a file's, and in the place of no file that
-/// something would be lost with.
+/// Looks whether an output may be put where the definition says: it may replace a file only, and no file whose content would be lost by that.
 package struct OutputGuard: Sendable {
-  package let definition: PipelineDefinition
-  package let state: StateFolder
+  private let definition: PipelineDefinition
+  private let state: StateFolder
 
+  /// Guards the outputs of a definition whose runs are recorded in a state folder.
   package init(_ definition: PipelineDefinition, _ state: StateFolder) {
     self.definition = definition
     self.state = state
@@ -20,8 +20,9 @@ package struct OutputGuard: Sendable {
 
   /// The file that an output at `target` would replace; nil where there is none.
   ///
-  /// - Throws: ``Failure`` for what is no file, a name that can't be, the definition, a place in the state folder.
-  package func replaced(at target: String) throws(Failure) -> FileStatus.Identity? {
+  /// - Throws: ``Failure`` where `target` is no file, has a name that no file can have, is the definition or a file that a step loads, or is in
+  ///   the state folder.
+  func replaced(at target: String) throws(Failure) -> FileStatus.Identity? {
     let shown = definition.relative(target)
     if OutputPlace.isDescriptor(target) {
       throw Failure.output("the output \(shown) is no file; to write to standard output, say path: '-'")
@@ -33,7 +34,7 @@ package struct OutputGuard: Sendable {
       if target.utf8.count > 200 { _ = try FileStatus.of(FileSink.part(of: target), followsLinks: false) }
     } catch {
       let trouble = WriteError(action: "write", path: shown, code: error.code)
-      // What concerns all outputs, such as a folder that may not be entered, is told when the first is written.
+      // A problem of all outputs, as a folder that may not be entered, is told when the first is written.
       guard trouble.concernsOneOutput else { return nil }
       throw Failure.output(trouble.description, .cannotWrite)
     }
@@ -53,9 +54,17 @@ package struct OutputGuard: Sendable {
     return there?.identity
   }
 
-  /// - Throws: ``Failure`` where a file that would be replaced is the output of something else, of which something is left.
-  /// - Returns: whose output it is that is replaced all the same, where that is to be told.
-  package func owner(_ output: Output?, of target: String, item: Item?, keys: [Int64: String], makers: (RunID) async throws -> Bool)
+  /// Looks whose output a file is that would be replaced.
+  ///
+  /// - Parameters:
+  ///   - output: the ledger's entry for the file; nil where it has none.
+  ///   - item: the item that is written to `target`; nil for the one output of the run.
+  ///   - keys: of the items that own outputs, by number.
+  ///   - makers: whether this run works on an item that the given run had.
+  /// - Throws: ``Failure`` where the file is the output of another pipeline, of a replay, or of another definition of the same name, which is
+  ///   still there.
+  /// - Returns: the owner that the user is to be told of, whose output is replaced all the same; nil where there is none.
+  func owner(_ output: Output?, of target: String, item: Item?, keys: [Int64: String], makers: (RunID) async throws -> Bool)
     async throws
     -> String?
   {
@@ -63,7 +72,7 @@ package struct OutputGuard: Sendable {
     let shown = definition.relative(target)
     let isSameFile = Self.isSameFile(output.definition, definition.file)
     if output.pipeline != definition.name {
-      // A pipeline that was renamed, and one whose definition is gone, has nobody who would miss it.
+      // A pipeline that was renamed, or whose definition is gone, needs its output no more.
       guard !isSameFile, FileManager.default.fileExists(atPath: output.definition) else { return "the pipeline \(output.pipeline)" }
       throw Failure.output(
         "the output \(shown) is that of the pipeline \(output.pipeline) (\(output.definition)); give write.path another name, or move the file away",
@@ -94,7 +103,7 @@ package struct OutputGuard: Sendable {
 }
 
 extension OutputGuard {
-  /// What can be told of outputs from the definition and the file system alone.
+  /// Checks the outputs as far as the definition and the file system alone can tell.
   ///
   /// - Throws: ``DefinitionErrors`` where one would be put into a place that it may not have.
   package func check() async throws(DefinitionErrors) {
@@ -124,7 +133,8 @@ extension OutputGuard {
     }
   }
 
-  package static func isSource(_ target: String, _ key: String) -> Failure {
+  /// The failure of an output that would replace an item's source.
+  static func isSource(_ target: String, _ key: String) -> Failure {
     Failure.output("the output \(target) is the source \(key), which it would replace; give write.path another folder or name")
   }
 
@@ -156,7 +166,7 @@ extension OutputGuard {
 
 extension StateFolder {
   /// Whether a file at `path`, which is absolute, is or would be in it.
-  package func contains(_ path: String) -> Bool {
+  func contains(_ path: String) -> Bool {
     let folder = URL(fileURLWithPath: self.path).standardizedFileURL.path
     return path.hasPrefix(folder + "/") || OutputPlace.canonical(path).hasPrefix(OutputPlace.canonical(folder) + "/")
   }
@@ -164,5 +174,5 @@ extension StateFolder {
 
 extension Failure {
   /// The failure of an output that can't be put where it is to go.
-  package static func output(_ reason: String, _ code: ErrorCode = .invalidSetting) -> Failure { Failure(code, .write, reason) }
+  static func output(_ reason: String, _ code: ErrorCode = .invalidSetting) -> Failure { Failure(code, .write, reason) }
 }

@@ -10,7 +10,7 @@ import Write
 /// Files that are never items, whatever pattern matches them: outputs and parts of the pipeline, its definition, its state folder.
 ///
 /// A pattern that takes what the pipeline has written would make every run read what the one before it wrote.
-package struct OwnFiles: Sendable {
+struct OwnFiles: Sendable {
   private let definition: PipelineDefinition?
   private let stateFolders: [String]
   /// Nil where there is none, or nothing of the pipeline's in it.
@@ -18,7 +18,7 @@ package struct OwnFiles: Sendable {
   private let passedOver = PassedOver()
 
   /// Excludes nothing.
-  package static let none = OwnFiles()
+  static let none = OwnFiles()
 
   private init() {
     definition = nil
@@ -26,7 +26,10 @@ package struct OwnFiles: Sendable {
     ledger = nil
   }
 
-  package init(_ definition: PipelineDefinition, _ state: StateFolder, _ ledger: (any Ledger)?) async throws {
+  /// The own files of a pipeline.
+  ///
+  /// - Parameter ledger: nil where there is none yet.
+  init(_ definition: PipelineDefinition, _ state: StateFolder, _ ledger: (any Ledger)?) async throws {
     self.definition = definition
     let folder = URL(fileURLWithPath: state.path).standardizedFileURL.path
     stateFolders = Array(Set([folder, OutputPlace.canonical(folder)].map { $0 + "/" }))
@@ -34,16 +37,17 @@ package struct OwnFiles: Sendable {
   }
 
   /// How many files were passed over, and one of them.
-  package var found: (count: Int, first: String) { passedOver.files.withLock { $0 } }
+  var found: (count: Int, first: String) { passedOver.files.withLock { $0 } }
 
-  /// A run may look for its items twice.
-  package func countAnew() { passedOver.files.withLock { $0 = (0, "") } }
+  /// Counts from zero: a run may look for its items twice.
+  func countAnew() { passedOver.files.withLock { $0 = (0, "") } }
 
   private final class PassedOver: Sendable {
     let files = Mutex((count: 0, first: ""))
   }
 
-  package func without(_ batch: [Discovery.Found]) async throws -> [Discovery.Found] {
+  /// The items that are not the pipeline's own files; counts the others.
+  func without(_ batch: [Discovery.Found]) async throws -> [Discovery.Found] {
     guard let definition else { return batch }
     var isOwn = batch.map { self.isOwn($0.item, definition) }
     if let ledger { try await mark(&isOwn, batch, definition, ledger) }

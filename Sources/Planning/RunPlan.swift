@@ -5,12 +5,13 @@ import Write
 
 /// The work of a run: which items, from where, and how much of a part is kept.
 package struct RunPlan: Sendable {
-  /// In order.
+  /// The items to work on, in order.
   package var work: [ItemDecision] = []
   /// Items in all, those that are done included.
   package var total = 0
-  /// Of the one output of a run: what stands of it already, and where items that start over begin.
+  /// The position up to which the run's one output is kept.
   package var kept = SinkPosition.start
+  /// The position in the run's one output where the item that is resumed has begun.
   package var base = SinkPosition.start
   /// Items that are done, and could not be asked about.
   package var unasked = 0
@@ -23,12 +24,12 @@ package struct RunPlan: Sendable {
 }
 
 /// The decisions about all items.
-package struct ItemDecisions {
+struct ItemDecisions {
   /// In order: about those that are to be worked on, or about all.
-  package var decisions: [ItemDecision] = []
-  package var total = 0
-  /// As in ``Plan``.
-  package var outdated = 0
-  package var unasked = 0
-  package var failed: [String] = []
+  var decisions: [ItemDecision] = []
+  var total = 0
+  /// As in ``RunPlan``.
+  var outdated = 0
+  var unasked = 0
+  var failed: [String] = []
 }

@@ -25,7 +25,7 @@ package struct RunPlanner {
   /// - Parameters:
   ///   - ledger: nil where there is none yet, which only a dry run finds.
   ///   - continuing: the run that goes on; nil for a new one.
-  ///   - failedIn: the run that an engine before this one had begun in the same process. Its failed items stay failed, and count.
+  ///   - failedIn: the run that an engine before this one had begun in the same command. Its failed items stay failed, and count.
   ///   - asksAboutAll: whether servers are asked about items too that were never done. A dry run wants their sizes.
   ///   - isStopping: whether the user has stopped the run; then planning does not wait for servers.
   package init(
@@ -46,7 +46,10 @@ package struct RunPlanner {
     excluded = try await OwnFiles(definition, state, ledger)
   }
 
-  /// - Parameter items: the items, where none are to be discovered.
+  /// Plans the run; tells the user of lost work and of files that are passed over.
+  ///
+  /// - Parameter items: the items; nil to discover them.
+  /// - Throws: ``RunFailure``, ``NoSource``, ``LedgerError``.
   package func plan(_ items: [Item]?) async throws -> RunPlan {
     let isShared = definition.sink.grouping == .run
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
@@ -80,8 +83,8 @@ package struct RunPlanner {
     return plan
   }
 
-  /// What would be done with every item, in order.
-  package func decisions() async throws -> [ItemDecision] {
+  /// The decision about every item, in order.
+  func decisions() async throws -> [ItemDecision] {
     var decisions = try await decide(nil, keepsAll: true).decisions
     if definition.sink.grouping == .run {
       var plan = RunPlan()
@@ -96,7 +99,7 @@ package struct RunPlanner {
   }
 
   /// Decides about every item, a batch at a time.
-  package func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ItemDecisions {
+  func decide(_ items: [Item]?, keepsAll: Bool) async throws -> ItemDecisions {
     var kept: [(found: Discovery.Found, decision: ItemDecision)] = []
     var decided = ItemDecisions()
     func take(_ batch: [Discovery.Found]) async throws {
@@ -144,8 +147,8 @@ package struct RunPlanner {
 
   private func target(_ item: Item?) -> String { naming.slot(item).name }
 
-  /// No two items may have one output, and none that of something else: one would replace the other. Nor may an output take a source's
-  /// place, or that of what is no file. Such an item fails; where the run has one output, the run does.
+  /// Refuses outputs that would replace another item's or pipeline's output, a source, or a thing that is no file. An item with such an output
+  /// fails; where the run has one output, the run does.
   private func checkTargets(_ work: inout [ItemDecision], isDiscovering: Bool) async throws {
     let isShared = definition.sink.grouping == .run
     guard !work.isEmpty, naming.slot(isShared ? nil : work[0].item).file != nil else { return }
@@ -185,7 +188,7 @@ package struct RunPlanner {
       if !isShared || !replaced.isEmpty { try await discovery.each(fetcher, check) }
     } else {
       try check(work.map { Discovery.Found(pattern: 0, item: $0.item) })
-      // What a run that goes on has found before may be gone by now.
+      // Items that a run has found before it goes on may be gone by now.
       if !replaced.isEmpty {
         do {
           try await discovery.each(fetcher, check)
@@ -216,7 +219,7 @@ package struct RunPlanner {
     }
   }
 
-  /// Outputs that somebody took away after they were in place are not made again: whoever took them has their records.
+  /// Tells of outputs that were taken away after they were in place. They are not made again: the user who took them has their records.
   private func tellOfGoneOutputs(_ run: RunRecord) async throws {
     var gone = 0
     var first = ""
@@ -233,8 +236,7 @@ package struct RunPlanner {
 
   // MARK: One file for the run
 
-  /// One file of all items is made again from all where any is new or changed; a run that goes on keeps what stands in
-  /// its part.
+  /// One file of all items is made again from all where any is new or changed; a run that goes on keeps the items in its part.
   private func settle(_ decisions: inout [ItemDecision], _ plan: inout RunPlan) async throws {
     if !decisions.contains(where: { $0.action.isWork }), continuing == nil { return }
     var loss = "the one output is made again from all items"
@@ -263,13 +265,13 @@ package struct RunPlanner {
     }
   }
 
-  /// What the part holds: items done in this run, in order, then at most one that is resumed, then new ones; and where the
-  /// one that is resumed begins.
-  package static func kept(_ decisions: [ItemDecision], _ continuing: RunRecord) -> (position: SinkPosition, base: SinkPosition)? {
+  /// The end of what the part holds, and where the item that is resumed begins in it; nil where the part can't be gone on with. It holds the
+  /// items done in this run, in order, then at most one that is resumed; new ones follow.
+  static func kept(_ decisions: [ItemDecision], _ continuing: RunRecord) -> (position: SinkPosition, base: SinkPosition)? {
     var position = SinkPosition.start
     var base = SinkPosition.start
     var isPast = false
-    // What failed in this run has nothing in the output.
+    // Items that failed in this run have nothing in the output.
     for decision in decisions where !decision.hasFailed {
       switch decision.action {
       case .skip:

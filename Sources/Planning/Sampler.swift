@@ -13,8 +13,8 @@ package struct Sampler {
   /// Bytes of the item, as it is stored, that are read at most.
   package static let headBytes = 1 << 20
 
-  package let definition: PipelineDefinition
-  package let session: FetchSession
+  let definition: PipelineDefinition
+  let session: FetchSession
 
   /// Samples items of a definition.
   package init(definition: PipelineDefinition, session: FetchSession) {
@@ -22,15 +22,18 @@ package struct Sampler {
     self.session = session
   }
 
+  /// The first records of an item.
   package struct Sample {
-    package var chunk: RecordChunk
-    package var prologue: Prologue
+    var chunk: RecordChunk
+    var prologue: Prologue
     /// Whether the item goes on after it.
-    package var isCut: Bool
+    var isCut: Bool
   }
 
-  /// - Throws: ``RunFailure/sample(_:)`` where there is nothing to look at.
-  package func sample(_ item: Item) async throws(RunFailure) -> Sample {
+  /// Takes a sample of an item.
+  ///
+  /// - Throws: ``RunFailure/sample(_:_:)`` where there is nothing to look at.
+  func sample(_ item: Item) async throws(RunFailure) -> Sample {
     try await sample(item, head(item))
   }
 
@@ -43,15 +46,17 @@ package struct Sampler {
     }
   }
 
-  /// What a look at items has shown of their fields.
+  /// The fields of items, as a look at them has shown.
   package struct Inferred {
     /// By the first item that has records.
     package var schema: Schema?
-    package var item: Item?
+    /// The item that ``schema`` is of.
+    var item: Item?
     /// By the first header, where no item has a record: all text.
     package var header: Schema?
-    /// The first item that can't be read, and whether none can for what it holds.
+    /// The failure of the first item that can't be read.
     package var failure: RunFailure?
+    /// Whether no item can be read, each for its content.
     package var isForeign = false
   }
 
@@ -87,13 +92,19 @@ package struct Sampler {
     return inferred
   }
 
-  /// What the item's columns are called.
+  /// The names of an item's columns.
+  ///
+  /// - Throws: ``RunFailure/sample(_:_:)`` where the item can't be read.
   package func columns(_ item: Item) async throws(RunFailure) -> [String] {
     let sample = try await sample(item)
     return sample.prologue.columns ?? definition.parse.recordFormat(itemName: item.name).sample(sample.chunk, sample.prologue).names
   }
 
-  /// The records of an item that begins so, as it is stored, and goes on where it is cut.
+  /// The records at the beginning of an item.
+  ///
+  /// - Parameters:
+  ///   - head: the item's first bytes, as it is stored.
+  ///   - isCut: whether the item goes on behind them.
   package static func cut(_ head: ByteBuffer, _ definition: PipelineDefinition, name: String, isCut: Bool) async throws -> Sample {
     let format = definition.parse.recordFormat(itemName: name)
     var chunks: [RecordChunk] = []
@@ -111,7 +122,9 @@ package struct Sampler {
     return Sample(chunk: chunk, prologue: prologue, isCut: isCut || chunks.count > 1)
   }
 
-  /// The item's first bytes, as it is stored.
+  /// The item's first bytes, as it is stored, at most ``headBytes``.
+  ///
+  /// - Throws: ``RunFailure/sample(_:_:)`` where they can't be read.
   package func head(_ item: Item) async throws(RunFailure) -> ByteBuffer {
     do throws(FetchError) {
       return try await Fetcher(session, definition.fetch.retry).bytes(

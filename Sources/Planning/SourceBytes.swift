@@ -23,8 +23,8 @@ final class SourceBytes: RandomAccess {
   private let blocks = Mutex<[(number: Int, bytes: [UInt8])]>([])
 
   /// - Parameters:
-  ///   - version: of what is to be read; bytes of another one are refused.
-  ///   - count: how long that is.
+  ///   - version: of the item; bytes of another version are refused.
+  ///   - count: the item's length in bytes.
   init(_ source: any ItemSource, _ location: String, version: String?, count: Int, _ session: FetchSession) {
     self.source = source
     self.location = location
@@ -76,7 +76,7 @@ final class SourceBytes: RandomAccess {
     return receiver.bytes
   }
 
-  /// Waits for what a task comes to, on a thread that may block.
+  /// Waits for a task's result, on a thread that may block.
   private static func waiting<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) throws -> T {
     let ended = DispatchSemaphore(value: 0)
     let result = Mutex<Result<T, any Error>?>(nil)

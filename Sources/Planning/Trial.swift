@@ -7,14 +7,17 @@ import Transform
 
 /// A few records taken through parse and transform, with nothing written.
 package struct Trial {
-  package let chunk: RecordChunk
-  package let prologue: Prologue
-  package let chain: TransformChain
+  let chunk: RecordChunk
+  let prologue: Prologue
+  let chain: TransformChain
+  /// The records after all steps; ``RecordBatch/faults`` has those that did not come through.
   package let batch: RecordBatch
   private let redactor: Redactor
 
+  /// Takes a sample through the steps of a definition.
+  ///
   /// - Parameters:
-  ///   - schema: of what is read; nil to infer it.
+  ///   - schema: the fields that are read; nil to infer them.
   ///   - most: records beyond so many are left out.
   package init(_ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, schema: Schema?, most: Int)
     async throws
