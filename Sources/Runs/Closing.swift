@@ -8,7 +8,7 @@ import Foundation
 import Ledger
 import Supervision
 
-/// Items and runs that are given up: what is left of them is taken away, and nobody is told of them again.
+/// Gives up items and runs: removes their parts and downloads, and no run or message names them again.
 struct Closing {
   let definition: PipelineDefinition
   let state: StateFolder
@@ -17,7 +17,7 @@ struct Closing {
   /// Closes the items that are not done and that no run of this definition will find again: their file is gone, or the definition was
   /// edited and names others.
   ///
-  /// What is there and is not found stays open: the same definition finds it with the variables of its own run.
+  /// An item that is there and is not found stays open: the same definition finds it with the variables of its own run.
   ///
   /// - Parameters:
   ///   - found: the keys of all items that were found and are not done.
@@ -55,7 +55,7 @@ struct Closing {
     }
   }
 
-  /// Whether an item is not there any more. Of one that does not answer at once nobody knows without asking.
+  /// Whether an item is not there any more; false for one of a source that does not answer at once, which is not asked.
   private func isGone(_ key: String) async throws -> Bool {
     let item = Discovery(definition: definition).named([key])[0]
     guard item.source.traits.contains(.answersAtOnce) else { return false }
@@ -86,7 +86,7 @@ extension Runner {
 }
 
 extension RunFailure {
-  /// Of a run of which nothing is left to be done.
+  /// The failure of resuming or closing a run of which nothing is left to do.
   package static func nothingLeft(of record: RunRecord, _ state: StateFolder) -> RunFailure {
     switch record.status {
     case .closed: .nothingToResume("run \(record.id) is closed; nothing of it is left to do")

@@ -4,13 +4,17 @@ import Planning
 import Foundation
 import Ledger
 
-/// What `prune` took away.
+/// The result of `prune`: the numbers of things that it took away.
 package struct PruneResult: Sendable {
+  /// Ended runs of which nothing is left.
   package var runs = 0
+  /// Dead letters: resolved ones and, where asked for, open ones.
   package var deadLetters = 0
+  /// Files of downloads.
   package var spoolFiles = 0
+  /// The bytes of those files.
   package var spoolBytes = 0
-  /// How much smaller the ledger is.
+  /// The bytes that the ledger is smaller by.
   package var ledgerBytes = 0
   /// Pipelines whose spool was left alone since a run of them is under way.
   package var busy: [String] = []
@@ -20,11 +24,14 @@ package struct PruneResult: Sendable {
 package struct Prune: Sendable {
   let state: StateFolder
 
+  /// Prunes a state folder.
   package init(_ state: StateFolder) { self.state = state }
 
-  /// Takes away what is older than `date`: ended runs, resolved dead letters, downloads that were never finished.
+  /// Takes away ended runs, resolved dead letters and unfinished downloads that are older than `date`.
   ///
-  /// - Parameter includingOpen: dead letters that nobody worked off as well.
+  /// - Parameters:
+  ///   - pipeline: the pipeline whose things are taken away; nil for all.
+  ///   - includingOpen: whether dead letters that are not resolved are taken away as well.
   package func perform(before date: Date, pipeline: String?, includingOpen: Bool) async throws(RunFailure) -> PruneResult {
     do {
       let ledger = try Ledgers.open(state.path)

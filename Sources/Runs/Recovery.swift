@@ -9,14 +9,14 @@ import Ledger
 import Supervision
 import Write
 
-/// Ends what a run that was killed had begun to commit: what the ledger calls done is committed by its sink.
+/// Ends the commits that a killed run had begun: outputs that the ledger calls done are committed by their sink.
 struct Recovery {
   let ledger: any Ledger
   let state: StateFolder
   let definition: PipelineDefinition
   let event: @Sendable (RunEvent) -> Void
 
-  /// Comes before all other work on a pipeline, under its lock.
+  /// Settles a pipeline. Comes before all other work on it, under its lock.
   ///
   /// - Throws: ``WriteError``, ``LedgerError``.
   func settle() async throws {
@@ -37,7 +37,7 @@ struct Recovery {
     try await listOutputs()
   }
 
-  /// Commits what an earlier process had prepared.
+  /// Commits an output that an earlier process had prepared.
   ///
   /// - Returns: why it can't be committed, where it can't.
   private func settle(_ committable: Committable) async throws -> String? {

@@ -11,21 +11,23 @@ import Supervision
 import Transform
 import Write
 
-/// What a replay came to.
+/// The result of a replay.
 package struct ReplayResult: Sendable {
-  /// Nil where there was nothing to replay.
+  /// The replay's number, which its files have in their names; nil where there was nothing to replay.
   package var number: Int?
+  /// Dead letters that passed, and are resolved.
   package var passed = 0
   /// Of those that passed, how many the definition filters out.
   package var filtered = 0
+  /// Dead letters that failed again, and stay.
   package var failed = 0
-  /// The files that what passed was written to.
+  /// The files with the records that passed.
   package var outputs: [String] = []
 }
 
 extension Runner {
-  /// Takes dead letters that are records through this definition. What passes goes into new outputs beside the items'
-  /// and is resolved, all in one transaction; what fails again has one attempt more and its new reason.
+  /// Takes dead letters that are records through this definition. Those that pass go into new outputs beside the items' and are resolved, all in
+  /// one transaction; those that fail again have one attempt more and their new reason.
   package func replay(_ filter: DeadLetterFilter) async throws(RunFailure) -> ReplayResult {
     do {
       return try await locked { ledger in
@@ -180,7 +182,7 @@ private struct Replay {
     }
   }
 
-  /// Each record is read alone: what is broken in one can't reach another.
+  /// Reads a record alone: a broken quote in one can't reach another.
   private func read(_ letter: DeadLetter, _ format: any RecordFormat, _ mapping: ColumnMapping) -> RecordBatch {
     let buffer = ByteBuffer(capacity: letter.raw.count + 1)
     buffer.append(letter.raw)

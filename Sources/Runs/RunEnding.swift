@@ -6,7 +6,7 @@ import Planning
 import Supervision
 import Write
 
-/// Ends a run whose items have flowed: commits its one output, where it has one, and tells the ledger and the user what the run came to.
+/// Ends a run whose items have flowed: commits its one output, where it has one, and gives the ledger and the user the run's result.
 struct RunEnding {
   let definition: PipelineDefinition
   let state: StateFolder
@@ -42,7 +42,7 @@ struct RunEnding {
     var (status, exit, problem, code) = verdict(totals.counts, left: left, failed: failed)
     let snapshot = progress.snapshot
     func ended() -> RunEnd {
-      // What stopped a run before its output was in place can be gone on from; a run that failed has come to its end.
+      // A run that was stopped before its output was in place can be gone on from; a run that failed has come to its end.
       RunEnd(
         status: flow.failure == nil ? status : .interrupted, counts: totals.counts, bytes: totals.bytes, retries: snapshot.retries,
         restarts: snapshot.restarts, error: problem)

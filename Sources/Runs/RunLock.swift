@@ -30,7 +30,7 @@ final class RunLock: Sendable {
       close(descriptor)
       throw .locked(pid: words.first ?? "unknown", since: words.dropFirst().first ?? "unknown")
     }
-    // The process that somebody started is named, and for an engine that is its parent.
+    // The process that the user started is named, and for an engine that is its parent.
     let text = "\(EngineRole.command)\n\(Date().ISO8601Format())\n"
     ftruncate(descriptor, 0)
     _ = Array(text.utf8).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }

@@ -18,11 +18,18 @@ package final class Runner: Sendable {
   let definition: PipelineDefinition
   let state: StateFolder
   let options: RunOptions
+  /// The figures of the run, while it goes and after it.
   package let progress = RunProgress()
   let event: @Sendable (RunEvent) -> Void
   private let flow = Mutex<Flow?>(nil)
   private let stopAsked = Mutex(false)
 
+  /// Makes a runner for one run.
+  ///
+  /// - Parameters:
+  ///   - definition: prepared to run.
+  ///   - state: the state folder that the run is recorded in.
+  ///   - event: takes the run's events, from any thread.
   package init(
     _ definition: PipelineDefinition, state: StateFolder, options: RunOptions, event: @escaping @Sendable (RunEvent) -> Void
   ) {
@@ -32,7 +39,7 @@ package final class Runner: Sendable {
     self.event = event
   }
 
-  /// Stops taking items, checkpoints what is under way and lets ``run()`` return. May be called from anywhere.
+  /// Stops taking items, checkpoints those under way and lets ``run()`` return. May be called from anywhere.
   package func stop() {
     stopAsked.withLock { $0 = true }
     flow.withLock { $0 }?.stop()
@@ -56,7 +63,7 @@ package final class Runner: Sendable {
     do {
       try await OutputGuard(definition, state).check()
       return try await locked { ledger in
-        // Whoever held the lock before may have finished it; what was left may have been no more than a rename, done by now.
+        // Another process may have finished it before this one had the lock, or recovery just now: a rename may have been all that was left.
         guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
           throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
         }
@@ -75,14 +82,14 @@ package final class Runner: Sendable {
     }
   }
 
-  /// Does work on the pipeline as the only one, after what a run that was killed had begun to commit is settled.
+  /// Does work on the pipeline as the only process, after recovery.
   func locked<T>(_ body: (Ledger) async throws -> T) async throws -> T {
     do {
       try await BlockingThreads.files.run { [state] in try SystemCall.createFolders(state.path, mode: 0o700) }
     } catch let failure as SystemFailure {
       throw LedgerError(state.path, failure)
     }
-    // The lock comes first: what holds it may be changing the ledger.
+    // The lock comes first: the process that holds it may be changing the ledger.
     let lock = try await lock()
     defer { withExtendedLifetime(lock) {} }
     let ledger = try Ledgers.open(state.path)
@@ -90,7 +97,7 @@ package final class Runner: Sendable {
     return try await body(ledger)
   }
 
-  /// The right to run the pipeline, as soon as nobody else has it, but not later than the options say.
+  /// Waits for the right to run the pipeline, but not longer than the options say.
   private func lock() async throws -> RunLock {
     let deadline = ContinuousClock.now + options.lockWait
     while true {
@@ -197,7 +204,7 @@ package final class Runner: Sendable {
       }
       return (schema, true)
     }
-    // Without a record nothing is learnt of types: what is known stays, and items that are broken fail for themselves.
+    // Without a record nothing is learnt of types: the known ones stay, and items that are broken fail for themselves.
     if let known, inferred.header.map({ Set($0.fields.map(\.name)) == Set(known.fields.map(\.name)) }) ?? true { return (known, true) }
     if let header = inferred.header { return (header, false) }
     guard let failure = inferred.failure else { return (Schema([]), false) }
