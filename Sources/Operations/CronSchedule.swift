@@ -3,10 +3,11 @@ import Planning
 import Runs
 import Foundation
 
-/// When something is to be done, as crontab(5) writes it: minute, hour, day of the month, month, day of the week.
+/// The times of a task, as crontab(5) writes them: minute, hour, day of the month, month, day of the week.
 package struct CronSchedule: Sendable {
   /// Why a text is no schedule.
   package struct Mistake: Error, CustomStringConvertible {
+    /// The mistake, and the right form, as a sentence.
     package let description: String
   }
 
@@ -39,6 +40,7 @@ package struct CronSchedule: Sendable {
   /// With both kinds of day given, either is enough: crontab(5). One that begins with a star is not given.
   private let eitherDay: Bool
 
+  /// Reads five parts or a nickname as `@daily`.
   package init(_ text: String) throws(Mistake) {
     let words = (Self.nicknames[text.trimmingCharacters(in: .whitespaces).lowercased()] ?? text).split { $0 == " " || $0 == "\t" }
     guard words.count == 5 else {
@@ -120,6 +122,7 @@ package struct CronSchedule: Sendable {
     return times
   }
 
+  /// The calendar of the machine's time zone, which cron goes by.
   package static var calendar: Calendar {
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = .current

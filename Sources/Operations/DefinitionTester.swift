@@ -12,13 +12,15 @@ import Transform
 
 /// Runs the tests that a definition holds: each input goes through parse and transform as an item's records do.
 package struct DefinitionTester: Sendable {
-  /// What came of a test.
+  /// The outcome of a test.
   package struct Outcome: Sendable {
+    /// The test's name.
     package var name: String
-    /// Where the test stands in the definition.
+    /// The line of the definition that the test begins in, from 1.
     package var line: Int
-    /// What is other than expected, a line each; those that begin with - were expected, those with + came out.
+    /// The differences from the expected result, as lines; those that begin with - were expected, those with + came out.
     package var differences: [String] = []
+    /// Whether all is as expected.
     package var isPassed: Bool { differences.isEmpty }
   }
 
@@ -26,8 +28,11 @@ package struct DefinitionTester: Sendable {
 
   private let definition: PipelineDefinition
 
+  /// Tests a definition, which must be prepared to run.
   package init(_ definition: PipelineDefinition) { self.definition = definition }
 
+  /// Runs a test.
+  ///
   /// - Parameter test: one of the definition's.
   /// - Throws: ``RunFailure`` where a program of the definition's can't be used.
   package func run(_ test: DefinitionTest) async throws(RunFailure) -> Outcome {

@@ -4,24 +4,25 @@ import Runs
 import Files
 import Foundation
 
-/// What a run came to as metrics, for the textfile collector of Prometheus' node_exporter.
+/// A run's result as metrics, for the textfile collector of Prometheus' node_exporter.
 ///
 /// Names follow https://prometheus.io/docs/practices/naming/, the form https://prometheus.io/docs/instrumenting/exposition_formats/.
 package enum MetricsFile {
   /// Writes the file in the place of the last run's; a reader sees one or the other.
   ///
+  /// - Throws: ``SmallFileError`` where the file can't be written, or is no metrics file.
   package static func write(_ notice: RunNotice, to path: String) throws(SmallFileError) {
     let isFile = (try? FileStatus.of(path))?.kind == .regular
     let before = isFile ? FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? "" : ""
     try SmallFile.replace(
-      // The collector runs as somebody else.
+      // The collector runs as another user.
       path, with: Array(text(notice, before: before).utf8), mode: 0o644,
       expected: (name: "metrics file", shows: { $0.starts(with: "# HELP sluice_".utf8) }))
   }
 
   private static let lastSuccess = "sluice_last_success_timestamp_seconds"
 
-  /// - Parameter before: what the file held, which knows when the last success was.
+  /// - Parameter before: the file's former text, which holds the time of the last success.
   static func text(_ notice: RunNotice, before: String) -> String {
     let pipeline = "pipeline=\"\(label(notice.pipeline))\""
     var out = ""

@@ -9,9 +9,9 @@ import Foundation
 import Processes
 import Records
 
-/// Tells whom the definition's `notify` names how a run begins and ends.
+/// Tells the programs and servers that the definition's `notify` names how a run begins and ends.
 ///
-/// What can't be told is said in the log and changes nothing else: a run is what it is, whoever hears of it.
+/// A notice that can't be delivered is a warning in the log, and changes nothing of the run.
 package struct Notifier: Sendable {
   /// How long a program may take.
   private static let limit = Duration.seconds(15)
@@ -21,9 +21,12 @@ package struct Notifier: Sendable {
   private let said: @Sendable (String) -> Void
   private let trouble: @Sendable (String) -> Void
 
+  /// Makes the notifier of a definition.
+  ///
   /// - Parameters:
-  ///   - said: takes what a program has printed.
-  ///   - trouble: takes a sentence about what could not be told.
+  ///   - state: the folder that keeps the last run's exit code, by which a recovery is known.
+  ///   - said: takes the output of a program, without secrets.
+  ///   - trouble: takes a sentence about a notice that could not be delivered, without secrets.
   package init(
     _ definition: PipelineDefinition, _ state: StateFolder, said: @escaping @Sendable (String) -> Void,
     trouble: @escaping @Sendable (String) -> Void
@@ -37,7 +40,7 @@ package struct Notifier: Sendable {
 
   private var isNeeded: Bool { !definition.notifyRules.isEmpty }
 
-  /// A run begins.
+  /// Tells that a run begins; pings alone are sent.
   package func began() async {
     let pings = definition.notifyRules.compactMap(\.ping)
     guard !pings.isEmpty else { return }
@@ -46,7 +49,7 @@ package struct Notifier: Sendable {
     for ping in pings { await post(Self.ping(ping, "start"), [], Data(), http, attempts: 1) }
   }
 
-  /// A run ended.
+  /// Tells that a run ended, where a rule's occasion is given. Takes note of its exit code.
   package func ended(_ notice: RunNotice) async {
     guard isNeeded else { return }
     let isGood = notice.exitCode == 0
@@ -81,7 +84,7 @@ package struct Notifier: Sendable {
     return Data((definition.redactor.redact(String(decoding: data, as: UTF8.self)) + "\n").utf8)
   }
 
-  // MARK: What the last run came to
+  // MARK: The last run's exit code
 
   /// A failure may come before there is a ledger, so this is not in it.
   private var outcomePath: String { "\(state.path)/\(definition.name).outcome" }

@@ -6,7 +6,7 @@ import Fetch
 import Foundation
 import Synchronization
 
-/// Tells an OpenTelemetry collector of a run: a span for it, with one for each item, and metrics of what it came to.
+/// Tells an OpenTelemetry collector of a run: a span for it, with one for each item, and metrics of its result.
 ///
 /// Sent once, as the run ends, by OTLP over HTTP in its JSON form (https://opentelemetry.io/docs/specs/otlp/), where
 /// `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector
@@ -31,9 +31,9 @@ package final class OpenTelemetry: Sendable {
   private let spans = Mutex<[ItemSpan]>([])
   private let trouble: @Sendable (String) -> Void
 
-  /// Nil where the environment names no collector.
+  /// Makes the telemetry of one run; nil where the environment names no collector.
   ///
-  /// - Parameter trouble: takes a sentence about what could not be sent.
+  /// - Parameter trouble: takes a sentence about a failed delivery, without secrets.
   package init?(
     _ definition: PipelineDefinition, environment: [String: String] = ProcessInfo.processInfo.environment,
     trouble: @escaping @Sendable (String) -> Void
@@ -66,7 +66,7 @@ package final class OpenTelemetry: Sendable {
     spans.withLock { if $0.count < Self.mostSpans { $0.append(span) } }
   }
 
-  /// Sends what there is to be told of the run.
+  /// Sends the spans and metrics of a run that ended.
   package func ended(_ notice: RunNotice) async {
     let http = HTTPClient()
     defer { http.close() }
@@ -165,7 +165,7 @@ package final class OpenTelemetry: Sendable {
           "timeUnixNano": Self.nanoseconds(notice.endedAt), "asInt": "\(value)",
         ]
       }
-      // 1: each run tells what is new since the last.
+      // 1: delta. Each run sends its own sums.
       return [
         "name": name, "unit": unit, "sum": ["aggregationTemporality": 1, "isMonotonic": true, "dataPoints": points] as [String: Any],
       ]

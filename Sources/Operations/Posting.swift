@@ -5,7 +5,7 @@ import Fetch
 import Foundation
 import Synchronization
 
-/// Telling a server something that a run does not depend on.
+/// Sends requests that a run does not depend on.
 enum Posting {
   /// How long a try may take, and how many there are.
   private static let limit = Duration.seconds(15)
@@ -13,7 +13,7 @@ enum Posting {
 
   /// Sends a request, again where that may help.
   ///
-  /// - Returns: why it could not be, and how often it was tried; nil where it was taken.
+  /// - Returns: why it could not be delivered, and how often it was tried; nil where the server took it.
   static func post(_ request: HTTPRequest, _ http: HTTPClient, attempts: Int = attempts) async -> String? {
     var request = request
     request.timeouts.connect = .seconds(5)

@@ -4,7 +4,7 @@ import Runs
 import Foundation
 import Ledger
 
-/// What a timeline says of rates and shares.
+/// Rates and shares, computed from a timeline.
 struct ReportRates {
   struct Point {
     /// Seconds since the run's first point.

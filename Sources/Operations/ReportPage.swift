@@ -12,6 +12,9 @@ package struct ReportPage: Sendable {
   private let report: RunReport
   private let redactor: Redactor
 
+  /// The page of a report.
+  ///
+  /// - Parameter redactor: takes secrets out of texts from the ledger.
   package init(_ report: RunReport, _ redactor: Redactor) {
     self.report = report
     self.redactor = redactor
@@ -24,6 +27,7 @@ package struct ReportPage: Sendable {
       expected: (name: "page of HTML", shows: { String(decoding: $0, as: UTF8.self).lowercased().contains("<!doctype html") }))
   }
 
+  /// The page as text.
   package var html: String {
     let run = report.run
     let title = "\(run.pipeline), run \(run.id)"

@@ -6,14 +6,18 @@ import Definition
 import Foundation
 import Ledger
 
-/// What is told of a run that ended to somebody who was not there: by mail, to a program, to a server.
+/// The notice of a run that ended, for people who did not watch it: by mail, to a program, to a server.
 package struct RunNotice: Sendable {
   /// An item that failed, and of what.
   package struct FailedItem: Sendable {
-    package var item: String
-    package var stage: Stage
-    package var reason: String
-    package var code: ErrorCode
+    var item: String
+    var stage: Stage
+    var reason: String
+    var code: ErrorCode
+
+    /// An item that failed.
+    ///
+    /// - Parameter reason: without secrets.
     package init(item: String, stage: Stage, reason: String, code: ErrorCode) {
       (self.item, self.stage, self.reason, self.code) = (item, stage, reason, code)
     }
@@ -22,35 +26,39 @@ package struct RunNotice: Sendable {
   /// How many items are named.
   package static let shownItems = 5
 
-  package var pipeline: String
-  /// The absolute path.
-  package var definition: String
-  package var run: RunID?
-  package var status: RunStatus
-  package var exitCode: Int32
-  /// Why it is not done.
-  package var problem: String?
-  package var code: ErrorCode?
-  /// What is wrong in the definition, where that is the problem.
+  var pipeline: String
+  /// The definition's absolute path.
+  var definition: String
+  /// Nil where there was no run.
+  var run: RunID?
+  var status: RunStatus
+  var exitCode: Int32
+  /// Why the run is not done.
+  var problem: String?
+  var code: ErrorCode?
+  /// The errors of the definition, where they are the problem.
   private var errors: DefinitionErrors?
-  package var host = ProcessInfo.processInfo.hostName
-  package var endedAt = Date()
-  package var seconds: Double
-  package var items: (total: Int, done: Int, skipped: Int, failed: Int) = (0, 0, 0, 0)
-  package var counts = RecordCounts()
-  package var bytes = ByteCounts()
-  package var retries = 0
-  package var restarts = 0
+  var host = ProcessInfo.processInfo.hostName
+  var endedAt = Date()
+  var seconds: Double
+  var items: (total: Int, done: Int, skipped: Int, failed: Int) = (0, 0, 0, 0)
+  var counts = RecordCounts()
+  var bytes = ByteCounts()
+  var retries = 0
+  var restarts = 0
   /// The first that failed.
-  package var failedItems: [FailedItem] = []
-  /// What to type next; nil where all is done.
-  package var next: String?
+  var failedItems: [FailedItem] = []
+  /// The command to type next; nil where all is done.
+  var next: String?
 
   /// Earlier runs of which something is left to do, and the command that resumes each.
-  package var unfinished: [(run: RunID, resume: String)] = []
+  var unfinished: [(run: RunID, resume: String)] = []
 
+  /// The notice of a run that came to its end.
+  ///
   /// - Parameters:
-  ///   - state: where the run is recorded.
+  ///   - failed: the first items that failed.
+  ///   - state: the folder that the run is recorded in.
   ///   - options: those that the next command needs where it names the definition, as `--state`.
   package init(_ result: RunResult, _ definition: PipelineDefinition, failed: [FailedItem], state: StateFolder, options: [String]) {
     pipeline = definition.name
@@ -71,9 +79,12 @@ package struct RunNotice: Sendable {
     unfinished = result.unfinishedRuns.map { ($0, state.command("resume", "\($0)", anywhere: true)) }
   }
 
-  /// Of a run that could not be, or that nobody saw the end of.
+  /// The notice of a run that could not begin, or whose engine died.
   ///
-  /// - Parameter run: the run that is left to be finished, where one was begun.
+  /// - Parameters:
+  ///   - run: the run that is left to be finished; nil where none was begun.
+  ///   - state: the folder that the run is recorded in.
+  ///   - options: those that the next command needs where it names the definition, as `--state`.
   package init(
     _ failure: RunFailure, _ definition: PipelineDefinition, run: RunID?, seconds: Double, state: StateFolder, options: [String]
   ) {
@@ -109,10 +120,10 @@ package struct RunNotice: Sendable {
     return (["sluice"] + command + (takesState ? options : [])).map(ShellText.word).joined(separator: " ")
   }
 
-  /// One paragraph: what failed, why, and what to type next; each line as ``ShownText`` has it.
-  package var text: String { lines.map(ShownText.message).joined(separator: "\n") }
+  /// The notice as text: the failure, its reason and the next command; each line as ``ShownText`` has it. Secrets are still in it.
+  var text: String { lines.map(ShownText.message).joined(separator: "\n") }
 
-  /// The same as its lines.
+  /// The lines of the text, as they are. Secrets and control characters are still in them.
   package var lines: [String] {
     // Done and yet no success: sources of items that are done could not be asked for news.
     let verb =
@@ -151,8 +162,8 @@ package struct RunNotice: Sendable {
     return head.contains(": sluice ") ? withoutCommand(String(head)) : String(head)
   }
 
-  /// The same for programs.
-  package var json: [String: Any] {
+  /// The notice for programs. Secrets are still in it.
+  var json: [String: Any] {
     [
       "pipeline": pipeline, "definition": definition, "run": run?.value ?? NSNull() as Any, "status": status.rawValue,
       "exit_code": exitCode,

@@ -6,27 +6,31 @@ import Definition
 import Foundation
 import Ledger
 
-/// All that the ledger has to tell of a run, put together.
+/// The ledger's knowledge of a run, put together.
 package struct RunReport: Sendable {
   /// Dead letters with the same stage, code and field.
   package struct Reason: Sendable {
+    /// The stage that found them.
     package var stage: String
+    /// Their code.
     package var code: String
+    /// The field that they failed at; nil where no single one is to blame.
     package var field: String?
+    /// How many there are.
     package var count: Int
     /// The first few.
-    package var examples: [Example] = []
+    var examples: [Example] = []
   }
 
   /// A dead letter, cut to what a report has room for.
-  package struct Example: Sendable {
-    package var item: String
-    package var record: Int?
-    package var line: Int?
-    package var offset: Int?
-    package var reason: String
-    /// The record, cut to what a page can show.
-    package var raw: String
+  struct Example: Sendable {
+    var item: String
+    var record: Int?
+    var line: Int?
+    var offset: Int?
+    var reason: String
+    /// The record's beginning, as long as a page can show it.
+    var raw: String
   }
 
   /// How many items, earlier runs and examples a report has room for.
@@ -35,23 +39,32 @@ package struct RunReport: Sendable {
   static let mostExamples = 3
   static let rawLength = 300
 
+  /// The run, as it is now: interrupted where its process is gone.
   package var run: RunRecord
+  /// The records of its items.
   package var counts: RecordCounts
-  package var bytes: ByteCounts
+  var bytes: ByteCounts
+  /// The number of its items in each state.
   package var states: [ItemStatus: Int]
-  /// The slowest, those that failed first.
+  /// Up to ``mostItems`` items: those that failed, then the slowest.
   package var items: [ItemFigures]
-  /// Of all items that are done, in seconds, the shortest first.
-  package var durations: [Double]
-  package var timeline: [TimelinePoint]
+  /// The durations of all items that are done, in seconds, the shortest first.
+  var durations: [Double]
+  var timeline: [TimelinePoint]
+  /// Its dead letters by reason.
   package var reasons: [Reason]
-  /// How often what was tried again, or a worker restarted, for which cause.
+  /// The causes of retries and restarts, and how often each came, the most frequent first.
   package var retries: [(cause: String, count: Int)]
+  /// The changes of the source's columns that the run has seen, in order.
   package var schemaChanges: [SupervisionRecord]
   /// The pipeline's runs up to this one, the oldest first.
-  package var history: [RunRecord]
+  var history: [RunRecord]
 
-  /// - Parameter redactor: takes secrets out of what is quoted of records.
+  /// Reads the report of a run from the ledger.
+  ///
+  /// - Parameters:
+  ///   - state: the folder of the ledger, by which a run whose process is gone is known.
+  ///   - redactor: takes secrets out of quoted records.
   package init(_ run: RunRecord, _ ledger: any Ledger, _ state: StateFolder, _ redactor: Redactor) async throws {
     self.run = state.settled(run)
     let totals = try await ledger.totals(run.id)
@@ -99,7 +112,7 @@ package struct RunReport: Sendable {
   /// How long the run took, or has taken by now, in seconds.
   package var seconds: Double { (run.endedAt ?? Date()).timeIntervalSince(run.startedAt) }
 
-  /// The same for programs.
+  /// The report for programs.
   package var json: [String: Any] {
     func or(_ value: Any?) -> Any { value ?? NSNull() }
     return [

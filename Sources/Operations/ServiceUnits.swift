@@ -7,18 +7,24 @@ import Foundation
 
 /// A pipeline's run as cron and systemd start it.
 package struct ServiceUnits: Sendable {
+  /// The pipeline's name, by which units are named.
   package let pipeline: String
+  /// The times of the runs.
   package let schedule: CronSchedule
-  /// Every word with an absolute path, for neither has a shell's folder or PATH.
-  package let command: [String]
-  /// A file of `NAME=VALUE` lines with what the definition takes from the environment.
-  package let environmentFile: String?
+  private let command: [String]
+  private let environmentFile: String?
 
   /// Something that neither form can hold.
   package struct Mistake: Error, CustomStringConvertible {
+    /// The mistake as a sentence.
     package let description: String
   }
 
+  /// Makes the forms of a schedule.
+  ///
+  /// - Parameters:
+  ///   - command: the words of the command, each path absolute, since neither cron nor systemd has a shell's folder or PATH.
+  ///   - environmentFile: a file of `NAME=VALUE` lines with the variables that the definition uses; nil for none.
   package init(pipeline: String, schedule: CronSchedule, command: [String], environmentFile: String?) throws(Mistake) {
     // A line end would begin a line of the crontab, or a setting of the unit, of its own.
     for word in command + [environmentFile].compactMap({ $0 })
@@ -36,7 +42,9 @@ package struct ServiceUnits: Sendable {
     self.environmentFile = environmentFile
   }
 
+  /// The file name of the service unit.
   package var serviceName: String { "sluice-\(pipeline).service" }
+  /// The file name of the timer unit.
   package var timerName: String { "sluice-\(pipeline).timer" }
 
   /// A line for crontab(5), in which a bare percent sign ends the command.
@@ -52,7 +60,7 @@ package struct ServiceUnits: Sendable {
     text.replacing("\\\\", with: "\\''\\").replacing("\\\\", with: "\\''\\").replacing("\\%", with: "\\''%").replacing("%", with: "\\%")
   }
 
-  /// systemd.service(5)
+  /// The text of the service unit: systemd.service(5).
   package var service: String {
     """
     [Unit]
@@ -72,7 +80,7 @@ package struct ServiceUnits: Sendable {
     """
   }
 
-  /// systemd.timer(5)
+  /// The text of the timer unit: systemd.timer(5).
   package var timer: String {
     """
     [Unit]

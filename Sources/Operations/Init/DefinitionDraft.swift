@@ -8,28 +8,39 @@ import Foundation
 import Parse
 import Records
 
-/// A definition written after a look at real data, and what it guessed.
+/// A definition written after a look at real data, and its guesses.
 package struct DefinitionDraft: Sendable {
-  /// A setting that was guessed, how sure it is, and what speaks for it.
+  /// A setting that was guessed, with its evidence.
   package struct Guess: Sendable {
+    /// The setting's key, or a word: `compression`, `key`, `note`, `dead letters`.
     package var what: String
+    /// Its value, as it is shown.
     package var value: String
+    /// How sure it is.
     package var certainty: FormatGuess.Certainty
+    /// The reason for it, as a clause.
     package var evidence: String
   }
 
+  /// The pipeline's name.
   package var name: String
+  /// The definition as YAML, with comments.
   package var text: String
+  /// The guesses that it rests on, in order.
   package var guesses: [Guess]
-  /// The item that was looked at, of how many.
+  /// The key of the item that was looked at.
   package var item: String
+  /// The number of items that the sources stand for.
   package var itemCount: Int
 
-  /// Looks at the sources and drafts a definition that stands at `path`. What it drafts is loaded from its text and run over what was
-  /// looked at, before it is handed out.
+  /// Looks at the sources and drafts a definition that stands at `path`. The draft is loaded from its text and run over the data of the look,
+  /// before it is returned.
   ///
-  /// - Parameter name: the pipeline's; by default it comes of the first item's.
-  /// - Throws: ``RunFailure`` where nothing is found, or what is found can't be read.
+  /// - Parameters:
+  ///   - sources: entries of `fetch.from`; relative paths are relative to the present folder.
+  ///   - path: the definition's path, from the pipeline's name.
+  ///   - name: the pipeline's; nil to take it from the first source.
+  /// - Throws: ``RunFailure`` where no item is found, or none that can be read.
   package static func of(_ sources: [String], path: (String) -> String, name: String?) async throws(RunFailure) -> DefinitionDraft {
     let name = name ?? Self.name(for: sources.first ?? "")
     let path = path(name)
@@ -144,7 +155,7 @@ private struct Drafting {
     return guesses
   }
 
-  /// The guess with names and types that what was looked at fits, as far as records can be read at all.
+  /// The guess with names and types that fit the sample, as far as its records can be read at all.
   private func settle(_ guess: FormatGuess) async throws -> Tried {
     var guess = guess
     let slices = look.convertedSlices(encoding.encoding)

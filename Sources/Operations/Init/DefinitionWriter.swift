@@ -6,7 +6,7 @@ import Foundation
 import Parse
 import Records
 
-/// Writes a definition, with what it rests on in comments.
+/// Writes a definition, with its evidence in comments.
 struct DefinitionWriter {
   let name: String
   let path: String
@@ -19,7 +19,7 @@ struct DefinitionWriter {
   let names: [String]?
   private let cells: [[SampledCell]]
   let types: [ValueType]
-  /// What reading the item by the definition has shown.
+  /// The result of reading the item by the definition; nil before it was read.
   var trial: DraftTrial?
 
   /// A definition may be 1 MB long; one with more than this in fields is left without them.
@@ -146,7 +146,7 @@ struct DefinitionWriter {
     return isPlain ? expression : YAMLText.quoted(expression)
   }
 
-  /// Fields that stay text, or may not be the numbers that they look like, with what would read them.
+  /// Fields that stay text, or may not be the numbers that they look like, each with a hint how to read it.
   var hints: [(name: String, hint: ReadingHint)] {
     guard let names, names.count <= 2000 else { return [] }
     return Array(
@@ -236,7 +236,7 @@ struct DefinitionWriter {
     return guesses
   }
 
-  /// No surer than what came of it.
+  /// The certainty of the format: no surer than the dead letters of the trial let it be.
   private var certainty: FormatGuess.Certainty {
     guard let trial else { return .unsure }
     if trial.deadShare > 0.1 { return .unsure }

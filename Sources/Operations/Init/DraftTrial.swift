@@ -7,7 +7,7 @@ import Foundation
 import Parse
 import Records
 
-/// A drafted definition, loaded again from its text and run over what was looked at, with nothing written.
+/// A drafted definition, loaded again from its text and run over the data of the look, with nothing written.
 struct DraftTrial {
   struct Misfit {
     /// The record, as it stands in the item.

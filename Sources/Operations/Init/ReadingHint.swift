@@ -5,11 +5,11 @@ import Foundation
 import Parse
 import Records
 
-/// What would read a column of text that people take for numbers or dates, in a spelling that is not read by itself.
+/// A hint on a column of text that people take for numbers or dates, in a spelling that is not read by itself.
 struct ReadingHint {
-  /// What its values are: `numbers with a decimal comma`.
+  /// A name for its values: `numbers with a decimal comma`.
   var what: String
-  /// What gives their value; nil where text is what they should stay.
+  /// The expression that computes their value; nil where they should stay text.
   var expression: String?
 
   /// - Parameters:
@@ -47,7 +47,7 @@ struct ReadingHint {
 
   private struct Form {
     var what: String
-    /// What each value is, and what at least one is.
+    /// Regular expressions: one that matches every value, and one that matches some.
     var all: String
     var some: String
     var expression: String?

@@ -10,7 +10,7 @@ import Parse
 import Records
 import Supervision
 
-/// What `init` has read of an item: its beginning, all of it where it is not large, and pieces of the rest.
+/// The parts of an item that `init` has read: its beginning, all of it where it is not large, and pieces of the rest.
 struct SourceLook {
   /// A local file is read whole up to this size, as it is stored.
   static let wholeBytes = 16 << 20
@@ -99,7 +99,7 @@ struct SourceLook {
         if isEnd { break }
       }
     } catch {
-      // What is damaged further on is for a run to tell; its beginning is enough to look at.
+      // Damage further on is for a run to tell; the beginning is enough to look at.
       guard error.isDamage, text.count > 0 else { throw RunFailure.sample("\(item.key): \(error)", error.errorCode) }
     }
     if piece.count > 0 { slices.append(copy(piece)) }
@@ -112,7 +112,7 @@ struct SourceLook {
     return copy
   }
 
-  /// Hands what is stored to `body`, piece by piece, until it has enough; says whether that was the whole item.
+  /// Hands the stored bytes to `body`, piece by piece, until it has enough; says whether that was the whole item.
   func feed(_ body: (ByteBuffer) async throws -> Bool) async throws -> Bool {
     let pieceBytes = 256 << 10
     var from = 0

@@ -24,7 +24,7 @@ enum YAMLText {
   /// The same for the value of a key, in which variables are put in the place of `${…}`.
   static func value(_ text: String) -> String { plain(text.replacingOccurrences(of: "${", with: "$${")) }
 
-  /// A comment's text: characters that YAML does not let stand by themselves, or that no one sees, are spelled out.
+  /// A comment's text: characters that YAML does not let stand by themselves, and invisible ones, are spelled out.
   static func comment(_ text: String) -> String { escaped(text) }
 
   private static func escaped(_ text: String) -> String {
@@ -47,7 +47,7 @@ enum YAMLText {
     return out
   }
 
-  /// Control characters and line ends of any kind, what has no sign of its own (U+FEFF, marks of direction), and no characters.
+  /// Control characters, line ends of any kind, invisible characters (U+FEFF, marks of direction), and code points that are no characters.
   private static func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.value < 0x7F { return scalar.value < 0x20 }
     if scalar.value & 0xFFFE == 0xFFFE { return true }
