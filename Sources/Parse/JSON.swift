@@ -79,6 +79,7 @@ package struct JSON: RecordFormat {
 
   /// False: without the bytes before it a place in a document means nothing.
   package static let readsFromAnyLine = false
+  /// True: an object's members have names.
   package static let namesFields = true
 
   /// Refuses web pages and XML.

@@ -29,6 +29,7 @@ package struct JSONLines: RecordFormat {
   /// Whether the definition says which fields are read.
   private let hasFields: Bool
 
+  /// True: an object's members have names.
   package static let namesFields = true
 
   /// Makes the format for text whose fields no definition names.

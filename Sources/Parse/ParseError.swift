@@ -52,6 +52,7 @@ extension ParseError: CustomStringConvertible {
 }
 
 extension ParseError: StageError {
+  /// The stage that finds the error: always parse.
   package var stage: Stage { .parse }
 
   /// Whether the records before the error's place are sound, so that `decompress.on_error: keep_records` keeps them.
