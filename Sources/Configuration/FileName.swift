@@ -10,6 +10,12 @@ public enum FileName {
 
   private static func byte(_ scalar: Unicode.Scalar) -> UInt8? { scalar.value >= base + 0x80 ? UInt8(scalar.value - base) : nil }
 
+  /// Whether a byte is in a text. Every path is asked this each time it is used: memchr(3) looks at many bytes at once.
+  private static func holds(_ text: String, _ byte: UInt8) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in bytes.baseAddress.map { memchr($0, Int32(byte), bytes.count) != nil } ?? false }
+  }
+
   private static func append(_ byte: UInt8, to text: inout String.UnicodeScalarView) {
     if let scalar = Unicode.Scalar(byte < 0x80 ? UInt32(byte) : base + UInt32(byte)) { text.append(scalar) }
   }
@@ -38,7 +44,7 @@ public enum FileName {
 
   /// Calls `body` with the bytes of a path, ended by a zero. The pointer is valid while `body` runs.
   public static func withBytes<T>(_ path: String, _ body: (UnsafePointer<CChar>) -> T) -> T {
-    guard path.utf8.contains(0xF4) else { return path.withCString(body) }
+    guard holds(path, 0xF4) else { return path.withCString(body) }
     var bytes: [CChar] = []
     for scalar in path.unicodeScalars {
       if let byte = byte(scalar) {
@@ -53,7 +59,7 @@ public enum FileName {
   /// Returns a path for people and for the ledger: `\xE9` for a byte that is not UTF-8, and `\x5Cx` for a backslash that would be read as
   /// one.
   public static func shown(_ path: String) -> String {
-    guard path.utf8.contains(where: { $0 == 0xF4 || $0 == 0x5C }) else { return path }
+    guard holds(path, 0xF4) || holds(path, 0x5C) else { return path }
     var shown = ""
     for scalar in path.replacing("\\x", with: "\\x5Cx").unicodeScalars {
       if let byte = byte(scalar) { shown += String(format: "\\x%02X", byte) } else { shown.unicodeScalars.append(scalar) }
@@ -63,7 +69,7 @@ public enum FileName {
 
   /// Returns the path that ``shown(_:)`` spells so.
   public static func path(shown: String) -> String {
-    guard shown.utf8.contains(0x5C) else { return shown }
+    guard holds(shown, 0x5C) else { return shown }
     var path = String.UnicodeScalarView()
     var rest = shown.unicodeScalars[...]
     while let scalar = rest.popFirst() {

@@ -104,18 +104,31 @@ package final class FileSource: Source {
   package func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {
     var status = stat()
     guard FileName.withBytes(location, { stat($0, &status) }) == 0 else { throw .file(FileName.shown(location), code: errno) }
-    return try Self.state(location, status)
+    try SourceFile.requireFile(location, status)
+    return SourceState(version: Version(status).text, size: Int(status.st_size))
   }
 
-  private static func state(ofOpen descriptor: Int32, _ path: String) throws(FetchError) -> SourceState {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .file(FileName.shown(path), code: errno) }
-    return try state(path, status)
-  }
+  /// What tells that a file's content changed.
+  private struct Version: Equatable {
+    let seconds: Int
+    let nanoseconds: Int
+    let size: Int
 
-  private static func state(_ path: String, _ status: stat) throws(FetchError) -> SourceState {
-    try SourceFile.requireFile(path, status)
-    return SourceState(version: "file:\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec):\(status.st_size)", size: Int(status.st_size))
+    init(_ status: stat) {
+      seconds = status.st_mtim.tv_sec
+      nanoseconds = status.st_mtim.tv_nsec
+      size = Int(status.st_size)
+    }
+
+    static func of(open descriptor: Int32, _ path: String) throws(FetchError) -> Version {
+      var status = stat()
+      guard fstat(descriptor, &status) == 0 else { throw .file(FileName.shown(path), code: errno) }
+      try SourceFile.requireFile(path, status)
+      return Version(status)
+    }
+
+    /// As the ledger keeps it.
+    var text: String { "file:\(seconds).\(nanoseconds):\(size)" }
   }
 
   /// Reads the file with pread(2), and compares its status at the end with the one at the beginning. Blocks.
@@ -125,13 +138,13 @@ package final class FileSource: Source {
   ) async throws -> ReadEnd {
     let descriptor = try SourceFile.open(location)
     defer { close(descriptor) }
-    let state = try Self.state(ofOpen: descriptor, location)
-    let size = state.size ?? 0
-    if let known = request.known, known == state.version { return .notModified }
-    if let token = request.token, token != state.version || request.from > size { return .cannotContinue }
+    let found = try Version.of(open: descriptor, location)
+    let (version, size) = (found.text, found.size)
+    if let known = request.known, known == version { return .notModified }
+    if let token = request.token, token != version || request.from > size { return .cannotContinue }
     var head = ContentHead()
     head.start = request.from
-    (head.version, head.token) = (state.version, state.version)
+    (head.version, head.token) = (version, version)
     // Files of the system may have content and no size.
     if size > 0 { (head.end, head.total) = (size, size) }
     guard receiver.begin(head) else { return .stopped }
@@ -150,7 +163,7 @@ package final class FileSource: Source {
       try await progress()
     }
     // What was written to meanwhile is of two versions.
-    guard try Self.state(ofOpen: descriptor, location).version == state.version else { throw FetchError.changed }
+    guard try Version.of(open: descriptor, location) == found else { throw FetchError.changed }
     return .whole
   }
 }
@@ -193,6 +206,7 @@ private struct FileKeys {
   /// The beginning of all normal paths of the pattern, and the definition's spelling of it.
   private let normal: String
   private let spelled: String
+  private let isSpelledNormally: Bool
   /// Whether the definition has the path as seen from its folder.
   private let isRelative: Bool
 
@@ -208,33 +222,29 @@ private struct FileKeys {
     } else {
       spelled = path
     }
+    isSpelledNormally = spelled.utf8.elementsEqual(normal.utf8)
   }
 
   func item(_ match: GlobWalk.Match) -> ListedItem {
-    let key = isRelative ? Self.relative(match.shown, to: folder) : DefinitionPath.relative(match.shown, to: folder)
+    // What is relative in a definition stays so, for folders may move.
+    let key = isRelative ? DefinitionPath.relative(match.shown, from: folder) : DefinitionPath.relative(match.shown, to: folder)
     return ListedItem(
       key: key, name: Sources.itemName(path: match.path), location: match.path, kept: key, formerKeys: formerKeys(match.path, key))
   }
 
   /// The keys of earlier builds that are not the present one.
   private func formerKeys(_ path: String, _ key: String) -> [String] {
-    var keys = [
-      redactor.redact(DefinitionPath.relative(path.hasPrefix(normal) ? spelled + path.dropFirst(normal.count) : path, to: folder))
-    ]
+    var keys = [redactor.redact(DefinitionPath.relative(respelled(path), to: folder))]
     // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
-    if !path.hasPrefix(folder + "/"), !key.contains("${") {
-      keys.append(FileName.shown(isRelative ? path : Self.relative(path, to: folder)))
+    if !DefinitionPath.isBelow(folder, path), !key.contains("${") {
+      keys.append(FileName.shown(isRelative ? path : DefinitionPath.relative(path, from: folder)))
     }
     return keys.filter { !$0.utf8.elementsEqual(key.utf8) }
   }
 
-  /// A path as seen from a folder, with `..` where it lies outside: what is relative in a definition stays so, for folders may move.
-  private static func relative(_ path: String, to folder: String) -> String {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    let base = folder.split(separator: "/", omittingEmptySubsequences: false)
-    let common = zip(parts, base).prefix { $0.0 == $0.1 }.count
-    // A secret may hold the whole way from the root on.
-    guard common > 0, path.hasPrefix("/") else { return path }
-    return (Array(repeating: "..", count: base.count - common) + parts.dropFirst(common)).joined(separator: "/")
+  /// A path with the beginning that the definition spells.
+  private func respelled(_ path: String) -> String {
+    if isSpelledNormally || !path.utf8.starts(with: normal.utf8) { return path }
+    return spelled + path[path.utf8.index(path.startIndex, offsetBy: normal.utf8.count)...]
   }
 }

@@ -155,10 +155,30 @@ public enum OutputPlace {
   /// Resolves the links in the path's folder (realpath(3)), and not in its last component. Two spellings of one path give the same, also
   /// where no file has that name. A path whose folder is missing stays as it is.
   public static func canonical(_ path: String) -> String {
-    let folder = SystemCall.folder(of: path)
-    guard let resolved = realpath(folder, nil) else { return path }
+    var paths = CanonicalPaths()
+    return paths.canonical(path)
+  }
+
+  /// Without a slash at its end; nil where there is no such folder.
+  fileprivate static func canonicalFolder(_ folder: String) -> String? {
+    guard let resolved = realpath(folder, nil) else { return nil }
     defer { free(resolved) }
     let canonical = String(cString: resolved)
-    return (canonical == "/" ? "" : canonical) + "/" + (path as NSString).lastPathComponent
+    return canonical == "/" ? "" : canonical
+  }
+}
+
+/// Canonical paths of many files: the links of each folder are followed once.
+public struct CanonicalPaths {
+  private var folders: [String: String?] = [:]
+
+  public init() {}
+
+  /// As ``OutputPlace/canonical(_:)``.
+  public mutating func canonical(_ path: String) -> String {
+    let (folder, name) = SystemCall.parts(of: path)
+    let canonical = folders[folder] ?? OutputPlace.canonicalFolder(folder)
+    folders[folder] = .some(canonical)
+    return canonical.map { $0 + "/" + name } ?? path
   }
 }

@@ -130,7 +130,24 @@ public enum SystemCall {
 
   /// The folder that a path lies in, by its text alone; “.” for a name without a folder.
   public static func folder(of path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    return folder.isEmpty ? "." : folder
+    parts(of: path).folder
+  }
+
+  /// The folder that holds a path, `.` for a name alone, and the path's last name. By bytes: Foundation looks at characters, which takes
+  /// fifty times as long.
+  static func parts(of path: String) -> (folder: String, name: String) {
+    let slash = UInt8(ascii: "/")
+    let bytes = path.utf8
+    func trimmed(_ end: String.Index) -> String.Index {
+      var end = end
+      while end > bytes.startIndex, bytes[bytes.index(before: end)] == slash { end = bytes.index(before: end) }
+      return end
+    }
+    let end = trimmed(bytes.endIndex)
+    guard let last = bytes[..<end].lastIndex(of: slash) else {
+      return (end < bytes.endIndex && end == bytes.startIndex ? "/" : ".", String(path[..<end]))
+    }
+    let folder = path[..<trimmed(last)]
+    return (folder.isEmpty ? "/" : String(folder), String(path[bytes.index(after: last)..<end]))
   }
 }

@@ -221,7 +221,7 @@ MUTANTS = [
      "let keys = batch.map { [$0.item.key] + $0.item.formerKeys }", "let keys = batch.map { [$0.item.key] }"),
     ("unlistedOutputs", "outputs of an older ledger are listed", "Sources/Runs/Recovery.swift", "    try await listOutputs()\n", ""),
     ("noFiles", "a source is a file", "Sources/Fetch/File/SourceFile.swift", "guard kind == .regular else {", "guard kind != .folder else {"),
-    ("namesOfBytes", "a name's bytes are kept", "Sources/Configuration/FileName.swift", 'guard path.utf8.contains(0xF4) else {', 'guard path.isEmpty else {'),
+    ("namesOfBytes", "a name's bytes are kept", "Sources/Configuration/FileName.swift", 'guard holds(path, 0xF4) else {', 'guard path.isEmpty else {'),
     ("spoolOfDoneItem", "recovery removes downloads", "Sources/Runs/Recovery.swift", "    try await removeSpools()\n", ""),
     ("recordsAlone", "standard output carries records", "Sources/sluice/RunSession.swift",
      "if definition.sink.grouping == .stream { StandardStreams.divertResults() }", ""),

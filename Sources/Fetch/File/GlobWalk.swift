@@ -90,11 +90,19 @@ struct GlobWalk: ~Copyable {
 
     func entered(_ name: String, _ shownName: String) -> Match { Match(path: path + "/" + name, shown: shown + "/" + shownName) }
   }
-  private struct Frame {
+  /// A folder that is being read. A class, for each of its names is held against it.
+  private final class Frame {
     let handle: OpaquePointer
     let folder: Match
     let part: NormalPath.Part
     let rest: ArraySlice<NormalPath.Part>
+
+    init(handle: OpaquePointer, folder: Match, part: NormalPath.Part, rest: ArraySlice<NormalPath.Part>) {
+      self.handle = handle
+      self.folder = folder
+      self.part = part
+      self.rest = rest
+    }
   }
   private var frames: [Frame] = []
   private var found: [Match] = []

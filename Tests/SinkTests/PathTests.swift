@@ -1,0 +1,50 @@
+import Configuration
+import Files
+import Foundation
+import Testing
+
+@Suite("Paths as text")
+struct PathTests {
+  @Test(
+    "a path's folder is the one that Foundation tells",
+    arguments: ["/a/b/c", "/a/b/", "/a", "/", "a", "a/b", "./a", "../a/b", "/a/é/ü", "a//", ".", "..", "/a/.b", "//"])
+  func folder(_ path: String) {
+    let folder = (path as NSString).deletingLastPathComponent
+    #expect(SystemCall.folder(of: path) == (folder.isEmpty ? "." : folder))
+  }
+
+  @Test("a path is told as seen from a folder, part by part")
+  func seenFromFolder() {
+    let cases = [
+      ("/a/b/c.csv", "/a/b", "c.csv"), ("/a/b/c/d.csv", "/a/b", "c/d.csv"), ("/a/bc/d.csv", "/a/b", "../bc/d.csv"),
+      ("/a/b", "/a/bc", "../b"),
+      ("/x.csv", "/a/b", "../../x.csv"), ("/a", "/a/b/c", "../.."), ("/a/b", "/a/b", ""), ("${HOME}/x.csv", "/a", "${HOME}/x.csv"),
+      // One letter, spelled in two ways: two folders.
+      ("/u\u{308}/x.csv", "/\u{FC}", "../u\u{308}/x.csv"),
+    ]
+    for (path, folder, seen) in cases {
+      #expect(Array(DefinitionPath.relative(path, from: folder).utf8) == Array(seen.utf8), "\(path) from \(folder)")
+    }
+  }
+
+  @Test("only what lies below a folder is told without it")
+  func belowFolder() {
+    #expect(DefinitionPath.relative("/a/b/é.csv", to: "/a/b") == "é.csv")
+    for path in ["/a/bc/d.csv", "/a/b", "/a", "/u\u{308}/x.csv"] {
+      for folder in ["/a/b", "/\u{FC}"] { #expect(DefinitionPath.relative(path, to: folder) == path) }
+    }
+  }
+
+  @Test("a file's canonical path has its folder's links followed, and not its own")
+  func canonical() throws {
+    let root = OutputPlace.canonical(FileManager.default.temporaryDirectory.path + "/paths-\(UUID())")
+    try FileManager.default.createDirectory(atPath: root + "/real", withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    try FileManager.default.createSymbolicLink(atPath: root + "/link", withDestinationPath: "real")
+    var paths = CanonicalPaths()
+    for name in ["a", "b"] { #expect(paths.canonical("\(root)/link/\(name)") == "\(root)/real/\(name)") }
+    #expect(paths.canonical("\(root)/link") == "\(root)/link")
+    #expect(paths.canonical("\(root)/none/a") == "\(root)/none/a")
+    #expect(paths.canonical("/x") == "/x")
+  }
+}
