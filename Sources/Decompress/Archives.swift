@@ -13,9 +13,12 @@ package enum Archives {
 
   /// Returns the archive that a file's name promises by its last ending, in upper or lower case; nil where it promises none.
   package static func promised(by fileName: String) -> (any Archive.Type)? {
-    let ending = (fileName as NSString).pathExtension.lowercased()
-    return all.first { $0.page.endings.contains(ending) }
+    guard let dot = fileName.utf8.lastIndex(of: UInt8(ascii: ".")), dot > fileName.startIndex else { return nil }
+    return byEnding[fileName[fileName.utf8.index(after: dot)...].lowercased()]
   }
+
+  private static let byEnding: [String: any Archive.Type] = Dictionary(
+    all.flatMap { archive in archive.page.endings.map { ($0, archive) } }, uniquingKeysWith: { first, _ in first })
 
   /// The most members that an archive may have.
   static let mostMembers = 1_000_000

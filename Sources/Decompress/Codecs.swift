@@ -27,13 +27,14 @@ package enum Codecs {
   /// Splits a file's name into the part before a codec's ending, the ending with its dot, and the codec. Letters of either case count.
   /// Without a codec the ending is empty.
   package static func split(_ fileName: String) -> (bare: String, ending: String, codec: (any Codec.Type)?) {
-    guard let dot = fileName.lastIndex(of: "."),
-      let codec = codec(ending: fileName[fileName.index(after: dot)...].lowercased())
+    guard let dot = fileName.utf8.lastIndex(of: UInt8(ascii: ".")),
+      let codec = byEnding[fileName[fileName.utf8.index(after: dot)...].lowercased()]
     else { return (fileName, "", nil) }
     return (String(fileName[..<dot]), String(fileName[dot...]), codec)
   }
 
-  private static func codec(ending: String) -> (any Codec.Type)? { all.first { $0.page.endings.contains(ending) } }
+  private static let byEnding: [String: any Codec.Type] = Dictionary(
+    all.flatMap { codec in codec.page.endings.map { ($0, codec) } }, uniquingKeysWith: { first, _ in first })
 
   /// The first endings of the codecs that outputs can be written in, for a sentence: `.gz or .zst`.
   package static var writtenEndings: String {

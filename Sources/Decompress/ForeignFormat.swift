@@ -99,9 +99,16 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     guard beginning.byteCount >= 512, beginning.byte(0) > 0x20 else { return false }
     if (100..<512).allSatisfy({ beginning.byte($0) == 0 }), beginning.byte(99) == 0 { return true }
     var told = 0
-    for i in 148..<156 where (0x30...0x37).contains(beginning.byte(i)) { told = told << 3 | Int(beginning.byte(i) - 0x30) }
-    let found = (0..<512).reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : Int(beginning.byte($1))) }
-    return told == found
+    // The sum counts its own eight bytes as spaces.
+    var own = 0
+    for i in 148..<156 {
+      let byte = beginning.byte(i)
+      own += Int(byte) - 0x20
+      if (0x30...0x37).contains(byte) { told = told << 3 | Int(byte - 0x30) }
+    }
+    var all = 0
+    beginning.withUnsafeBytes { bytes in for i in 0..<512 { all += Int(bytes[i]) } }
+    return told == all - own
   }
 }
 

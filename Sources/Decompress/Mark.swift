@@ -1,3 +1,5 @@
+import Records
+
 /// Bytes at a fixed place of an item by which a format is recognized.
 package struct Mark: Sendable {
   /// The place of the first byte, from the item's beginning.
@@ -25,9 +27,4 @@ package struct Mark: Sendable {
         return byte < 0x20 && !(0x09...0x0D).contains(byte) && byte != 0x1B
       }
   }
-}
-
-extension RawSpan {
-  /// The byte at an offset, which is checked against the bounds.
-  func byte(_ offset: Int) -> UInt8 { unsafeLoad(fromByteOffset: offset, as: UInt8.self) }
 }

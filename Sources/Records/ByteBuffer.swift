@@ -70,6 +70,12 @@ public final class ByteBuffer: @unchecked Sendable {
     text.withUTF8 { if let base = $0.baseAddress { append(base, $0.count) } }
   }
 
+  /// Appends text that stands in the program: its bytes are there without a String being made.
+  @inline(__always)
+  public func append(literal text: StaticString) {
+    append(text.utf8Start, text.utf8CodeUnitCount)
+  }
+
   /// Copies the bytes in `range`, which is clamped to the filled bytes.
   public func copy(_ range: Range<Int>) -> [UInt8] {
     let range = range.clamped(to: 0..<count)
@@ -100,6 +106,10 @@ extension ByteBuffer {
 }
 
 extension RawSpan {
+  /// The byte at an offset, which is checked against the bounds.
+  @inline(__always)
+  package func byte(_ offset: Int) -> UInt8 { unsafeLoad(fromByteOffset: offset, as: UInt8.self) }
+
   /// Hands the bytes to a scan that takes a pointer and a count. The pointer is valid within `body`; unlike those of a
   /// ``ByteBuffer``, bytes past the count are not to be read.
   @inline(__always)

@@ -40,16 +40,20 @@ package struct FileSink: Sink {
   /// The path as the definition has it, with its words in braces.
   private let path: String
   private let format: FileFormat
+  /// An output for each item where the path has `{item.…}`, else one for the run.
+  package let grouping: OutputGrouping
 
   /// A sink without a file.
   init() {
     path = ""
+    grouping = .run
     format = FileFormat()
   }
 
   /// Reads path and format, and reports a path that is no file or has an unknown word in braces.
   package init(_ write: Value, _ reader: inout DefinitionReader) {
     path = write["path"]?.text ?? ""
+    grouping = path.contains("{item.") ? .item : .run
     format = FileFormat(write, path: path, &reader)
     if let place = write["path"]?.position { Self.check(path, place, &reader) }
   }
@@ -71,8 +75,6 @@ package struct FileSink: Sink {
     }
   }
 
-  /// An output for each item where the path has `{item.…}`, else one for the run.
-  package var grouping: OutputGrouping { path.contains("{item.") ? .item : .run }
   /// The encoder of the chosen format.
   package var encoder: any RecordEncoder { format.encoder }
   /// The encoder of the compression that the path's ending names; nil for none.
