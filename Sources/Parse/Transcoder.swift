@@ -39,55 +39,62 @@ public struct Transcoder {
   ///
   /// - Parameter isFinal: whether the text ends with these bytes.
   public mutating func convert(_ next: RawSpan, isFinal: Bool, to out: ByteBuffer) {
-    var bytes = held
+    // Most text needs nothing of what came before, and is not copied to be put behind it.
+    if held.isEmpty, started || isFinal || next.byteCount >= Self.longestMark { return take(next, isFinal: isFinal, to: out) }
+    next.withUnsafeBytes { held.append(contentsOf: $0) }
+    if !started, !isFinal, held.count < Self.longestMark { return }
+    let bytes = held
     held = []
-    next.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    take(bytes.span.bytes, isFinal: isFinal, to: out)
+  }
+
+  private mutating func take(_ next: RawSpan, isFinal: Bool, to out: ByteBuffer) {
+    var bytes = next
     if !started {
-      if bytes.count < 4, !isFinal {
-        held = bytes
-        return
-      }
       started = true
-      bytes.removeFirst(takeMark(bytes))
+      bytes = next.extracting(droppingFirst: takeMark(next))
       if case .iconv(let name) = reader { iconv = Iconv(name) }
     }
     switch reader {
-    case .utf8: bytes.withUnsafeBufferPointer { if let base = $0.baseAddress { out.append(base, $0.count) } }
-    case .ascii: for byte in bytes { append(byte < 0x80 ? UInt32(byte) : nil, to: out) }
-    case .latin1: for byte in bytes { append(UInt32(byte), to: out) }
-    case .windows1252: for byte in bytes { append(Self.windows1252(byte), to: out) }
+    case .utf8: bytes.scan { out.append($0, $1) }
+    case .ascii: for i in 0..<bytes.byteCount { append(bytes.byte(i) < 0x80 ? UInt32(bytes.byte(i)) : nil, to: out) }
+    case .latin1: for i in 0..<bytes.byteCount { append(UInt32(bytes.byte(i)), to: out) }
+    case .windows1252: for i in 0..<bytes.byteCount { append(Self.windows1252(bytes.byte(i)), to: out) }
     case .utf16, .utf16le: sixteen(bytes, littleEndian: true, isFinal: isFinal, to: out)
     case .utf16be: sixteen(bytes, littleEndian: false, isFinal: isFinal, to: out)
-    case .iconv: convert(bytes, isFinal: isFinal, to: out)
+    case .iconv: convertByIconv(bytes, isFinal: isFinal, to: out)
     }
   }
 
-  private mutating func takeMark(_ bytes: [UInt8]) -> Int {
-    let marks: [(bytes: [UInt8], reader: TextEncoding.Reader)] = [
-      ([0xEF, 0xBB, 0xBF], .utf8), ([0xFF, 0xFE, 0, 0], .iconv("UTF-32LE")), ([0, 0, 0xFE, 0xFF], .iconv("UTF-32BE")),
-      ([0xFF, 0xFE], .utf16le), ([0xFE, 0xFF], .utf16be), ([0x84, 0x31, 0x95, 0x33], .iconv("GB18030")),
-    ]
-    guard let mark = marks.first(where: { bytes.starts(with: $0.bytes) }) else { return 0 }
+  private static let marks: [(bytes: [UInt8], reader: TextEncoding.Reader)] = [
+    ([0xEF, 0xBB, 0xBF], .utf8), ([0xFF, 0xFE, 0, 0], .iconv("UTF-32LE")), ([0, 0, 0xFE, 0xFF], .iconv("UTF-32BE")),
+    ([0xFF, 0xFE], .utf16le), ([0xFE, 0xFF], .utf16be), ([0x84, 0x31, 0x95, 0x33], .iconv("GB18030")),
+  ]
+  /// In bytes.
+  private static let longestMark = 4
+
+  private mutating func takeMark(_ bytes: RawSpan) -> Int {
+    let mark = Self.marks.first { mark in
+      mark.bytes.count <= bytes.byteCount && mark.bytes.indices.allSatisfy { mark.bytes[$0] == bytes.byte($0) }
+    }
+    guard let mark else { return 0 }
     reader = mark.reader
     return mark.bytes.count
   }
 
-  private mutating func convert(_ bytes: [UInt8], isFinal: Bool, to out: ByteBuffer) {
-    let taken = bytes.withUnsafeBufferPointer { buffer -> Int in
-      guard let base = buffer.baseAddress, let iconv else { return 0 }
-      return iconv.convert(base, buffer.count, to: out, invalid: &invalid)
-    }
-    held = Array(bytes[taken...])
+  private mutating func convertByIconv(_ bytes: RawSpan, isFinal: Bool, to out: ByteBuffer) {
+    let taken = bytes.scan { base, count in iconv?.convert(base, count, to: out, invalid: &invalid) ?? 0 }
+    held = (taken..<bytes.byteCount).map { bytes.byte($0) }
     guard isFinal else { return }
     if !held.isEmpty { append(nil, to: out) }
     held = []
     iconv?.finish(to: out)
   }
 
-  private mutating func sixteen(_ bytes: [UInt8], littleEndian: Bool, isFinal: Bool, to out: ByteBuffer) {
+  private mutating func sixteen(_ bytes: RawSpan, littleEndian: Bool, isFinal: Bool, to out: ByteBuffer) {
     var i = 0
-    while i + 1 < bytes.count {
-      let unit = UInt32(bytes[littleEndian ? i + 1 : i]) << 8 | UInt32(bytes[littleEndian ? i : i + 1])
+    while i + 1 < bytes.byteCount {
+      let unit = UInt32(bytes.byte(littleEndian ? i + 1 : i)) << 8 | UInt32(bytes.byte(littleEndian ? i : i + 1))
       i += 2
       if high != 0 {
         if unit & 0xFC00 == 0xDC00 {
@@ -100,7 +107,7 @@ public struct Transcoder {
       }
       if unit & 0xFC00 == 0xD800 { high = unit } else { append(unit, to: out) }
     }
-    if i < bytes.count { if isFinal { append(nil, to: out) } else { held = [bytes[i]] } }
+    if i < bytes.byteCount { if isFinal { append(nil, to: out) } else { held = [bytes.byte(i)] } }
     if isFinal, high != 0 { append(nil, to: out) }
   }
 

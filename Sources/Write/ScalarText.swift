@@ -5,7 +5,7 @@ enum ScalarText {
   /// Appends the value of a field of type bigint, double or boolean, whose check it has passed. A number in JSON's spelling stays as it is.
   static func write(_ p: UnsafePointer<UInt8>, _ n: Int, _ type: ValueType, to out: ByteBuffer) {
     if type == .boolean {
-      out.append(BooleanText.boolean(p, n) == true ? "true" : "false")
+      if BooleanText.boolean(p, n) == true { out.append(literal: "true") } else { out.append(literal: "false") }
     } else if NumberText.isJSONSpelling(p, n) {
       out.append(p, n)
     } else if let value = NumberText.double(p, n) {

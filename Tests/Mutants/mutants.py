@@ -107,7 +107,7 @@ MUTANTS = [
     ("foreignItemsFailForThemselves", "items that are something else fail for themselves", "Sources/Runs/Runner.swift",
      "if inferred.isForeign, (try?", "if false, (try?"),
     ("invalidBytesAreDeadLetters", "what stands for nothing is marked", "Sources/Parse/Iconv.swift", "        out.append(0xFF)\n", ""),
-    ("cutCharactersAreRead", "a cut character is kept for the next piece", "Sources/Parse/Transcoder.swift", "    held = Array(bytes[taken...])\n", ""),
+    ("cutCharactersAreRead", "a cut character is kept for the next piece", "Sources/Parse/Transcoder.swift", "    held = (taken..<bytes.byteCount).map { bytes.byte($0) }\n", ""),
     ("unknownEncodingsAreTold", "an encoding that is none is an error", "Sources/Parse/ParseSection.swift",
      "if let known = TextEncoding(named: name) {", "if let known = TextEncoding(named: name) ?? .some(.utf8) {"),
     ("standardOutputFails", "a failed write counts", "Sources/sluice/StandardStreams.swift", "failure.withLock { $0 = code } }", "_ = code }"),
