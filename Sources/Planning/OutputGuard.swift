@@ -12,17 +12,27 @@ package struct OutputGuard: Sendable {
   private let definition: PipelineDefinition
   private let state: StateFolder
 
+  private let statePrefixes: [String]
+
   /// Guards the outputs of a definition whose runs are recorded in a state folder.
   package init(_ definition: PipelineDefinition, _ state: StateFolder) {
     self.definition = definition
     self.state = state
+    statePrefixes = state.prefixes
+  }
+
+  /// Whether a file at `path`, which is absolute, is or would be in the state folder.
+  private func isInState(_ path: String, _ paths: inout CanonicalPaths) -> Bool {
+    let canonical = paths.canonical(path)
+    return statePrefixes.contains { path.hasPrefix($0) || canonical.hasPrefix($0) }
   }
 
   /// The file that an output at `target` would replace; nil where there is none.
   ///
+  /// - Parameter paths: knows the folders that outputs were looked at in before.
   /// - Throws: ``Failure`` where `target` is no file, has a name that no file can have, is the definition or a file that a step loads, or is in
   ///   the state folder.
-  func replaced(at target: String) throws(Failure) -> FileStatus.Identity? {
+  func replaced(at target: String, _ paths: inout CanonicalPaths) throws(Failure) -> FileStatus.Identity? {
     let shown = definition.relative(target)
     if OutputPlace.isDescriptor(target) {
       throw Failure.output("the output \(shown) is no file; to write to standard output, say path: '-'")
@@ -48,7 +58,7 @@ package struct OutputGuard: Sendable {
     if let there, let loaded = definition.loadedFiles.first(where: { (try? FileStatus.of($0.path))?.identity == there.identity }) {
       throw Failure.output("the output \(shown) is \(loaded.name), which a step loads; give write.path another name")
     }
-    if state.contains(target) {
+    if isInState(target, &paths) {
       throw Failure.output("the output \(shown) is in the state folder \(state.path); give write.path another folder")
     }
     return there?.identity
@@ -109,20 +119,21 @@ extension OutputGuard {
   package func check() async throws(DefinitionErrors) {
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
     let (named, matched) = await itemsToLookAt()
+    var paths = CanonicalPaths()
     if definition.sink.grouping != .item {
       // An output that has the run's number or day in its name is another one each time.
       let later = OutputNaming(definition: definition, run: "newer", date: .distantFuture)
-      if let file = naming.slot(nil).file, later.slot(nil).file == file { try check(file, named + matched) }
+      if let file = naming.slot(nil).file, later.slot(nil).file == file { try check(file, named + matched, &paths) }
       return
     }
-    for item in named { if let file = naming.slot(item).file { try check(file, named) } }
+    for item in named { if let file = naming.slot(item).file { try check(file, named, &paths) } }
     // Where an item would replace another one, it fails alone.
-    for item in matched { if let file = naming.slot(item).file { try check(file, [item]) } }
+    for item in matched { if let file = naming.slot(item).file { try check(file, [item], &paths) } }
   }
 
-  private func check(_ target: String, _ items: [Item]) throws(DefinitionErrors) {
+  private func check(_ target: String, _ items: [Item], _ paths: inout CanonicalPaths) throws(DefinitionErrors) {
     do throws(Failure) {
-      guard let replaced = try replaced(at: target) else { return }
+      guard let replaced = try replaced(at: target, &paths) else { return }
       for item in items {
         guard let path = item.localPath, let source = SourceFile.status(path) else { continue }
         if FileStatus(source).identity == replaced { throw Self.isSource(definition.relative(target), item.key) }
@@ -144,9 +155,10 @@ extension OutputGuard {
     let discovery = Discovery(definition: definition)
     let named = await discovery.files(most: 1000, ofPatterns: false)
     if Ledgers.exists(state.path) { return (named, []) }
+    var paths = CanonicalPaths()
     let matched = await discovery.files(most: 1000, ofPatterns: true).filter { item in
       guard let path = item.localPath else { return false }
-      return path != definition.file && !state.contains(path)
+      return path != definition.file && !isInState(path, &paths)
     }
     return (named, matched)
   }
@@ -165,10 +177,10 @@ extension OutputGuard {
 }
 
 extension StateFolder {
-  /// Whether a file at `path`, which is absolute, is or would be in it.
-  func contains(_ path: String) -> Bool {
-    let folder = URL(fileURLWithPath: self.path).standardizedFileURL.path
-    return path.hasPrefix(folder + "/") || OutputPlace.canonical(path).hasPrefix(OutputPlace.canonical(folder) + "/")
+  /// The beginnings of absolute paths of files in it: the folder as it is spelled, and with links followed.
+  var prefixes: [String] {
+    let folder = URL(fileURLWithPath: path).standardizedFileURL.path
+    return Array(Set([folder, OutputPlace.canonical(folder)].map { $0 + "/" }))
   }
 }
 

@@ -31,8 +31,7 @@ struct OwnFiles: Sendable {
   /// - Parameter ledger: nil where there is none yet.
   init(_ definition: PipelineDefinition, _ state: StateFolder, _ ledger: (any Ledger)?) async throws {
     self.definition = definition
-    let folder = URL(fileURLWithPath: state.path).standardizedFileURL.path
-    stateFolders = Array(Set([folder, OutputPlace.canonical(folder)].map { $0 + "/" }))
+    stateFolders = state.prefixes
     self.ledger = try await ledger?.hasOutputs(pipeline: definition.name) == true ? ledger : nil
   }
 
@@ -67,18 +66,15 @@ struct OwnFiles: Sendable {
   /// Marks outputs that the ledger knows, symbolic links to them too.
   private func mark(_ isOwn: inout [Bool], _ batch: [Discovery.Found], _ definition: PipelineDefinition, _ ledger: any Ledger) async throws
   {
-    var folders: [String: String] = [:]
+    var paths = CanonicalPaths()
     var files: [(place: String, path: String)] = []
     var positions: [Int] = []
     for (i, found) in batch.enumerated() where !isOwn[i] {
       guard let path = found.item.localPath else { continue }
-      let folder = SystemCall.folder(of: path)
-      let canonical = folders[folder] ?? SystemCall.folder(of: OutputPlace.canonical(path))
-      folders[folder] = canonical
-      files.append((canonical + "/" + path.dropFirst(folder.count + 1), definition.relative(path)))
+      files.append((paths.canonical(path), definition.relative(path)))
       positions.append(i)
       if let target = try? OutputPlace.of(path), target != path {
-        files.append((OutputPlace.canonical(target), definition.relative(target)))
+        files.append((paths.canonical(target), definition.relative(target)))
         positions.append(i)
       }
     }

@@ -122,9 +122,10 @@ package struct RunPlanner {
       excluded.countAnew()
       try await discovery.each(fetcher, take)
     }
-    kept.sort { Discovery.Found.precedes($0.found, $1.found) }
-    decided.decisions = kept.enumerated().map { order, element in
-      var decision = element.decision
+    // What was decided about an item is large: its place is moved to where it belongs, and not all of it.
+    let sorted = kept.indices.sorted { Discovery.Found.precedes(kept[$0].found, kept[$1].found) }
+    decided.decisions = sorted.enumerated().map { order, place in
+      var decision = kept[place].decision
       decision.order = order
       return decision
     }
@@ -164,11 +165,12 @@ package struct RunPlanner {
     }
     // Files that would be replaced, and by which item.
     var replaced: [FileStatus.Identity: Int] = [:]
+    var paths = CanonicalPaths()
     for i in work.indices where !isShared || i == 0 {
       let target = self.target(isShared ? nil : work[i].item)
       if !isShared { try claim(work[i].item, target, isNew: true) }
       do throws(Failure) {
-        if let file = try outputs.replaced(at: target) { replaced[file] = i }
+        if let file = try outputs.replaced(at: target, &paths) { replaced[file] = i }
       } catch {
         try refuse(i, error)
       }
