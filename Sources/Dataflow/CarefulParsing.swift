@@ -49,9 +49,9 @@ struct CarefulParsing {
             return chunk.format.parse(record, chunk.mapping)
           }
         }
-        // Programs are asked beside those that transform's workers have.
+        // Programs of its own, whose numbers no worker of transform has.
         batch = try await transform.apply(
-          to: batch, chunk.task, worker: Board.workersPerStage + assignment.worker, assignment.heartbeat, mark, beside)
+          to: batch, chunk.task, worker: -1 - assignment.worker, assignment.heartbeat, mark, beside)
       }
       try encoder.append(batch, of: record, chunk, to: &made)
     }

@@ -73,12 +73,14 @@ struct DecompressStage {
       if !isWhole || task.hasEnded { return }
       try await chunker.finish(emit)
     } catch let error as DecompressError {
-      guard definition.decompress.onDamage == .keepRecords, error.isDamage else { return task.fail(failure(error, task)) }
+      guard definition.decompress.onDamage == .keepRecords, error.isDamage else {
+        return task.fail(Failure(error, isTransient: task.mayReadOtherwise))
+      }
       do {
         try await chunker.flushWhole(emit)
       } catch is ParseError {
       } catch let error as DecompressError {
-        return task.fail(failure(error, task))
+        return task.fail(Failure(error, isTransient: task.mayReadOtherwise))
       }
       keepSound(task, Failure(error), outgoing)
     } catch let error as SchemaChanged {
@@ -93,11 +95,6 @@ struct DecompressStage {
     }
     task.decompressedBytes = chunker.decompressedBytes
     task.chunkCount = chunker.chunkCount
-  }
-
-  /// Bytes from a server may have been damaged on the way; a file stays as it is. The reading that a checkpoint kept may be another library's.
-  private func failure(_ error: DecompressError, _ task: ItemTask) -> Failure {
-    Failure(error, isTransient: !task.planned.item.source.traits.contains(.rereadsFreely) || task.continuation != nil)
   }
 
   /// The records of a damaged item up to the damage are its records, and the damage is a dead letter.

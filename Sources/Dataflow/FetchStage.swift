@@ -78,7 +78,7 @@ struct FetchStage {
     case .changed, .checksum: return Failure(error, isTransient: true)
     // A member's bytes may have been damaged on the way from a server.
     case .member:
-      return Failure(error, isTransient: !task.planned.item.source.traits.contains(.rereadsFreely) || task.continuation != nil)
+      return Failure(error, isTransient: task.mayReadOtherwise)
     default: return Failure(error, isTransient: false)
     }
   }

@@ -40,6 +40,10 @@ final class ItemTask: Sendable {
     if let refusal = planned.refusal { end(.failed(refusal)) }
   }
 
+  /// Whether another attempt may read other bytes: those of a server may have been damaged on the way, and the reading that a checkpoint kept may
+  /// be another library's.
+  var mayReadOtherwise: Bool { !planned.item.source.traits.contains(.rereadsFreely) || continuation != nil }
+
   /// How the attempt ended, where it did not come to the item's end.
   var end: AttemptEnd? { state.withLock { $0.end } }
   var hasEnded: Bool { end != nil }

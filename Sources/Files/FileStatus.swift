@@ -172,6 +172,7 @@ public enum OutputPlace {
 public struct CanonicalPaths {
   private var folders: [String: String?] = [:]
 
+  /// Knows no folder yet.
   public init() {}
 
   /// As ``OutputPlace/canonical(_:)``.

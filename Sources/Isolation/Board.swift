@@ -30,7 +30,7 @@ package final class Board: @unchecked Sendable {
   static let rowWords = 16
   static let stageCount = Stage.allCases.count
   /// Workers of a stage that have a row; more than that have none.
-  package static let workersPerStage = 128
+  static let workersPerStage = 128
   private static let stagesAt = 2 * rowWords
   private static let workersAt = stagesAt + 8 * rowWords
   private static let traceAt = (workersAt + stageCount * workersPerStage * rowWords) * 8
@@ -89,13 +89,13 @@ package final class Board: @unchecked Sendable {
   // MARK: Words
 
   /// A word of the header. Only the engine writes it.
-  package subscript(_ word: Header) -> Int64 {
+  package internal(set) subscript(_ word: Header) -> Int64 {
     get { sluice_load(words + word.rawValue) }
     set { sluice_store(words + word.rawValue, newValue) }
   }
 
   /// A word of a stage's row. Only the engine writes it.
-  package subscript(_ stage: Stage, _ word: StageWord) -> Int64 {
+  package internal(set) subscript(_ stage: Stage, _ word: StageWord) -> Int64 {
     get { sluice_load(words + Self.stagesAt + stage.index * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.stagesAt + stage.index * Self.rowWords + word.rawValue, newValue) }
   }
@@ -118,7 +118,7 @@ package final class Board: @unchecked Sendable {
   package static var rows: Range<Row> { 0..<stageCount * workersPerStage }
 
   /// A word of a worker's row. Only the engine writes it.
-  package subscript(_ row: Row, _ word: WorkerWord) -> Int64 {
+  package internal(set) subscript(_ row: Row, _ word: WorkerWord) -> Int64 {
     get { sluice_load(words + Self.workersAt + row * Self.rowWords + word.rawValue) }
     set { sluice_store(words + Self.workersAt + row * Self.rowWords + word.rawValue, newValue) }
   }

@@ -70,7 +70,7 @@ package final class ParentProcess: Sendable {
         if let link { unlink(link.crashes) }
         return code
       case .killed:
-        if isStopping { return 75 }
+        if isStopping { return ExitStatus.unfinished.rawValue }
         count += 1
         var state = restarts ?? RestartState(link?.policy ?? RestartPolicy())
         let how = took(link, ending, count) { state.settled() }
@@ -84,7 +84,7 @@ package final class ParentProcess: Sendable {
         let pause = Task { _ = try? await Task.sleep(for: wait) }
         self.state.withLock { $0.pause = pause }
         await pause.value
-        if isStopping { return 75 }
+        if isStopping { return ExitStatus.unfinished.rawValue }
       }
     }
   }

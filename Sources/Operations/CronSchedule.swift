@@ -1,6 +1,3 @@
-import Dataflow
-import Planning
-import Runs
 import Foundation
 
 /// The times of a task, as crontab(5) writes them: minute, hour, day of the month, month, day of the week.

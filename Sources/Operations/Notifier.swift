@@ -1,7 +1,4 @@
 import Ledger
-import Dataflow
-import Planning
-import Runs
 import Definition
 import Fetch
 import Files

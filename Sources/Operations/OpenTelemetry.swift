@@ -1,6 +1,4 @@
 import Dataflow
-import Planning
-import Runs
 import Definition
 import Fetch
 import Foundation

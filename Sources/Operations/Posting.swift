@@ -1,6 +1,3 @@
-import Dataflow
-import Planning
-import Runs
 import Fetch
 import Foundation
 import Synchronization

@@ -1,6 +1,3 @@
-import Dataflow
-import Planning
-import Runs
 /// How a report looks, by day and by night.
 enum ReportStyle {
   static let css = """

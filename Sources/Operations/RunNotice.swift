@@ -1,5 +1,4 @@
 import Dataflow
-import Planning
 import Runs
 import Configuration
 import Definition

@@ -1,3 +1,4 @@
+import Configuration
 import Dataflow
 import Definition
 import Fetch
@@ -130,8 +131,8 @@ package struct DryRun: Sendable {
     let last = try await ledger?.runs(pipeline: definition.name, limit: 1).first
     var continuing: RunRecord?
     if let ledger { continuing = try await RunRecord.continued(definition, options, ledger) }
-    let naming = OutputNaming(
-      definition: definition, run: (continuing?.id.value ?? (last?.id.value ?? 0) + 1).description, date: continuing?.startedAt ?? Date())
+    let run = if let continuing { continuing.id } else { try await ledger?.nextRun() ?? RunID(1) }
+    let naming = OutputNaming(definition: definition, run: run.description, date: continuing?.startedAt ?? Date())
     let decisions = try await RunPlanner(
       definition, state, options, ledger: ledger, continuing: continuing, naming: naming, session: session, asksAboutAll: true
     ).decisions()

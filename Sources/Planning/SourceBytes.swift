@@ -1,4 +1,3 @@
-import Dataflow
 import Decompress
 import Dispatch
 import Fetch

@@ -173,7 +173,8 @@ public enum BooleanText {
   /// Reads true, t, yes, y, on, 1 and false, f, no, n, off, 0, in any case; nil for anything else.
   @inlinable
   public static func boolean(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool? {
-    guard count >= 1, count <= 5 else { return nil }
+    // A byte 0 in front would be lost in the word.
+    guard count >= 1, count <= 5, p[0] != 0 else { return nil }
     var word: UInt64 = 0
     // Letters alone have two cases.
     for i in 0..<count { word = word << 8 | UInt64(p[i] >= 0x41 && p[i] <= 0x5A ? p[i] | 0x20 : p[i]) }

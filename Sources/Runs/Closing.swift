@@ -1,5 +1,4 @@
 import Dataflow
-import Isolation
 import Planning
 import Definition
 import Fetch

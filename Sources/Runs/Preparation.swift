@@ -1,6 +1,4 @@
 import Dataflow
-import Isolation
-import Planning
 import Definition
 import Supervision
 

@@ -1,6 +1,4 @@
 import Dataflow
-import Isolation
-import Planning
 import Foundation
 import Ledger
 
@@ -58,7 +56,7 @@ package struct Prune: Sendable {
   }
 
   private func pruneSpool(of pipeline: String, before date: Date, _ result: inout PruneResult) {
-    let folder = "\(state.path)/spool/\(pipeline)"
+    let folder = state.spoolFolder(pipeline: pipeline)
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
       var status = stat()
       guard stat("\(folder)/\(name)", &status) == 0, Double(status.st_mtim.tv_sec) < date.timeIntervalSince1970 else { continue }

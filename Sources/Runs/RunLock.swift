@@ -1,6 +1,4 @@
 import Dataflow
-import Isolation
-import Planning
 import Files
 import Foundation
 import Isolation
@@ -12,7 +10,7 @@ final class RunLock: Sendable {
 
   /// - Throws: ``RunFailure/locked(pid:since:)`` where another process holds it.
   init(_ state: StateFolder, pipeline: String) throws(RunFailure) {
-    let path = "\(state.path)/\(pipeline).lock"
+    let path = state.lockPath(pipeline: pipeline)
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw .ledger(LedgerError(path, SystemFailure(code: errno)))

@@ -82,10 +82,10 @@ final class RunSession: Sendable {
         defer { isStopping = true }
         return !isStopping
       }
-      if !isFirst { _exit(75) }
+      if !isFirst { _exit(ExitStatus.unfinished.rawValue) }
       console.event(.warning, "stopping: items under way are checkpointed; press again to leave at once")
       runner.stop()
-      DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Self.grace)) { _exit(75) }
+      DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Self.grace)) { _exit(ExitStatus.unfinished.rawValue) }
     }
     let timer = timing.stopping(console) { runner.stop() }
     let progress = Task { await showProgress(runner) }

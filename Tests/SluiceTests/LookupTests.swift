@@ -66,14 +66,16 @@ struct LookupTests {
   @Test("a table without a header has its columns by number")
   func withoutHeader() throws {
     let shop = try workshop(
-      "file: countries.csv, header: false, on: {country: column_1}, take: {name: column_3}", table: "de,83,Deutschland\nfr,68,\"France, la\"\n")
+      "file: countries.csv, header: false, on: {country: column_1}, take: {name: column_3}",
+      table: "de,83,Deutschland\nfr,68,\"France, la\"\n")
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0, "\(outcome.stderr)")
     #expect(shop.records("out.jsonl").map { $0["name"] as? String } == ["Deutschland", nil, nil, nil, "France, la"])
     for trim in [false, true] {
       let shop = try workshop("file: countries.csv, header: false, trim: \(trim), on: {country: column_1}", table: "\"x\ny\"\nde\nde\n")
       let refused = try shop.sluice("check", "pipeline.yaml")
-      #expect(refused.status == 78 && refused.stderr.contains("countries.csv:4: column_1 = “de” stands in line 3 already"), "\(refused.stderr)")
+      #expect(
+        refused.status == 78 && refused.stderr.contains("countries.csv:4: column_1 = “de” stands in line 3 already"), "\(refused.stderr)")
     }
     let unknown = try workshop("file: countries.csv, header: false, on: {country: column_1}, take: [column_9]", table: "de,83\n")
     #expect(try unknown.sluice("check", "pipeline.yaml").stderr.contains("has no column “column_9”"))

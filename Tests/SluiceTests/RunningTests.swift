@@ -236,4 +236,18 @@ struct RunningTests {
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0 && outcome.items["total"] == 2 && outcome.records["written"] == 2, "\(outcome.stdout)\(outcome.stderr)")
   }
+
+  @Test("a dry run names the outputs that the run will write, where another pipeline of the state folder ran in between")
+  func dryRunNumber() throws {
+    let shop = try Workshop()
+    try shop.write("in.csv", "id\n1\n")
+    for name in ["a", "b"] {
+      try shop.write("\(name).yaml", "pipeline: \(name)\nfetch: {from: in.csv}\nwrite: {path: 'out/\(name)-{run.id}.jsonl'}\n")
+    }
+    #expect(try shop.sluice("run", "a.yaml", "--progress", "none").status == 0)
+    for _ in 0..<3 { #expect(try shop.sluice("run", "b.yaml", "--full", "--progress", "none").status == 0) }
+    #expect(try shop.sluice("run", "a.yaml", "--dry-run", "--full").stdout.contains("out/a-5.jsonl"))
+    #expect(try shop.sluice("run", "a.yaml", "--full", "--progress", "none").status == 0)
+    #expect(shop.exists("out/a-5.jsonl"))
+  }
 }

@@ -1,6 +1,5 @@
 import Dataflow
 import Planning
-import Runs
 import Decompress
 import Definition
 import Fetch

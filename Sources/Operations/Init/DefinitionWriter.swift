@@ -1,6 +1,3 @@
-import Dataflow
-import Planning
-import Runs
 import Definition
 import Foundation
 import Parse

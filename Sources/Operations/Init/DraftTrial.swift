@@ -1,6 +1,4 @@
 import Dataflow
-import Planning
-import Runs
 import Decompress
 import Definition
 import Foundation

@@ -1,6 +1,5 @@
 import Dataflow
 import Planning
-import Runs
 import Configuration
 import Decompress
 import Definition

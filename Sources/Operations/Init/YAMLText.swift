@@ -1,6 +1,3 @@
-import Dataflow
-import Planning
-import Runs
 /// Text as YAML 1.2 has it.
 enum YAMLText {
   /// Between quotes: single ones, in which nothing but they mean anything, or double ones where characters must be escaped.

@@ -1,3 +1,4 @@
+import Configuration
 import Dataflow
 import Isolation
 import Operations
