@@ -54,8 +54,8 @@ final class HTTPSource: Source {
   static func bare(folder: String) -> any Source { HTTPSource(HTTPSettings(), "") }
 
   static func itemName(key: String) -> String {
-    let path = String(key.prefix { $0 != "?" && $0 != "#" })
-    return Sources.itemName(path: path.removingPercentEncoding ?? path)
+    let path = String(Substring(key.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }))
+    return Sources.itemName(path: path.utf8.contains(UInt8(ascii: "%")) ? path.removingPercentEncoding ?? path : path)
   }
 
   var traits: SourceTraits { [] }

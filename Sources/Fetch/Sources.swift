@@ -17,9 +17,13 @@ package enum Sources {
 
   /// Returns the scheme before `://`, in lower case; empty where there is none.
   static func scheme(of address: String) -> String {
-    // Most texts are paths, of which there may be a million.
-    guard address.utf8.contains(UInt8(ascii: ":")), let end = address.range(of: "://") else { return "" }
-    return address[..<end.lowerBound].lowercased()
+    // There may be a million of them: they are looked at byte by byte.
+    var rest = address.utf8[...]
+    while let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
+      rest = rest[rest.index(after: colon)...]
+      if rest.starts(with: "//".utf8) { return address[..<colon].lowercased() }
+    }
+    return ""
   }
 
   /// The schemes that users write.
