@@ -11,8 +11,8 @@ package protocol CommitLedger: Sendable {
   /// Forgets committables that their sinks have committed durably.
   func committed(_ committables: [Committable]) async throws
 
-  /// Takes a commit back, where its prepared output is damaged or its target refuses it: the items of it start over, or the dead letters of
-  /// its replay are open again.
+  /// Takes a commit back, where its prepared output is damaged or its target refuses it. The items of it start over, those of a run's one
+  /// output without the closed ones; or the dead letters of its replay are open again.
   func revoke(_ commit: PendingCommit) async throws
 
   /// The paths of replays' outputs whose records newer outputs hold too.

@@ -2,7 +2,7 @@ import Foundation
 
 /// A ledger's dead letters and their replays.
 package protocol DeadLetterLedger: Sendable {
-  /// Hands each dead letter to `body`, in the order of their items and places, in flat memory.
+  /// Hands each dead letter to `body`, in the order of their items' keys (by bytes) and of their records, in flat memory.
   func deadLetters(_ filter: DeadLetterFilter, _ body: @escaping @Sendable (DeadLetter) throws -> Void) async throws
 
   /// How many there are by item, stage and code, in that order.
@@ -24,10 +24,11 @@ package protocol DeadLetterLedger: Sendable {
 
   // MARK: Replays
 
-  /// The items that have dead letters by `filter`, in their order.
+  /// The items that have dead letters by `filter`, in their order in their runs.
   func replayGroups(_ filter: DeadLetterFilter) async throws -> [ReplayGroup]
 
-  /// The next dead letters of one item, in the order of their records, at most `limit`.
+  /// The next dead letters of one item's records, in the records' order, at most `limit`. A dead letter of the item as a whole is not
+  /// among them.
   ///
   /// - Parameter last: the last one of the call before; nil for the first.
   func deadLetters(_ filter: DeadLetterFilter, of item: String, after last: DeadLetter?, limit: Int) async throws -> [DeadLetter]

@@ -24,7 +24,7 @@ package protocol ItemLedger: Sendable {
   /// Whether a pipeline has items that are not done, of any run.
   func hasOpenItems(pipeline: String) async throws -> Bool
 
-  /// The pipeline's items that are not done and not among `keys`.
+  /// The pipeline's items that are not done and not among `keys`, told apart by their bytes.
   func openItems(pipeline: String, without keys: [String]) async throws -> [OpenItem]
 
   /// Writes a checkpoint together with the dead letters up to it, and the version of the item that they are of.
@@ -32,7 +32,8 @@ package protocol ItemLedger: Sendable {
 
   /// The item's ``Checkpoint/continuation``, as its last checkpoint has it.
   ///
-  /// It is the memory of a C library, which must be the very bytes that were kept: nil where they are not, or were kept without a checksum.
+  /// It is the memory of a C library, which takes only the very bytes that were kept. So it is nil where they are damaged, and where
+  /// the checkpoint has none.
   func continuation(_ id: ItemID) async throws -> [UInt8]?
 
   /// Makes items done: this is the commit of their outputs. Their committables are the redo log of the sinks' part, which recovery does
@@ -49,7 +50,7 @@ package protocol ItemLedger: Sendable {
   /// - Parameter refused: the committable that its sink will never commit.
   func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable?) async throws
 
-  /// Forgets all that an earlier try left of an item: checkpoint, dead letters, version.
+  /// Forgets all that an earlier try left of an item: checkpoint, dead letters, version, columns and counts.
   func startOver(_ id: ItemID) async throws
 
   /// Gives items new keys, which their dead letters take over.

@@ -29,17 +29,17 @@ package protocol Ledger: RunLedger, ItemLedger, CommitLedger, DeadLetterLedger, 
   /// The names of the pipelines that have runs, in order.
   func pipelines() async throws -> [String]
 
-  /// Takes out runs that ended before `date` and dead letters that were resolved before it (all of them, with `includingOpen`), and
-  /// gives their room back to the disk.
+  /// Takes out runs that ended before `date`, and resolved dead letters whose last attempt was before it (open ones too, with
+  /// `includingOpen`), and gives their room back to the disk.
   ///
-  /// A pipeline's newest run stays, and so do runs of which something is left to do, and items: without them a run would do again what
-  /// is done.
+  /// A pipeline's newest run stays, and so do runs of which something is left to do or a dead letter is left. Items stay: without them
+  /// a run would do again what is done.
   ///
   /// - Parameter pipeline: the pipeline to prune; nil for all.
   func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned
 }
 
-/// The kinds of ledger: a line each.
+/// The kinds of ledger, a line each.
 package enum Ledgers {
   /// All kinds; the last takes what no other takes.
   static let all: [any Ledger.Type] = [SQLiteLedger.self]
@@ -61,6 +61,6 @@ package enum Ledgers {
     return kind
   }
 
-  /// What to say of a `--state` that is of no kind.
+  /// The words about a `--state` that is of no kind.
   package static let unknown = "no kind of ledger has such an address; give a folder"
 }

@@ -19,6 +19,7 @@ package struct LedgerError: Error, Sendable, CustomStringConvertible {
     self.init(place, reason: String(cString: strerror(failure.code)) + Self.remedy(failure.code))
   }
 
+  /// The sentence that the user sees.
   package var description: String { "the ledger \(place): \(reason)" }
 
   /// The end of a sentence that says what to do about an error of the system.

@@ -8,7 +8,7 @@ package protocol RunLedger: Sendable {
   /// Enters a new run with its items, or opens `continuing` again with those that it will work on.
   ///
   /// One transaction does both: a run without its items would look finished to a later `resume`. A new run makes the pipeline's earlier
-  /// runs that have not ended failed ones.
+  /// runs failed ones where they are running or interrupted, and gives them an error and an end.
   ///
   /// - Parameters:
   ///   - definitionHash: the fingerprint of all that the items' outputs depend on.
@@ -34,7 +34,8 @@ package protocol RunLedger: Sendable {
   /// A run by its number; nil where there is none.
   func run(_ id: RunID) async throws -> RunRecord?
 
-  /// Whether something of a run is left to do: it has not ended, an item is open, or its output is not committed.
+  /// Whether something of a run is left to do: it is running or interrupted, an item is open, or an output may not be committed.
+  /// Of the outputs of a closed run nothing is said.
   func isUnfinished(_ run: RunRecord) async throws -> Bool
 
   /// Whether all items that a run worked on were begun under the definition of this fingerprint.
@@ -46,12 +47,12 @@ package protocol RunLedger: Sendable {
   /// How many of the run's items are done but for a damaged rest, which is a dead letter.
   func damagedItems(_ run: RunID) async throws -> Int
 
-  /// Closes items, and their runs where nothing else of them is left to do. Dead letters of items as a whole are resolved by it, and
-  /// those of their records go.
+  /// Closes items, and their runs where nothing else of them is left to do. The dead letters of the items as a whole become resolved,
+  /// and those of their records go.
   ///
   /// - Parameters:
-  ///   - runs: runs that are closed with all that is left of them.
-  ///   - continued: a run that goes on, and is not closed.
+  ///   - runs: runs that are closed with all their open items, be their output committed or not.
+  ///   - continued: a run that goes on, and is not closed; nil where none does.
   func close(_ items: [ItemID], runs: [RunID], continued: RunID?) async throws
 }
 

@@ -153,7 +153,7 @@ extension LedgerBench {
     return found.wrong
   }
 
-  func unlistedOutputs() async throws -> [String] {
+  func earlierOutputs() async throws -> [String] {
     var found = Findings()
     let ledger = try open()
     let (run, ids) = try await ledger.start(["a", "b"])

@@ -17,7 +17,7 @@ enum LedgerConformance {
     ("items and runs are closed", { try await $0.closing() }),
 
     ("items are told apart by the bytes of their keys", { try await $0.identity() }),
-    ("an item is known by former keys, and renamed", { try await $0.formerKeys() }),
+    ("an item is known by former keys, and renamed", { try await $0.renaming() }),
     ("an item that starts over is as new", { try await $0.startingOver() }),
     ("a checkpoint is kept with its dead letters", { try await $0.checkpoints() }),
     ("a continuation is kept byte for byte, or not at all", { try await $0.continuations() }),
@@ -31,7 +31,7 @@ enum LedgerConformance {
     ("a commit is taken back", { try await $0.revoking() }),
     ("outputs are found by place and by path", { try await $0.outputs() }),
     ("outputs of replays become stale", { try await $0.staleness() }),
-    ("outputs of earlier builds are entered", { try await $0.unlistedOutputs() }),
+    ("outputs of earlier builds are entered", { try await $0.earlierOutputs() }),
 
     ("dead letters are found by each field", { try await $0.filtering() }),
     ("dead letters are counted, with reasons and examples", { try await $0.reasons() }),

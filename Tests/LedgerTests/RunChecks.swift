@@ -108,7 +108,7 @@ extension LedgerBench {
       let (run, ids) = try await ledger.start(["\(i)"])
       let pending = PendingCommit.sample("item\(i)", run: run, item: ids[0])
       try await ledger.finish(ids[0], commit: pending)
-      let (counts, bytes) = (Self.counts(i + 1), Self.bytes(i + 1))
+      let (counts, bytes) = (Self.someCounts(i + 1), Self.someBytes(i + 1))
       let whole = status == .done ? PendingCommit.sample("all", run: run, item: nil) : nil
       try await ledger.endRun(
         run, RunEnd(status: status, counts: counts, bytes: bytes, retries: 3, restarts: 4, error: status == .done ? nil : "why"),
@@ -193,7 +193,7 @@ extension LedgerBench {
     try await ledger.finish(other.items[0], read: 1000)
     for (i, id) in ids.prefix(2).enumerated() {
       var point = Checkpoint()
-      (point.counts, point.bytes) = (Self.counts(i + 1), Self.bytes(i + 1))
+      (point.counts, point.bytes) = (Self.someCounts(i + 1), Self.someBytes(i + 1))
       let progress = ItemProgress(point)
       if i == 0 {
         try await ledger.checkpoint(id, version: "v", progress)
@@ -205,8 +205,8 @@ extension LedgerBench {
     try await ledger.fail(ids[2], error: "broken", .sample(run, "c", ids[2], record: nil))
     try await ledger.close([ids[3]], runs: [], continued: run)
     let totals = try await ledger.totals(run)
-    found.same(totals.counts, Self.counts(1) + Self.counts(2), "the counts")
-    found.same(totals.bytes, Self.bytes(1) + Self.bytes(2), "the bytes")
+    found.same(totals.counts, Self.someCounts(1) + Self.someCounts(2), "the counts")
+    found.same(totals.bytes, Self.someBytes(1) + Self.someBytes(2), "the bytes")
     found.same(totals.items, [.working: 1, .done: 1, .failed: 1, .closed: 1, .pending: 1], "the items in each state")
     found.same(try await ledger.damagedItems(run), 0, "damaged items")
     // Done but for its rest.
@@ -261,7 +261,7 @@ extension LedgerBench {
   }
 
   /// Counts that differ from each other and from those of another number.
-  static func counts(_ n: Int) -> RecordCounts {
+  static func someCounts(_ n: Int) -> RecordCounts {
     var counts = RecordCounts()
     (counts.read, counts.written, counts.filtered) = (100 * n, 50 * n, 30 * n)
     (counts.deadLettered, counts.blankLines) = (20 * n, 7 * n)
@@ -269,7 +269,7 @@ extension LedgerBench {
   }
 
   /// Bytes that differ from each other and from those of another number; some are more than 32 bits hold.
-  static func bytes(_ n: Int) -> ByteCounts {
+  static func someBytes(_ n: Int) -> ByteCounts {
     var bytes = ByteCounts()
     (bytes.fetched, bytes.decompressed, bytes.written) = (n << 33, n << 40, 11 * n)
     return bytes

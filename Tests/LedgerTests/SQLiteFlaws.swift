@@ -126,6 +126,10 @@ enum SQLiteFlaws {
       after("UPDATE OF version ON items", when: "new.version IS NULL", "UPDATE items SET version = old.version WHERE id = new.id")
     ),
     (
+      "keeps the counts of what starts over", "an item that starts over is as new",
+      after("UPDATE OF read ON items", when: "new.read = 0", "UPDATE items SET read = old.read WHERE id = new.id")
+    ),
+    (
       "keeps the columns of what starts over", "an item that starts over is as new",
       after("UPDATE OF header ON items", when: "new.header IS NULL", "UPDATE items SET header = old.header WHERE id = new.id")
     ),

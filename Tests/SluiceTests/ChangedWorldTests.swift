@@ -146,7 +146,7 @@ struct ChangedWorldTests {
       UPDATE checkpoints SET part_length = CAST(substr(position, 1, instr(position || ':', ':') - 1) AS INTEGER);
       ALTER TABLE checkpoints DROP COLUMN position; ALTER TABLE checkpoints DROP COLUMN continuation;
       ALTER TABLE dead_letters DROP COLUMN replay;
-      ALTER TABLE checkpoints DROP COLUMN blank_lines;
+      ALTER TABLE checkpoints DROP COLUMN blank_lines; ALTER TABLE runs DROP COLUMN blank_lines;
       ALTER TABLE items DROP COLUMN header; ALTER TABLE dead_letters DROP COLUMN previous; ALTER TABLE dead_letters DROP COLUMN next;
       DELETE FROM grdb_migrations WHERE identifier <> '1';
       """)

@@ -135,15 +135,14 @@ extension SQLiteLedger {
       try Row.fetchAll(
         db,
         sql: """
-          SELECT d.item, d.item_id, d.n, items.header, items.ordinal, runs.schema
+          SELECT d.item, d.item_id, d.n, items.header, runs.schema
           FROM (SELECT item, item_id, max(run) AS run, count(*) AS n FROM dead_letters \(DeadLetterFilter.clause) GROUP BY item, item_id) d
           LEFT JOIN items ON items.id = d.item_id LEFT JOIN runs ON runs.id = d.run ORDER BY items.ordinal, d.item
           """, arguments: filter.arguments
       ).map { row in
         ReplayGroup(
           item: try row.value("item"), itemID: try row.value(orNil: "item_id", as: Int64.self).map(ItemID.init),
-          count: try row.count("n"), header: try row.value(orNil: "header"), schema: try row.value(orNil: "schema"),
-          ordinal: try row.count(orNil: "ordinal") ?? 0)
+          count: try row.count("n"), header: try row.value(orNil: "header"), schema: try row.value(orNil: "schema"))
       }
     }
   }

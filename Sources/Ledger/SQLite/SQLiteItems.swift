@@ -82,7 +82,9 @@ extension SQLiteLedger {
       sql: """
         INSERT INTO items (pipeline, key, run, ordinal, status, definition_hash, location) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?7)
         ON CONFLICT (pipeline, key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, status = 'pending',
-        definition_hash = excluded.definition_hash, location = excluded.location, error = NULL, version = iif(?6, NULL, version), header = iif(?6, NULL, header)
+        definition_hash = excluded.definition_hash, location = excluded.location, error = NULL, version = iif(?6, NULL, version), header = iif(?6, NULL, header),
+        read = iif(?6, 0, read), written = iif(?6, 0, written), filtered = iif(?6, 0, filtered),
+        dead_lettered = iif(?6, 0, dead_lettered)
         RETURNING id
         """)
     return try items.map { item in
@@ -102,7 +104,11 @@ extension SQLiteLedger {
 
   static func startOver(_ db: Database, _ id: ItemID) throws {
     try forgetWork(db, id)
-    try db.cachedStatement(sql: "UPDATE items SET version = NULL, header = NULL WHERE id = ?").execute(arguments: [id.value])
+    try db.cachedStatement(
+      sql: """
+        UPDATE items SET version = NULL, header = NULL, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?
+        """
+    ).execute(arguments: [id.value])
   }
 
   func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
@@ -178,8 +184,7 @@ extension SQLiteLedger {
       if let refused { try Self.forget(db, [refused]) }
       try Self.startOver(db, id)
       try db.execute(
-        sql: "UPDATE items SET status = 'failed', error = ?, read = 0, written = 0, filtered = 0, dead_lettered = 0 WHERE id = ?",
-        arguments: [error, id.value])
+        sql: "UPDATE items SET status = 'failed', error = ? WHERE id = ?", arguments: [error, id.value])
       try Self.insert(db, [letter])
     }
   }
