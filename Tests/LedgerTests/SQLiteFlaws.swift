@@ -192,7 +192,7 @@ enum SQLiteFlaws {
     ("forgets no committable", "items are done with their committables and outputs", ignoring("DELETE ON committables")),
     (
       "keeps the counts of what failed", "a failed item has its dead letter alone",
-      after("UPDATE OF status ON items", when: "new.status = 'failed'", "UPDATE items SET read = old.read WHERE id = new.id")
+      after("UPDATE OF status ON items", when: "new.status = 'failed'", "UPDATE items SET read = 9 WHERE id = new.id")
     ),
     (
       "loses the dead letter of what failed", "a failed item has its dead letter alone",
