@@ -64,8 +64,10 @@ package final class Runner: Sendable {
       try await OutputGuard(definition, state).check()
       return try await locked { ledger in
         // Another process may have finished it before this one had the lock, or recovery just now: a rename may have been all that was left.
-        guard let record = try await ledger.run(record.id), try await ledger.isUnfinished(record) else {
-          throw RunFailure.nothingLeft(of: try await ledger.run(record.id) ?? record, state)
+        let now = try await ledger.run(record.id)
+        guard let record = now, try await ledger.isUnfinished(record) else {
+          guard let now, now.status == .done else { throw RunFailure.nothingLeft(of: now ?? record, state) }
+          return try await finished(now, ledger)
         }
         // Records of one run are not to see two contents of a table.
         if !definition.loadedFiles.isEmpty, !(try await ledger.hasDefinition(definition.fingerprint, run: record.id)) {
@@ -80,6 +82,15 @@ package final class Runner: Sendable {
     } catch {
       throw .from(error)
     }
+  }
+
+  /// The result of a run that was finished when its resuming began.
+  private func finished(_ record: RunRecord, _ ledger: any Ledger) async throws -> RunResult {
+    let done = try await ledger.totals(record.id).items[.done] ?? 0
+    var result = RunResult(definition.name, items: (total: done, done: done, skipped: 0, failed: 0), progress)
+    (result.run, result.counts, result.bytes) = (record.id, record.counts, record.bytes)
+    result.unfinishedRuns = try await ledger.unfinishedRuns(pipeline: definition.name).map(\.id)
+    return result
   }
 
   /// Does work on the pipeline as the only process, after recovery.

@@ -197,6 +197,23 @@ struct UnfinishedRunTests {
     #expect(try shop.runPipeline().status == 0)
   }
 
+  @Test(
+    "resume of a run that lacks only its commit puts the output in its place, and exits with 0",
+    arguments: ["out.jsonl", "{item.stem}.jsonl"])
+  func onlyTheCommit(_ path: String) throws {
+    let shop = try Workshop()
+    try shop.write("out.csv", "id\n1\n")
+    try shop.write("pipeline.yaml", definition("out.csv").replacing(/write: .*/, with: "write: {path: '\(path)'}"))
+    let killed = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
+      environment: ["SLUICE_FAILPOINTS": "part.rename=kill"])
+    #expect(killed.status != 0 && !shop.exists("out.jsonl"))
+    let resumed = try shop.run(Workshop.failpointBinary, ["resume", "pipeline.yaml", "--output", "json", "--progress", "none"])
+    #expect(resumed.status == 0 && resumed.stdout.contains("\"written\":1"), "\(resumed)")
+    #expect(shop.read("out.jsonl") == "{\"id\":1}\n")
+    #expect(try shop.sluice("resume", "pipeline.yaml").status == 64)
+  }
+
   @Test("after --full, a dead letter's old number says that numbers are new")
   func oldNumbers() throws {
     let shop = try Workshop()
