@@ -223,7 +223,7 @@ package struct DefinitionReader {
     switch shape {
     case .name: fits = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
     case .boolean: fits = text == "true" || text == "false"
-    case .integer(let least): fits = Int(text).map { $0 >= least } ?? false
+    case .integer(let least, let most): fits = Int(text).map { (least...most).contains($0) } ?? false
     case .duration: fits = Scalars.duration(text) != nil
     case .durationRange: fits = Scalars.durationRange(text) != nil
     case .byteCount: fits = Scalars.byteCount(text) != nil
@@ -238,7 +238,7 @@ package struct DefinitionReader {
     default: fits = true
     }
     guard fits else {
-      var hint = ""
+      var hint = Scalars.bound(text, shape).map { "; the most is \($0)" } ?? ""
       if case .fieldType = shape { hint = FieldType.meant(by: text).map { "; did you mean \($0)?" } ?? "" }
       report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”\(hint)", .wrongShape))
       return nil

@@ -7,8 +7,8 @@ package indirect enum Shape: Sendable {
   /// Letters and digits of ASCII, `-` and `_`; at least one.
   case name
   case boolean
-  /// A whole number in 64 bits, from a least one on.
-  case integer(atLeast: Int)
+  /// A whole number from a least one to a greatest one, which is far from where 64 bits end: what is reckoned with it may not overflow.
+  case integer(atLeast: Int, atMost: Int = 1_000_000_000_000)
   /// `500ms`, `10s`, `5m`, `1h`, `2d`.
   case duration
   /// `500ms..60s`.
@@ -40,7 +40,7 @@ package indirect enum Shape: Sendable {
     case .text: "text"
     case .name: "a name of letters, digits, - and _"
     case .boolean: "true or false"
-    case .integer(let least): "a whole number from \(least) up"
+    case .integer(let least, _): "a whole number from \(least) up"
     case .duration: "a duration like 500ms, 10s, 5m or 1h"
     case .durationRange: "two durations like 500ms..60s"
     case .byteCount: "a size like 256MB, 1GiB or 1000"
@@ -88,7 +88,7 @@ extension Shape {
     case .text, .expression: ["type": ["string", "number", "boolean"]]
     case .name: ["type": "string", "pattern": "^[A-Za-z0-9_-]+$"]
     case .boolean: ["type": "boolean"]
-    case .integer(let least): ["type": "integer", "minimum": least]
+    case .integer(let least, let most): ["type": "integer", "minimum": least, "maximum": most]
     case .duration: ["type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"]
     case .durationRange: ["type": "string", "pattern": "^[0-9.]+(ms|s|m|h|d)\\.\\.[0-9.]+(ms|s|m|h|d)$"]
     case .byteCount: ["type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? ?([KMGT]i?)?B?$"]

@@ -23,15 +23,20 @@ enum Declarations {
     Key("tests", .list(DefinitionTest.shape), "What should come of some records; sluice test runs them."),
   ])
 
+  /// The most workers that a stage may have: each takes memory.
+  private static let mostWorkers = 10_000
+
   static let stage: [Key] = [
     Key(
       "workers",
       .either(
         [
-          .integer(atLeast: 1),
+          .integer(atLeast: 1, atMost: mostWorkers),
           .object([
-            Key("min", .integer(atLeast: 1), "The least (default 1)."),
-            Key("max", .integer(atLeast: 1), "The most: it grows while its input is full and its output is not.", required: true),
+            Key("min", .integer(atLeast: 1, atMost: mostWorkers), "The least (default 1)."),
+            Key(
+              "max", .integer(atLeast: 1, atMost: mostWorkers), "The most: it grows while its input is full and its output is not.",
+              required: true),
           ]),
         ], "a whole number from 1 up, or a map with max"), "How many workers serve the stage."),
     Key("buffer", .integer(atLeast: 1), "How many messages may wait before the stage."),

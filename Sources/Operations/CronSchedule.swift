@@ -72,7 +72,7 @@ package struct CronSchedule: Sendable {
       switch (first, ends.count) {
       case ("*", _): range = part.range
       case (_, 1):
-        guard let only = ends[0] else { throw mistake() }
+        guard let only = ends[0], part.range.contains(only) else { throw mistake() }
         range = only...(halves.count == 2 ? part.range.upperBound : only)
       case (_, 2):
         guard let low = ends[0], let high = ends[1], low <= high else { throw mistake() }

@@ -33,6 +33,8 @@ public struct ParseSection: Sendable {
   package var encoding = TextEncoding.utf8
   /// The greatest length of a record, in bytes of UTF-8.
   package private(set) var recordLimit = 16_000_000
+  /// The greatest limit of a record: places in a chunk of records are numbers of 32 bits.
+  private static let longestRecord = 1_000_000_000
   /// The treatment of records that can't be read.
   package private(set) var onBadRecord = OnBadRecord.deadLetter
   /// The treatment of changed columns; nil where the definition does not say it. Then the run reports new columns, and an item that lacks a
@@ -81,7 +83,10 @@ public struct ParseSection: Sendable {
     choices = []
     if let bad = value["on_bad_record"]?.text.flatMap(OnBadRecord.init) { onBadRecord = bad }
     onSchemaChange = value["on_schema_change"]?.text.flatMap(OnSchemaChange.init)
-    if let limit = value["limits"]?["record"]?.text.flatMap(Scalars.byteCount) { recordLimit = limit }
+    if let entry = value["limits"]?["record"], let limit = entry.text.flatMap(Scalars.byteCount) {
+      if limit > Self.longestRecord { reader.report(entry.position.diagnostic("a record can't be longer than 1GB")) }
+      recordLimit = min(limit, Self.longestRecord)
+    }
     if let entry = value["encoding"], let name = entry.text { readEncoding(entry, name, &reader) }
     if let list = value["fields"], list.isRead {
       fields = Schema(list)

@@ -61,7 +61,7 @@ struct DeadLetters: AsyncParsableCommand {
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Count them by item and reason, and list the first.")
-    @Option(help: "How many to list.") var limit = 20
+    @Option(help: "How many to list.") var limit = Amount(20)
     @OptionGroup var filter: Filter
     @OptionGroup var common: CommonOptions
 
@@ -79,7 +79,7 @@ struct DeadLetters: AsyncParsableCommand {
       for group in counts {
         console.print("\(Human.count(group.count))  \(group.item)  \(group.stage)  \(group.code)\(group.isResolved ? "  resolved" : "")")
       }
-      let shown = LineLimit(limit)
+      let shown = LineLimit(limit.value)
       try await ledger.deadLetters(filter) { letter in
         guard shown.take() else { return }
         console.print("  #\(letter.id)  \(DeadLetters.place(letter)): \(letter.reason)")

@@ -27,6 +27,20 @@ struct ByteSize: ExpressibleByArgument {
   var defaultValueDescription: String { "\(bytes / 1_000_000)MB" }
 }
 
+/// How many of something a command is to take, from 0.
+struct Amount: ExpressibleByArgument {
+  let value: Int
+
+  init(_ value: Int) { self.value = value }
+
+  init?(argument: String) {
+    guard let value = Int(argument), value >= 0 else { return nil }
+    self.value = value
+  }
+
+  var defaultValueDescription: String { "\(value)" }
+}
+
 /// Options that every command takes.
 struct CommonOptions: ParsableArguments {
   @Option(

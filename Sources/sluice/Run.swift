@@ -15,7 +15,7 @@ struct Run: AsyncParsableCommand {
   @Argument(help: "The definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String
   @Flag(help: "Say what a run would do; fetch nothing whole, write nothing.") var dryRun = false
   @Flag(help: "Do again what is done.") var full = false
-  @Option(help: "Work on the first N items only.") var limitItems: Int?
+  @Option(help: "Work on the first N items only.") var limitItems: Amount?
   @Flag(help: "Take changes of the source's columns as they come, this once.") var acceptSchemaChanges = false
   @OptionGroup var timing: TimingOptions
   @OptionGroup var monitoring: MonitoringOptions
@@ -35,7 +35,7 @@ struct Run: AsyncParsableCommand {
     console.hide(definition.redactor)
     var options = RunOptions()
     options.isFull = full && !EngineRole.isStartedAgain
-    options.limitItems = limitItems
+    options.limitItems = limitItems?.value
     options.lockWait = timing.wait?.duration ?? .zero
     options.acceptsSchemaChanges = acceptSchemaChanges
     let state = common.stateFolder(beside: pipeline)

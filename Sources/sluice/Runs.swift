@@ -17,14 +17,14 @@ struct Runs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List runs, the newest first (runs alone does the same).")
 
     @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String?
-    @Option(help: "How many at most.") var limit = 20
+    @Option(help: "How many at most.") var limit = Amount(20)
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
       let console = try common.console()
       let subject = try Subject(pipeline, common)
       let ledger = try subject.ledger()
-      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit).map(subject.state.settled)
+      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit.value).map(subject.state.settled)
       try await subject.hideSecrets(console, ledger)
       if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
       for run in runs {

@@ -252,6 +252,11 @@ MUTANTS = [
     ("hints", "init quotes names in expressions", INIT + "YAMLText.swift", "return isWord ? name", "return isWord || true ? name"),
     ("refused", "init knows foreign formats", INIT + "SourceLook.swift", "if let foreign = ForeignFormat.of(text) {", "if let foreign = ForeignFormat.of(text), false {"),
     ("noEncoding", "init says that no encoding fits", "Sources/Parse/Sniffing/EncodingSearch.swift", "best.score >= 0.5,", "best.score >= -9,"),
+    ("numbersOfADefinition", "durations are bounded", "Sources/Configuration/Scalars.swift", "$0 <= longest ? .milliseconds", "$0 <= .infinity ? .milliseconds"),
+    ("numbersOfADefinition", "numbers are bounded", "Sources/Configuration/DefinitionReader.swift", "(least...most).contains($0)", "$0 >= least && most > 0"),
+    ("numbersOfTheCommandLine", "a count is none below zero", "Sources/sluice/Options.swift", "let value = Int(argument), value >= 0 else", "let value = Int(argument) else"),
+    ("numbersOfTheCommandLine", "a step of cron begins within its part", "Sources/Operations/CronSchedule.swift",
+     "guard let only = ends[0], part.range.contains(only) else", "guard let only = ends[0] else"),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]
