@@ -64,6 +64,16 @@ public enum Scalars {
   }
 }
 
+extension Sequence<Int> {
+  /// The sum of sizes that others tell, none of them negative: `Int.max` where it is beyond. A server or an archive may tell any size.
+  package var sumOfSizes: Int {
+    reduce(0) { sum, size in
+      let (sum, isBeyond) = sum.addingReportingOverflow(size)
+      return isBeyond ? .max : sum
+    }
+  }
+}
+
 /// The dead letters that a run may have (`limits.dead_letters`).
 public enum DeadLetterLimit: Sendable, Hashable {
   /// So many dead letters, from 0.

@@ -169,7 +169,7 @@ package struct DryRun: Sendable {
       bytes += run.bytes.fetched
       seconds += ended.timeIntervalSince(run.startedAt)
     }
-    return bytes == 0 ? nil : Double(sizes.reduce(0, +)) / Double(bytes) * seconds
+    return bytes == 0 ? nil : Double(sizes.sumOfSizes) / Double(bytes) * seconds
   }
 
   /// The output's fields as the last run had them.

@@ -147,7 +147,7 @@ package final class Runner: Sendable {
     progress.update {
       $0.itemsTotal = plan.total
       $0.itemsSkipped = plan.total - plan.work.count - plan.failed.count
-      $0.bytesTotal = plan.work.reduce(0) { $0 + ($1.state.size ?? 0) }
+      $0.bytesTotal = plan.work.lazy.compactMap(\.state.size).sumOfSizes
     }
     if plan.work.isEmpty, continuing == nil, let last = try await ledger.runs(pipeline: definition.name, limit: 1).first {
       var result = RunResult(

@@ -209,7 +209,8 @@ enum Human {
 
   static func seconds(_ n: Double) -> String {
     if n < 60 { return String(format: "%.1f s", n) }
-    let whole = Int(n)
+    // A server may tell any size, and so a rate any time.
+    let whole = Int(Swift.min(n, 1e15))
     return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
   }
 }

@@ -58,7 +58,7 @@ struct DryRunPrinter {
       let items = report.items.filter { $0.action == action }
       guard !items.isEmpty else { continue }
       let sizes = items.compactMap(\.size)
-      let bytes = action.isWork ? " (\(sizes.count == items.count ? "" : "at least ")\(Human.bytes(sizes.reduce(0, +))))" : ""
+      let bytes = action.isWork ? " (\(sizes.count == items.count ? "" : "at least ")\(Human.bytes(sizes.sumOfSizes)))" : ""
       parts.append("to \(action.rawValue) \(Human.count(items.count))\(bytes)")
     }
     let estimate = report.estimatedSeconds.map { "; about \(Human.seconds($0)) by the last runs" } ?? ""

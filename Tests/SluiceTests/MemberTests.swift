@@ -112,6 +112,43 @@ struct MemberTests {
     #expect(shop.read("out/a.csv.jsonl") == "{\"n\":1}\n", "\(next.stderr)")
   }
 
+  @Test("numbers of a directory that lead beyond all bounds cost their member, or nothing at all")
+  func numbersOfADirectory() throws {
+    let shop = try Workshop()
+    _ = try shop.python(
+      """
+      import struct, zlib
+      most, data, out, directory = (1 << 63) - 1, b'n\\n1\\n', b'#!/bin/sh\\n', b''
+      for name, offset, size in [(b'good.csv', None, None), (b'far.csv', most, None), (b'farther.csv', (1 << 64) - 1, None), (b'large.csv', None, most), (b'larger.csv', None, most)]:
+        if offset is None: offset = len(out) - 10
+        crc = zlib.crc32(data)
+        out += struct.pack('<IHHHHHIIIHH', 0x04034b50, 45, 0, 0, 0, 0, crc, len(data), len(data), len(name), 0) + name + data
+        extra = struct.pack('<HHQQQ', 1, 24, len(data) if size is None else size, len(data), offset)
+        directory += struct.pack('<IHHHHHHIIIHHHHHII', 0x02014b50, 45, 45, 0, 0, 0, 0, crc, 0xFFFFFFFF, 0xFFFFFFFF, len(name), len(extra), 0, 0, 0, 0, 0xFFFFFFFF) + name + extra
+      end = struct.pack('<IHHHHIIH', 0x06054b50, 0, 0, 5, 5, len(directory), len(out) - 10, 0)
+      open('a.zip', 'wb').write(out + directory + end)
+      # Of a zip64 archive: where the directory is, and how long.
+      for name, size, offset, count in [('size', most, 0, 5), ('offset', 0, most, 5), ('both', most, most, most), ('count', len(directory), len(out), most)]:
+        long = struct.pack('<IQHHIIQQQQ', 0x06064b50, 44, 45, 45, 0, 0, count, count, size, offset)
+        locator = struct.pack('<IIQI', 0x07064b50, 0, most if name == 'both' else len(out) + len(directory), 1)
+        last = struct.pack('<IHHHHIIH', 0x06054b50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+        open(name + '.zip', 'wb').write(out + directory + long + locator + last)
+      """)
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: '*.zip', retry: {attempts: 1}}\nparse: {fields: {n: bigint}}\nwrite: {path: 'out/{item.name}.jsonl'}\n")
+    try shop.write(
+      "large.yaml", "pipeline: large\nfetch: {from: a.zip}\ndecompress: {members: [good.csv, 'large*.csv']}\nwrite: {path: large.jsonl}\n")
+    let plan = try shop.sluice("run", "large.yaml", "--dry-run")
+    #expect(plan.stdout.contains("to fetch 3 ("), "\(plan.stdout)\(plan.stderr)")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69 && outcome.items == ["total": 9, "done": 1, "skipped": 0, "failed": 8], "\(outcome.stderr)")
+    #expect(shop.read("out/good.csv.jsonl") == "{\"n\":1}\n")
+    for words in ["“far.csv” lies outside of it", "“farther.csv” lies outside of it"] {
+      #expect(outcome.stderr.contains(words), "\(words): \(outcome.stderr)")
+    }
+  }
+
   @Test("killed within a member, and among a thousand, a run goes on to the same bytes", arguments: ["large", "many"])
   func killed(_ kind: String) throws {
     let shop = try Workshop()

@@ -146,8 +146,10 @@ private struct ZipHeader {
       field = end
     }
     self.name = name
+    // The archive may say any number: one that can't be a place lies outside of it.
+    let place = archiveStart.addingReportingOverflow(offset)
     entry = ZipEntry(
-      offset: offset < 0 ? -1 : archiveStart + offset, packed: packed, size: size, checksum: bytes.integer(at + 16, 4),
+      offset: offset < 0 || place.overflow ? -1 : place.partialValue, packed: packed, size: size, checksum: bytes.integer(at + 16, 4),
       method: bytes.integer(at + 10, 2), options: flags & 6)
   }
 

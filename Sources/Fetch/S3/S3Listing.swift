@@ -97,7 +97,7 @@ final class S3Listing: Listing {
       // Consoles make such keys, which hold nothing, for folders.
       guard !key.hasSuffix("/"), glob.matches(key) else { continue }
       let object = S3Object(bucket: place.bucket, key: key)
-      let state = entry["Size"].flatMap { Int($0) }.flatMap { S3Source.state(etag: entry["ETag"], size: $0) }
+      let state = entry["Size"].flatMap { Int($0) }.flatMap { $0 < 0 ? nil : S3Source.state(etag: entry["ETag"], size: $0) }
       items.append(source.item(object, shown: pattern.shown(object.address), state))
     }
     let next = page["NextContinuationToken"].flatMap { $0.isEmpty ? nil : $0 }
