@@ -59,6 +59,10 @@ public struct FetchSection: Sendable {
       if !element.entries.isEmpty { Self.refuseKeys(of: element, notOf: source, &reader) }
       // A value with braces stands for many addresses, and one with a star for many files.
       let pattern = source.normal(address.position.source ?? SourcePattern(text)).spellingOutPatterns(of: source.patternCharacters)
+      if source.patternCharacters.contains("{"), let problem = SourceExpansion.braces(pattern.text).problem {
+        reader.report(address.position.diagnostic("\(problem); name fewer at a time, or files by a pattern with *"))
+        continue
+      }
       let sha256 = element["sha256"]?.text?.lowercased()
       if let sum = sha256, sum.count != 64 || !sum.allSatisfy(\.isHexDigit) {
         reader.report(

@@ -1,17 +1,52 @@
 import Configuration
 import Foundation
+import Records
 
 /// Turns an entry of `fetch.from` into addresses: curl's sets and ranges in braces.
 public enum SourceExpansion {
+  /// How many strings one pair of braces may stand for, which are all in memory.
+  private static let mostChoices = 1_000_000
+  /// How many strings a pattern may stand for.
+  private static let most = 100_000_000
+  /// How deep braces may nest.
+  private static let deepest = 32
+
+  /// Braces that stand for more than can be.
+  private struct Excess: Error {
+    let reason: String
+  }
+
   /// Returns all strings that `pattern` stands for: `{a,b}` is each of a list, `{01..12}` a range of numbers (zero-padded as its ends are),
-  /// `{a..e}` one of letters. They nest and multiply. Braces that hold neither stay as they are.
+  /// `{a..e}` one of letters. They nest and multiply. Braces that hold neither stay as they are, and so do all where they stand for too much
+  /// (``Braces/problem``).
   static func braces(_ pattern: String) -> Braces {
+    do throws(Excess) {
+      let segments = try segments(pattern, depth: 0)
+      guard count(segments, most: most) != nil else {
+        throw Excess(reason: "its braces together stand for more than \(most) addresses")
+      }
+      return Braces(segments: segments)
+    } catch {
+      return Braces(segments: [[pattern]], problem: error.reason)
+    }
+  }
+
+  /// The number of strings that segments make together; nil where it is more than `most`.
+  private static func count(_ segments: [[String]], most: Int) -> Int? {
+    var count = 1
+    // A segment of a pattern holds a million strings at most, so the product of two such numbers is none that overflows.
+    for segment in segments where count <= most { count *= segment.count }
+    return count <= most ? count : nil
+  }
+
+  private static func segments(_ pattern: String, depth: Int) throws(Excess) -> [[String]] {
+    guard depth <= deepest else { throw Excess(reason: "its braces nest deeper than \(deepest)") }
     let characters = Array(pattern)
     var segments: [[String]] = []
     var from = 0
     var search = 0
     while let open = characters[search...].firstIndex(of: "{"), let close = matching(characters, open) {
-      if let choices = choices(Array(characters[(open + 1)..<close])) {
+      if let choices = try choices(Array(characters[(open + 1)..<close]), depth: depth) {
         segments.append([String(characters[from..<open])])
         segments.append(choices)
         from = close + 1
@@ -21,20 +56,23 @@ public enum SourceExpansion {
       }
     }
     segments.append([String(characters[from...])])
-    return Braces(segments: segments)
+    return segments
   }
 
   /// The strings that a pattern with braces stands for. Each is made as it is asked for: a range may hold a million.
   public struct Braces: RandomAccessCollection, Sendable {
     let segments: [[String]]
+    /// The reason why the pattern stands for itself alone, where its braces stand for too much; nil else.
+    let problem: String?
     /// The first string's place.
     public let startIndex = 0
     /// The number of strings.
     public let endIndex: Int
 
-    init(segments: [[String]]) {
+    init(segments: [[String]], problem: String? = nil) {
       self.segments = segments
-      endIndex = segments.reduce(1) { $0.multipliedReportingOverflow(by: $1.count).partialValue }
+      self.problem = problem
+      endIndex = segments.reduce(1) { $0 * $1.count }
     }
 
     /// The string at a place, from 0. The last braces turn fastest.
@@ -61,27 +99,39 @@ public enum SourceExpansion {
     return nil
   }
 
-  private static func choices(_ inner: [Character]) -> [String]? {
+  private static func choices(_ inner: [Character], depth: Int) throws(Excess) -> [String]? {
     let text = String(inner)
     if let range = text.range(of: "..") {
-      return span(String(text[..<range.lowerBound]), String(text[range.upperBound...]))
+      return try span(String(text[..<range.lowerBound]), String(text[range.upperBound...]))
     }
     var parts: [String] = [""]
-    var depth = 0
+    var open = 0
     for character in inner {
-      if character == "," && depth == 0 {
+      if character == "," && open == 0 {
         parts.append("")
         continue
       }
-      if character == "{" { depth += 1 }
-      if character == "}" { depth -= 1 }
+      if character == "{" { open += 1 }
+      if character == "}" { open -= 1 }
       parts[parts.count - 1].append(character)
     }
-    return parts.count > 1 ? parts.flatMap { Array(braces($0)) } : nil
+    guard parts.count > 1 else { return nil }
+    var all: [String] = []
+    for part in parts {
+      let segments = try segments(part, depth: depth + 1)
+      guard count(segments, most: mostChoices - all.count) != nil else {
+        throw Excess(reason: "“\(Excerpt.of("{\(text)}"))” stands for more than \(mostChoices) texts")
+      }
+      all += Braces(segments: segments)
+    }
+    return all
   }
 
-  private static func span(_ low: String, _ high: String) -> [String]? {
-    if let a = Int(low), let b = Int(high), abs(b - a) < 1_000_000 {
+  private static func span(_ low: String, _ high: String) throws(Excess) -> [String]? {
+    if [low, high].allSatisfy(isNumber) {
+      guard low.count <= 20, high.count <= 20, let a = Int(low), let b = Int(high), !b.subtractingReportingOverflow(a).overflow,
+        (b - a).magnitude < mostChoices
+      else { throw Excess(reason: "“\(Excerpt.of("{\(low)..\(high)}"))” stands for more than \(mostChoices) numbers") }
       let padded = low.hasPrefix("0") && low.count > 1 || high.hasPrefix("0") && high.count > 1
       let width = padded ? max(low.count, high.count) : 0
       return stride(from: a, through: b, by: a <= b ? 1 : -1).map { n in
@@ -93,6 +143,11 @@ public enum SourceExpansion {
       low.first?.isLetter == true, high.first?.isLetter == true
     else { return nil }
     return stride(from: Int(a), through: Int(b), by: a <= b ? 1 : -1).compactMap { Unicode.Scalar($0).map(String.init) }
+  }
+
+  private static func isNumber(_ text: String) -> Bool {
+    let digits = text.drop { $0 == "-" || $0 == "+" }
+    return text.count - digits.count <= 1 && !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
   }
 
   /// Whether a path holds `*`, `?` or `[`.

@@ -261,6 +261,9 @@ MUTANTS = [
     ("numbersOfTheCommandLine", "a count is none below zero", "Sources/sluice/Options.swift", "let value = Int(argument), value >= 0 else", "let value = Int(argument) else"),
     ("numbersOfTheCommandLine", "a step of cron begins within its part", "Sources/Operations/CronSchedule.swift",
      "guard let only = ends[0], part.range.contains(only) else", "guard let only = ends[0] else"),
+    ("tooManyBraces", "ranges of braces are bounded", "Sources/Fetch/SourceExpansion.swift", "(b - a).magnitude < mostChoices", "(b - a).magnitude < .max"),
+    ("tooManyBraces", "braces together are bounded", "Sources/Fetch/SourceExpansion.swift", "guard count(segments, most: most) != nil else", "guard most > 0 else"),
+    ("tooManyBraces", "braces nest so deep", "Sources/Fetch/SourceExpansion.swift", "guard depth <= deepest else", "guard depth <= .max else"),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

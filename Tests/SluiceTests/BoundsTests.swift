@@ -74,4 +74,30 @@ struct BoundsTests {
       #expect(outcome.status == 0, "\(command): \(outcome.status) \(outcome.stderr)")
     }
   }
+
+  @Test("braces that stand for too much are an error with its place")
+  func tooManyBraces() throws {
+    let shop = try Workshop()
+    let deep = String(repeating: "{a,", count: 50_000) + "b" + String(repeating: "}", count: 50_000)
+    for (braces, words) in [
+      ("{-9223372036854775808..1}", "“{-9223372036854775808..1}” stands for more than 1000000 numbers"),
+      ("{1..99999999999999999999}", "stands for more than 1000000 numbers"), ("{0..1000000}", "stands for more than 1000000 numbers"),
+      (String(repeating: "{1..900000}", count: 4), "its braces together stand for more than 100000000 addresses"),
+      ("{x,\(String(repeating: "{a,b}", count: 20))}", "stands for more than 1000000 texts"), (deep, "its braces nest deeper than 32"),
+    ] {
+      for address in ["in/\(braces).csv", "http://127.0.0.1:9/\(braces).csv", "s3://b/\(braces).csv"] {
+        try shop.write("p.yaml", "pipeline: p\nfetch:\n  from: '\(address)'\nwrite: {path: out.jsonl}\n")
+        let checked = try shop.sluice("check", "p.yaml")
+        let errors = checked.stderr.split(separator: "\n").filter { $0.contains("error: ") }
+        #expect(
+          checked.status == 78 && errors.count == 1 && errors[0].hasPrefix("p.yaml:3:10: error: ") && errors[0].contains(words),
+          "\(address.prefix(60)): \(checked.status) \(checked.stderr.prefix(500))")
+      }
+    }
+    for name in ["0999999", "1000000", "b", "b{"] { try shop.write("in/\(name).csv", "n\n1\n") }
+    try shop.write(
+      "p.yaml", "pipeline: p\nfetch: {from: ['in/{0999999..1000000}.csv', 'in/{b,b}.csv', 'in/b{.csv']}\nwrite: {path: out.jsonl}\n")
+    let run = try shop.runPipeline("p.yaml")
+    #expect(run.status == 0 && run.records["written"] == 4, "\(run.stderr)")
+  }
 }
