@@ -87,6 +87,12 @@ public struct Redactor: Sendable {
     return Self.hidingPasswords(Self.cut.areIn(text) ? withoutBeginnings(text) : text)
   }
 
+  /// Returns the text with one * for each character of a secret, so that places in the text stay what they are.
+  package func blotting(_ text: String) -> String {
+    Self.hidingPasswords(
+      secrets.reduce(text) { $0.replacing($1.value, with: String(repeating: "*", count: $1.value.count)) }, keepsLength: true)
+  }
+
   private static let cut = Bytes("…")
   private static let scheme = Bytes("://")
 

@@ -39,8 +39,6 @@ public struct PipelineDefinition: Sendable {
   public internal(set) var redactor = Redactor(secrets: [:])
   /// The values of secrets by the names that stand for them in keys and messages.
   private var secretValues: [String: String] = [:]
-  /// Secrets that the definition spells out, in keys whose values are secret.
-  private var plainSecrets: [String] = []
 
   /// The section `fetch`: sources, and how they are read.
   public internal(set) var fetch = FetchSection()
@@ -131,7 +129,7 @@ public struct PipelineDefinition: Sendable {
 
   /// Makes the error of an output that can't be used, placed at the key of `write` that names it. The message is redacted.
   public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
-    DefinitionErrors(file: shownPath, text: text, diagnostics: [write.position.diagnostic(redactor.redact(message), code)])
+    errors([write.position.diagnostic(message, code)], file: shownPath)
   }
 
   /// Loads and checks a definition's file. It reads files that the text names by `${file:…}`, but none that its steps load.
@@ -232,7 +230,6 @@ public struct PipelineDefinition: Sendable {
     if let value = reader.read(text, as: Declarations.pipeline) { definition.fill(value, &reader) }
     definition.secretValues = Redactor.inherited(environment).reduce(into: [:]) { $0[$1.value] = $1.key }
     for secret in definition.fetch.entries.flatMap(\.pattern.secrets) { definition.secretValues[secret.name] = secret.value }
-    definition.plainSecrets = reader.secrets.filter { $0.value == "***" && $0.key.count >= SourcePattern.shortest }.map(\.key)
     definition.redactor = Redactor(secrets: definition.plainPasswords.merging(reader.secrets) { $1 }, environment: environment)
     return (definition, reader)
   }
@@ -243,9 +240,7 @@ public struct PipelineDefinition: Sendable {
       diagnostic.message = redactor.redact(diagnostic.message)
       return diagnostic
     }
-    // As many stars, so that places stay what they are.
-    let text = plainSecrets.reduce(text) { $0.replacing($1, with: String(repeating: "*", count: $1.count)) }
-    return DefinitionErrors(file: file, text: text, diagnostics: shown)
+    return DefinitionErrors(file: file, text: redactor.blotting(text), diagnostics: shown)
   }
 
   /// Passwords that the definition spells out in addresses.

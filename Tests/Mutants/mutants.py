@@ -264,6 +264,8 @@ MUTANTS = [
     ("tooManyBraces", "ranges of braces are bounded", "Sources/Fetch/SourceExpansion.swift", "(b - a).magnitude < mostChoices", "(b - a).magnitude < .max"),
     ("tooManyBraces", "braces together are bounded", "Sources/Fetch/SourceExpansion.swift", "guard count(segments, most: most) != nil else", "guard most > 0 else"),
     ("tooManyBraces", "braces nest so deep", "Sources/Fetch/SourceExpansion.swift", "guard depth <= deepest else", "guard depth <= .max else"),
+    ("caretOfAnOutput", "a secret's place keeps its length", "Sources/Configuration/Redactor.swift",
+     "String(repeating: \"*\", count: $1.value.count)", "\"***\""),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

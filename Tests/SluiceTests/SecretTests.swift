@@ -220,6 +220,23 @@ struct SecretTests {
           from: caret.startIndex, to: try #require(caret.firstIndex(of: "^"))))
   }
 
+  @Test("the caret of an output's error stands where it should, behind secrets of the definition and of the environment")
+  func caretOfAnOutput() throws {
+    let shop = try Workshop()
+    try shop.write(
+      "pipeline.yaml",
+      "{pipeline: p, description: OfEnvironment, fetch: {from: {url: 's3://bucket/a.csv', endpoint: 'http://127.0.0.1:9', access_key: A, secret_key: SpelledOutSecret}}, write: {path: pipeline.yaml}}\n"
+    )
+    let checked = try shop.sluice("check", "pipeline.yaml", environment: ["API_TOKEN": "OfEnvironment"])
+    #expect(checked.stderr.contains("is the definition itself"), "\(checked.stderr)")
+    #expect(!checked.stderr.contains("SpelledOutSecret") && !checked.stderr.contains("OfEnvironment"), "\(checked.stderr)")
+    let lines = checked.stderr.split(separator: "\n").map(String.init)
+    let caret = try #require(lines.last { $0.contains("^") })
+    let at = caret.distance(from: caret.startIndex, to: try #require(caret.firstIndex(of: "^")))
+    let shown = try #require(lines.first { $0.contains("write: {path: ") })
+    #expect(shown.dropFirst(at).hasPrefix("pipeline.yaml}}"), "\(checked.stderr)")
+  }
+
   @Test("it does arrive where it is meant to")
   func arrives() throws {
     let shop = try Workshop()
