@@ -48,11 +48,7 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     guard !beginning.isEmpty else { return nil }
     if let mark = ForeignMark.byFirst[Int(beginning.byte(0))].first(where: { $0.mark.matches(beginning) }) { return mark.format }
     if let mark = ForeignMark.inside.first(where: { $0.mark.matches(beginning) }) { return mark.format }
-    if let name = zip(beginning) {
-      let archive = Archives.all.first { $0.page.missing == nil && $0.marks.contains { $0.matches(beginning) } }
-      let kind = archive.map { Kind.readable(archive: $0.name) } ?? .archive
-      return ForeignFormat(name: name, kind: name.contains("archive") ? kind : .data)
-    }
+    if let format = zip(beginning) { return format }
     if isTar(beginning) { return ForeignFormat(name: "a tar archive", kind: .archive) }
     return isBlank(beginning) ? ForeignFormat(name: "NUL bytes, as a crash or a cut copy leaves them", kind: .other) : nil
   }
@@ -73,8 +69,8 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
     self.kind = kind
   }
 
-  /// Tells the content of a zip file by the names in its first bytes; nil where it is no zip file.
-  private static func zip(_ beginning: RawSpan) -> String? {
+  /// Tells the content of a zip file by the names in its first bytes: a document's parts, else an archive. Nil where it is no zip file.
+  private static func zip(_ beginning: RawSpan) -> ForeignFormat? {
     guard beginning.byteCount >= 4, beginning.byte(0) == 0x50, beginning.byte(1) == 0x4B,
       [[3, 4], [5, 6], [7, 8]].contains([beginning.byte(2), beginning.byte(3)])
     else { return nil }
@@ -85,7 +81,9 @@ public struct ForeignFormat: Sendable, Hashable, CustomStringConvertible {
       (".npy", "NumPy arrays (npz)"),
       ("doc.kml", "a KMZ file"),
     ]
-    return members.first { head.contains($0.0) }?.1 ?? "a zip archive"
+    if let (_, name) = members.first(where: { head.contains($0.0) }) { return ForeignFormat(name: name, kind: .data) }
+    let archive = Archives.all.first { $0.page.missing == nil && $0.marks.contains { $0.matches(beginning) } }
+    return ForeignFormat(name: "a zip archive", kind: archive.map { .readable(archive: $0.name) } ?? .archive)
   }
 
   /// UTF-32 has three NUL bytes on end.
