@@ -266,6 +266,7 @@ MUTANTS = [
     ("tooManyBraces", "braces nest so deep", "Sources/Fetch/SourceExpansion.swift", "guard depth <= deepest else", "guard depth <= .max else"),
     ("caretOfAnOutput", "a secret's place keeps its length", "Sources/Configuration/Redactor.swift",
      "String(repeating: \"*\", count: $1.value.count)", "\"***\""),
+    ("closedClient", "a closed client takes no request", "Sources/Fetch/HTTP/HTTPClient.swift", "    if isClosed { continuation.finish", "    if isClosed, false { continuation.finish"),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

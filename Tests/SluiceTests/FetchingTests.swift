@@ -2,6 +2,8 @@ import Configuration
 import Foundation
 import Testing
 
+@testable import Fetch
+
 @Suite("Fetching")
 struct FetchingTests {
   private let quick = "  retry: {attempts: 4, backoff: 10ms..50ms}"
@@ -183,5 +185,20 @@ struct FetchingTests {
     let got = lines.compactMap { Int($0.dropFirst(5).prefix { $0.isNumber }) }
     #expect((got == want) as Bool, "\(got.count) records, and not \(want.count), or in another order")
     #expect(run.records["written"] == want.count)
+  }
+
+  @Test("a request to a client that is closed fails at once", .timeLimit(.minutes(10)))
+  func closedClient() async throws {
+    final class Receiver: HTTPReceiver {
+      func begin(_ head: HTTPHead) -> Bool { true }
+      func receive(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+    }
+    let client = HTTPClient()
+    client.close()
+    // The client's thread has ended then.
+    try await Task.sleep(for: .milliseconds(200))
+    await #expect(throws: FetchError.self) {
+      for try await _ in client.send(HTTPRequest("http://127.0.0.1:9/", HTTPSettings()), to: Receiver()) {}
+    }
   }
 }

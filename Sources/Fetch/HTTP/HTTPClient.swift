@@ -21,7 +21,7 @@ public final class HTTPClient: SharedClient {
     thread.start()
   }
 
-  /// Ends the thread and cancels its transfers. A request that is sent later never ends.
+  /// Ends the thread and cancels its transfers. A request that is sent later fails at once.
   public func close() {
     commands.withLock { $0.isClosed = true }
     multi.wake()
@@ -41,7 +41,12 @@ public final class HTTPClient: SharedClient {
         multi.wake()
       }
     }
-    commands.withLock { $0.start.append(transfer) }
+    // The thread may have looked at its commands for the last time.
+    let isClosed = commands.withLock { commands in
+      if !commands.isClosed { commands.start.append(transfer) }
+      return commands.isClosed
+    }
+    if isClosed { continuation.finish(throwing: FetchError.connection("the client was closed")) }
     multi.wake()
     return stream
   }
