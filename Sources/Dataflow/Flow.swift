@@ -207,8 +207,8 @@ package final class Flow: Sendable {
   package func takeCommitted() -> [Committable] { committed.take() }
 
   /// Adds the counts of an engine before this one, which died: limits hold for the run, and not for an engine.
-  package func add(deadLetters: Int, failedItems: Int) {
-    control.add(deadLetters: deadLetters, failedItems: failedItems)
+  package func add(_ counts: RecordCounts, failedItems: Int) {
+    control.add(counts, failedItems: failedItems)
     reporter.progress.update { $0.itemsFailed += failedItems }
   }
 

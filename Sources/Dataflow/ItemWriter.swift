@@ -90,7 +90,7 @@ struct ItemWriter {
       $0.counts = $0.counts + chunk.counts
       $0.bytes.written += chunk.output.count
     }
-    control.count(deadLetters: chunk.counts.deadLettered)
+    control.count(chunk.counts)
     if isDue(attempt) { try await beginCheckpoint(task, output, &attempt) }
   }
 
@@ -165,12 +165,10 @@ struct ItemWriter {
       run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: damage.stage.rawValue,
       offset: attempt.point.offset, code: DeadLetter.damagedItem, reason: damage.reason)
     attempt.letters.append([letter])
-    attempt.point.counts.read += 1
-    attempt.point.counts.deadLettered += 1
-    progress.update {
-      $0.counts.read += 1
-      $0.counts.deadLettered += 1
-    }
-    control.count(deadLetters: 1)
+    var counts = RecordCounts()
+    (counts.read, counts.deadLettered) = (1, 1)
+    attempt.point.counts = attempt.point.counts + counts
+    progress.update { [counts] in $0.counts = $0.counts + counts }
+    control.count(counts)
   }
 }

@@ -1,5 +1,6 @@
 import Configuration
 import Definition
+import Ledger
 import Synchronization
 
 /// Decides whether a run goes on. Its user, a limit or a failure that concerns all of it stops the run; then everything that could wait is
@@ -8,19 +9,21 @@ final class RunControl: Sendable {
   private struct State {
     var isStopping = false
     var failure: RunFailure?
-    var deadLetters = 0
+    var counts = RecordCounts()
     var failedItems = 0
     var hasTooManyDeadLetters = false
     var onStop: [@Sendable () -> Void] = []
   }
+  /// Of the first records a few bad ones are a large share, and say little: a share is one of so many at least.
+  private static let leastRead = 1000
+
   /// More dead letters than this stop the run; nil where they are counted at its end.
-  private let deadLetterLimit: Int?
+  private let deadLetterLimit: DeadLetterLimit?
   private let failedItemLimit: Int
   private let state = Mutex(State())
 
   init(_ definition: PipelineDefinition) {
-    deadLetterLimit =
-      if definition.onExceed == .stop, case .count(let limit) = definition.deadLetterLimit { limit } else { nil }
+    deadLetterLimit = definition.onExceed == .stop ? definition.deadLetterLimit : nil
     failedItemLimit = definition.failedItemLimit
   }
 
@@ -55,12 +58,13 @@ final class RunControl: Sendable {
     stop()
   }
 
-  /// Counts dead letters; with `on_exceed: stop` too many stop the run.
-  func count(deadLetters count: Int) {
-    guard count > 0 else { return }
+  /// Counts records; with `on_exceed: stop` too many dead letters, or too large a share of what was read so far, stop the run.
+  func count(_ counts: RecordCounts) {
     let isExceeded = state.withLock { state in
-      state.deadLetters += count
-      guard let deadLetterLimit, state.deadLetters > deadLetterLimit else { return false }
+      state.counts = state.counts + counts
+      guard counts.deadLettered > 0, let deadLetterLimit,
+        deadLetterLimit.isExceeded(by: state.counts.deadLettered, of: max(state.counts.read, Self.leastRead))
+      else { return false }
       state.hasTooManyDeadLetters = true
       return true
     }
@@ -74,9 +78,9 @@ final class RunControl: Sendable {
   }
 
   /// Adds the counts of an engine before this one, which died: limits hold for the run, and not for an engine.
-  func add(deadLetters: Int, failedItems: Int) {
+  func add(_ counts: RecordCounts, failedItems: Int) {
     state.withLock {
-      $0.deadLetters += deadLetters
+      $0.counts = $0.counts + counts
       $0.failedItems += failedItems
     }
   }

@@ -66,7 +66,9 @@ enum Declarations {
   static let limits: [Key] = [
     Key("dead_letters", .share, "More dead letters than this and the run exits 65 (default 0)."),
     Key(
-      "on_exceed", .choice(OnExceed.allCases.map(\.rawValue)), "finish: write all that is good first (default). stop: at once, resumable."),
+      "on_exceed", .choice(OnExceed.allCases.map(\.rawValue)),
+      "finish: write all that is good first (default). stop: at once, resumable. A share is then one of what was read so far, of 1000 records at least."
+    ),
     Key("memory", .byteCount, "What the channels may hold together (default 256MB)."),
     Key(
       "process_memory", .byteCount,
@@ -76,5 +78,5 @@ enum Declarations {
 }
 
 /// The reaction of a run to more dead letters than `limits.dead_letters` (`limits.on_exceed`): it goes on to its end, or stops at once. A
-/// limit that is a share is looked at when all records are read, so such a run goes on in both cases.
+/// limit that is a share is then one of the records read so far, of 1000 at least.
 public enum OnExceed: String, Sendable, CaseIterable, Codable { case finish, stop }

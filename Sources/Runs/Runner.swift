@@ -184,7 +184,7 @@ package final class Runner: Sendable {
         definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
         columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event))
     if EngineRole.isStartedAgain {
-      flow.add(deadLetters: try await ledger.totals(run).counts.deadLettered, failedItems: plan.failed.count)
+      flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
     }
     self.flow.withLock { $0 = flow }
     if stopAsked.withLock({ $0 }) { flow.stop() }

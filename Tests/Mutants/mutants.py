@@ -155,7 +155,7 @@ MUTANTS = [
      "    set(connection.authorities, file: CURLOPT_CAINFO, text: CURLOPT_CAINFO_BLOB)\n", ""),
     ("proxies", "the environment's exceptions are not the definition's", "Sources/Fetch/HTTP/HTTPTransfer.swift",
      '      _ = sluice_curl_set_string(handle, CURLOPT_NOPROXY, "")\n', ""),
-    ("damaged", "damage that is passed over counts", "Sources/Dataflow/ItemWriter.swift", "    attempt.point.counts.deadLettered += 1\n", ""),
+    ("damaged", "damage that is passed over counts", "Sources/Dataflow/ItemWriter.swift", "(counts.read, counts.deadLettered) = (1, 1)", "counts.read = 1"),
     ("fileIsTakenAway", "what is gone is closed", "Sources/Runs/Closing.swift", "let isOver = if isEdited { true } else { try await isGone(item.key) }", "let isOver = isEdited"),
     ("definitionNamesOthers", "what an edited definition does not name is closed", "Sources/Runs/Closing.swift", "let isOver = if isEdited { true } else { try await isGone(item.key) }",
      "let isOver = try await isGone(item.key)"),
@@ -267,6 +267,9 @@ MUTANTS = [
     ("caretOfAnOutput", "a secret's place keeps its length", "Sources/Configuration/Redactor.swift",
      "String(repeating: \"*\", count: $1.value.count)", "\"***\""),
     ("closedClient", "a closed client takes no request", "Sources/Fetch/HTTP/HTTPClient.swift", "    if isClosed { continuation.finish", "    if isClosed, false { continuation.finish"),
+    ("stopsAtOnce", "a share stops a run", "Sources/Dataflow/RunControl.swift", "guard counts.deadLettered > 0, let deadLetterLimit,",
+     "guard counts.deadLettered > 0, let deadLetterLimit, case .count = deadLetterLimit,"),
+    ("stopsAtOnce", "a share is one of many records", "Sources/Dataflow/RunControl.swift", "max(state.counts.read, Self.leastRead)", "state.counts.read"),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

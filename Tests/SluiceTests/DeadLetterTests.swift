@@ -27,6 +27,32 @@ struct DeadLetterTests {
     }
   }
 
+  @Test("with on_exceed stop a run stops once its dead letters are too many, or too large a share of what was read so far")
+  func stopsAtOnce() throws {
+    let shop = try Workshop()
+    _ = try shop.python(
+      "open('in.csv','w').write('id\\n' + 'x\\n' * 30000 + ''.join('%d\\n' % i for i in range(1000000, 4000000)))")
+    for (limits, status) in [
+      ("dead_letters: 5%", 0), ("dead_letters: 5%, on_exceed: stop", 65), ("dead_letters: 29999, on_exceed: stop", 65),
+      ("dead_letters: 30000, on_exceed: stop", 0), ("dead_letters: 99%, on_exceed: stop", 0),
+    ] {
+      try shop.write(
+        "pipeline.yaml", "pipeline: p\nfetch: {from: in.csv}\nparse: {fields: {id: bigint}}\nwrite: {path: out.csv}\nlimits: {\(limits)}\n")
+      let run = try shop.runPipeline("pipeline.yaml", "--full")
+      #expect(run.status == status, "\(limits): \(run.status) \(run.stderr)")
+      let read = try #require(run.records["read"])
+      #expect(status == 0 ? read == 3_030_000 : read < 3_030_000, "\(limits): \(read)")
+    }
+    // Of the first few records a share says little.
+    try shop.write("few/1.csv", "id\nx\nx\n")
+    try shop.write("few/2.csv", "id\n" + (0..<100).map { "\($0)\n" }.joined())
+    try shop.write(
+      "few.yaml",
+      "pipeline: f\nfetch: {from: few/*.csv}\nparse: {fields: {id: bigint}}\nwrite: {path: few.csv, workers: 1}\nlimits: {dead_letters: 5%, on_exceed: stop}\n"
+    )
+    #expect(try shop.runPipeline("few.yaml").status == 0)
+  }
+
   @Test("list counts and filters them; show gives the bytes, the place, the reason and the neighbours")
   func looking() throws {
     let shop = try shop()
