@@ -87,7 +87,6 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case .invalidValue: "invalid_value"
     case .missingValue: "missing_value"
     case .invalidJSON: "invalid_json"
-    case .recordTooLong: "record_too_long"
     case .evaluationFailed: "evaluation_failed"
     case .expectationFailed: "expectation_failed"
     case .noMatch: "no_match"
@@ -130,7 +129,6 @@ extension RecordFault.Code {
     case .invalidValue: .invalidValue
     case .missingValue: .missingValue
     case .invalidJSON: .invalidJSON
-    case .recordTooLong: .recordTooLong
     case .evaluationFailed: .evaluationFailed
     case .expectationFailed: .expectationFailed
     case .noMatch: .noMatch

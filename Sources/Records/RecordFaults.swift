@@ -14,8 +14,6 @@ public struct RecordFault: Sendable {
     case missingValue = "missing_value"
     /// A record is no JSON object (RFC 8259).
     case invalidJSON = "invalid_json"
-    /// A record is longer than `parse.limits.record`. It fails its item today, so no record has this fault.
-    case recordTooLong = "record_too_long"
     /// An expression has no value for the record, as a number beyond 64 bits.
     case evaluationFailed = "evaluation_failed"
     /// An expectation of the step `expect` is false.
