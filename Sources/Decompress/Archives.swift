@@ -39,13 +39,6 @@ package struct MemberPattern: Sendable, Hashable {
   /// Whether a member's name matches, with its folders: `2026/orders.csv`.
   package func matches(_ name: String) -> Bool {
     let names = name.split(separator: "/").map(String.init)
-    return isForNames ? Self.match(parts[...], names.suffix(1)) : Self.match(parts[...], names[...])
-  }
-
-  private static func match(_ parts: ArraySlice<String>, _ names: ArraySlice<String>) -> Bool {
-    guard let part = parts.first else { return names.isEmpty }
-    if part == "**" { return (names.startIndex...names.endIndex).contains { match(parts.dropFirst(), names[$0...]) } }
-    guard let name = names.first, FileName.withBytes(name, { fnmatch(part, $0, FNM_PERIOD) == 0 }) else { return false }
-    return match(parts.dropFirst(), names.dropFirst())
+    return PathGlob.matches(parts, isForNames ? names.suffix(1) : names, flags: FNM_PERIOD)
   }
 }

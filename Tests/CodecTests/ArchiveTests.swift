@@ -49,6 +49,10 @@ struct ArchiveTests {
       ("*.csv", "a.csv", true), ("*.csv", "x/y/a.csv", true), ("*.csv", "a.csv.gz", false), ("x/*.csv", "x/a.csv", true),
       ("x/*.csv", "x/y/a.csv", false), ("x/**/*.csv", "x/y/z/a.csv", true), ("x/**/*.csv", "x/a.csv", true), ("**/a.csv", "a.csv", true),
       ("*", ".hidden", false), ("a?.csv", "ab.csv", true), ("[ab].csv", "c.csv", false), ("/x/a.csv", "x/a.csv", true),
+      ("x/**", "x/y/a.csv", true), ("x/**", "x", false), ("**/x/**/z", "a/x/y/x/z", true), ("**/x/z", "a/x/y/x/z", true),
+      ("**/x", "x/y", false),
+      // In steps of the names, and not in all ways to share them out.
+      (String(repeating: "**/", count: 30) + "b", String(repeating: "a/", count: 60) + "c", false),
     ] {
       #expect(MemberPattern(pattern).matches(name) == matches, "\(pattern) \(name)")
     }

@@ -59,6 +59,8 @@ struct IdentityTests {
   func ownOutputs() throws {
     let shop = try Workshop()
     try shop.write("x.jsonl", "{\"id\":1}\n")
+    try write(shop, from: "'**'", path: "all-{run.id}.jsonl")
+    #expect(try shop.sluice("check", "pipeline.yaml").stderr.contains("write.path matches the pattern **"))
     try write(shop, from: "'*.jsonl'", path: "all-{run.id}.jsonl")
     let checked = try shop.sluice("check", "pipeline.yaml")
     #expect(checked.status == 0 && checked.stderr.contains("write.path matches the pattern *.jsonl"), "\(checked.stderr)")

@@ -48,13 +48,9 @@ struct NormalPath: Sendable {
   var isGlob: Bool { parts.contains(where: \.isGlob) }
 
   /// Whether the pattern matches a path, as far as names tell.
-  func matches(_ path: String) -> Bool { Self.match(parts[...], path.split(separator: "/").map(String.init)[...]) }
-
-  private static func match(_ parts: ArraySlice<Part>, _ names: ArraySlice<String>) -> Bool {
-    guard let part = parts.first else { return names.isEmpty }
-    if part.value == "**" { return names.indices.contains { match(parts.dropFirst(), names[$0...]) } }
-    guard let name = names.first, fnmatch(part.value.trimmingPrefix("/").description, name, FNM_PERIOD) == 0 else { return false }
-    return match(parts.dropFirst(), names.dropFirst())
+  func matches(_ path: String) -> Bool {
+    let steps = parts.map { String($0.value.trimmingPrefix("/")) }
+    return PathGlob.matches(steps, path.split(separator: "/").map(String.init), flags: FNM_PERIOD)
   }
 
   /// The path that opens it, with the values of secrets.

@@ -17,18 +17,7 @@ struct S3Glob: Sendable {
   }
 
   func matches(_ key: String) -> Bool {
-    Self.match(steps[...], key.split(separator: "/", omittingEmptySubsequences: false)[...])
-  }
-
-  private static func match(_ steps: ArraySlice<String>, _ names: ArraySlice<Substring>) -> Bool {
-    guard let step = steps.first else { return names.isEmpty }
-    if step == "**" {
-      // At the end it stands for what lies at any depth.
-      if steps.count == 1 { return !names.isEmpty }
-      return (names.startIndex..<names.endIndex).contains { match(steps.dropFirst(), names[$0...]) }
-    }
-    guard let name = names.first, fnmatch(step, String(name), 0) == 0 else { return false }
-    return match(steps.dropFirst(), names.dropFirst())
+    PathGlob.matches(steps, key.split(separator: "/", omittingEmptySubsequences: false).map(String.init), flags: 0)
   }
 }
 
