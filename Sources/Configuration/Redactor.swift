@@ -40,7 +40,7 @@ public struct Redactor: Sendable {
     for (name, value) in environment {
       let upper = name.uppercased()
       if value.count >= 8, isSecretName(name) { secrets[value] = "${\(name)}" }
-      if let password = password(inAddress: value) { secrets[password] = "${\(name)}" }
+      if let password = password(inAddress: value) { secrets[String(password)] = "${\(name)}" }
       if upper.hasPrefix("OTEL_"), upper.hasSuffix("_HEADERS") {
         for pair in value.split(separator: ",") {
           guard let text = pair.split(separator: "=", maxSplits: 1).dropFirst().first else { continue }
@@ -54,13 +54,13 @@ public struct Redactor: Sendable {
   }
 
   /// Returns the password of `scheme://user:password@host`; nil where the address has none.
-  package static func password(inAddress text: String) -> String? {
+  package static func password(inAddress text: String) -> Substring? {
     guard let authority = text.range(of: "://").map({ text[$0.upperBound...].prefix { !"/?#".contains($0) } }),
       let at = authority.lastIndex(of: "@"),
       let colon = authority[..<at].firstIndex(of: ":")
     else { return nil }
     let password = authority[authority.index(after: colon)..<at]
-    return password.isEmpty ? nil : String(password)
+    return password.isEmpty ? nil : password
   }
 
   /// A value as it is, as addresses have it, as JSON has it, and as HTTP's basic authentication does.

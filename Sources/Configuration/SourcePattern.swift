@@ -64,12 +64,9 @@ public struct SourcePattern: Sendable, Hashable {
 
   /// Hides a password that the definition spells out in an address.
   private static func hidingPassword(_ text: String) -> String {
-    guard let scheme = text.range(of: "://") else { return text }
-    let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
-    guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else { return text }
-    let password = authority[authority.index(after: colon)..<at]
+    guard let password = Redactor.password(inAddress: text) else { return text }
     let isName = password.hasPrefix("${") && password.firstIndex(of: "}") == password.indices.last
-    return password.isEmpty || isName ? text : text[...colon] + "***" + text[at...]
+    return isName ? text : text[..<password.startIndex] + "***" + text[password.endIndex...]
   }
 
   /// Returns the pattern with some secrets' values in the places of their placeholders: values that hold one of these characters, and those

@@ -76,7 +76,7 @@ extension PipelineDefinition {
   }
 
   private func settings(_ section: Value?, workers: Int, _ shared: RestartPolicy) -> StageSettings {
-    var stage = StageSettings(workers: PoolSize(min: workers, max: workers), buffer: 8, attempts: 5, policy: shared)
+    var stage = StageSettings(workers: PoolSize(min: workers, max: workers), policy: shared)
     if let count = section?["workers"]?.text.flatMap({ Int($0) }) { stage.workers = PoolSize(min: count, max: count) }
     if let bounds = section?["workers"], let most = bounds["max"]?.text.flatMap({ Int($0) }) {
       stage.workers = PoolSize(min: bounds["min"]?.text.flatMap { Int($0) } ?? 1, max: most)

@@ -34,13 +34,8 @@ public enum DefinitionReference {
     switch shape {
     case .object(let keys), .step(let keys): keys
     case .list(let element), .map(let element): nested(element)
-    case .either(let shapes, _): unique(shapes.flatMap(nested))
+    case .either(let shapes, _): .union(shapes.map(nested))
     default: []
     }
-  }
-
-  private static func unique(_ keys: [Key]) -> [Key] {
-    var seen: Set<String> = []
-    return keys.filter { seen.insert($0.name).inserted }
   }
 }

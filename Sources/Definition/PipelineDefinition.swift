@@ -16,13 +16,13 @@ public struct PipelineDefinition: Sendable {
   public struct StageSettings: Sendable {
     /// The least and the most workers (`workers`; by default 4 for fetch, decompress and write, and one for each core for parse and
     /// transform).
-    public var workers: PoolSize
+    public var workers = PoolSize(min: 1, max: 1)
     /// How many messages may wait before the stage (`buffer`), from 1; 8 by default.
-    public var buffer: Int
+    public var buffer = 8
     /// How many workers a unit of the stage may fail before it is given up (`retry.attempts`), from 1; 5 by default.
-    public var attempts: Int
+    public var attempts = 5
     /// How the stage's failed workers are restarted: its own `supervise`, and the definition's for the rest.
-    public var policy: RestartPolicy
+    public var policy = RestartPolicy()
   }
 
   /// The pipeline's name (`pipeline`), by which the ledger knows it: letters and digits of ASCII, - and _.
@@ -93,7 +93,7 @@ public struct PipelineDefinition: Sendable {
 
   /// Returns a stage's settings; each stage has some.
   package func stage(_ stage: Stage) -> StageSettings {
-    stages[stage] ?? StageSettings(workers: PoolSize(min: 1, max: 1), buffer: 8, attempts: 5, policy: RestartPolicy())
+    stages[stage] ?? StageSettings()
   }
 
   /// The file's path as the user would type it: relative where the file is below the current folder.
@@ -247,7 +247,7 @@ public struct PipelineDefinition: Sendable {
   private var plainPasswords: [String: String] {
     let sources = fetch.entries.flatMap { [$0.pattern.value] + $0.source.addresses }
     let addresses = sources + notifyRules.flatMap { [$0.url, $0.ping].compactMap { $0 } }
-    let passwords = addresses.compactMap(Redactor.password(inAddress:))
+    let passwords = addresses.compactMap(Redactor.password(inAddress:)).map(String.init)
     return Dictionary(passwords.map { ($0, "***") }) { first, _ in first }
   }
 

@@ -11,14 +11,11 @@ enum FaultReason {
     }
   }
 
-  /// Words that often stand for no value.
-  private static let nullWords: Set = ["NA", "N/A", "n/a", "NULL", "null", "\\N", "NaN", "nan", "None", "-", "--", "?", "."]
-
   private static func hint(_ excerpt: String, _ type: ValueType) -> String? {
     guard type != .text, type != .json else { return nil }
     var text = Substring(excerpt)
     if text.utf8.count > 1, text.first == "\"", text.last == "\"" { text = text.dropFirst().dropLast() }
-    if text.utf8.count <= 4, nullWords.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
+    if NullWords.words.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
     guard type == .bigint || type == .double else { return nil }
     var digits = text
     while digits.first == " " { digits = digits.dropFirst() }

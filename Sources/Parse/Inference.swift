@@ -18,7 +18,7 @@ public enum Inference {
       case .structure: return .json
       case .text(let text, let isText):
         seen = true
-        candidates.removeAll { !fits(text, $0, isText: isText) }
+        candidates.removeAll { !suggests(text, $0, isText: isText) }
       }
       if candidates.isEmpty { return .text }
     }
@@ -45,18 +45,12 @@ public enum Inference {
     }
   }
 
-  private static func fits(_ text: String, _ type: ValueType, isText: Bool) -> Bool {
-    var text = text
-    return text.withUTF8 { bytes in
-      guard let p = bytes.baseAddress, bytes.count > 0 else { return false }
-      switch type {
-      case .bigint: return !isText && NumberText.isBigint(p, bytes.count)
-      case .double: return !isText && NumberText.isDouble(p, bytes.count)
-      case .boolean: return !isText && ["true", "false"].contains(String(decoding: bytes, as: UTF8.self).lowercased())
-      case .date: return TimeText.date(p, bytes.count) != nil
-      case .timestamp: return TimeText.timestamp(p, bytes.count) != nil
-      default: return true
-      }
+  private static func suggests(_ text: String, _ type: ValueType, isText: Bool) -> Bool {
+    switch type {
+    case _ where text.isEmpty: false
+    case .bigint, .double: !isText && fits(.text(text, isText: isText), type)
+    case .boolean: !isText && ["true", "false"].contains(text.lowercased())
+    default: fits(.text(text, isText: isText), type)
     }
   }
 }
