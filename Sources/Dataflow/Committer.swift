@@ -7,14 +7,27 @@ import Write
 
 /// Commits written items: prepares their outputs, tells the ledger that they are done, and lets the sink commit the prepared outputs.
 /// `Sources/Ledger/README.md` gives the order of the steps, and its reasons.
-struct Committer {
-  let ledger: any ItemLedger
-  let session: any SinkSession
-  let committed: CommittedOutputs
-  let failing: ItemFailing
-  let spools: Spools
-  let control: RunControl
-  let reporter: Reporter
+final class Committer: Sendable {
+  private let ledger: any ItemLedger
+  private let session: any SinkSession
+  private let committed: CommittedOutputs
+  private let failing: ItemFailing
+  private let spools: Spools
+  private let control: RunControl
+  private let reporter: Reporter
+
+  init(
+    ledger: any ItemLedger, session: any SinkSession, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
+    control: RunControl, reporter: Reporter
+  ) {
+    self.ledger = ledger
+    self.session = session
+    self.committed = committed
+    self.failing = failing
+    self.spools = spools
+    self.control = control
+    self.reporter = reporter
+  }
 
   /// Commits items together. A failure stops the run.
   func commit(_ items: [Commits.WrittenItem]) async {
@@ -23,11 +36,11 @@ struct Committer {
     var refused: [Committable: String] = [:]
     do {
       let writers = Dictionary(grouping: items.map(\.output), by: ObjectIdentifier.init).values.compactMap(\.first)
-      try await BlockingThreads.files.run { try session.prepare(writers) }
+      try await BlockingThreads.files.run { [session] in try session.prepare(writers) }
       let before = committed.take()
       try await ledger.finish(items.map(\.finished), committed: before)
       let committables = items.compactMap(\.finished.commit?.committable)
-      let refusals = try await BlockingThreads.files.run {
+      let refusals = try await BlockingThreads.files.run { [session] in
         try committables.isEmpty ? [] : session.commit(committables, forgetting: before)
       }
       refused = Dictionary(refusals.map { ($0.committable, $0.reason) }) { first, _ in first }

@@ -8,17 +8,32 @@ import Records
 import Supervision
 
 /// The decompress stage: takes an item's bytes in order, decompresses them, and cuts them into chunks of whole records for parse.
-struct DecompressStage {
-  let definition: PipelineDefinition
-  let chunks: Channel<ChunkMessage>
-  let mappings: ColumnMappings
-  let schemaWatch: SchemaWatch
-  let suspects: Suspects
-  let board: EngineBoard
-  let reporter: Reporter
-  let control: RunControl
+final class DecompressStage: Sendable {
+  private let definition: PipelineDefinition
+  private let chunks: Channel<ChunkMessage>
+  private let mappings: ColumnMappings
+  private let schemaWatch: SchemaWatch
+  private let suspects: Suspects
+  private let board: EngineBoard
+  private let reporter: Reporter
+  private let control: RunControl
   /// The command that goes on with the run and takes changed columns as they are.
-  let acceptCommand: String
+  private let acceptCommand: String
+
+  init(
+    definition: PipelineDefinition, chunks: Channel<ChunkMessage>, mappings: ColumnMappings, schemaWatch: SchemaWatch, suspects: Suspects,
+    board: EngineBoard, reporter: Reporter, control: RunControl, acceptCommand: String
+  ) {
+    self.definition = definition
+    self.chunks = chunks
+    self.mappings = mappings
+    self.schemaWatch = schemaWatch
+    self.suspects = suspects
+    self.board = board
+    self.reporter = reporter
+    self.control = control
+    self.acceptCommand = acceptCommand
+  }
 
   /// Decompresses the items of a group. One worker serves a group once.
   func work(_ group: ItemGroup, _ assignment: Assignment) async throws {
@@ -48,12 +63,12 @@ struct DecompressStage {
     let format = definition.parse.recordFormat(itemName: task.planned.item.name)
     var chunker = RecordChunker(
       definition, itemName: task.planned.item.name, itemBytes: task.planned.size, format: format, skipTo: task.start.offset
-    ) { prologue in
+    ) { [mappings] prologue in
       task.prologue = prologue
       return try mappings.mapping(prologue)
     }
     var isCompared = false
-    let emit: RecordChunker.Emit = { chunk, mapping, continuation in
+    let emit: RecordChunker.Emit = { [self] chunk, mapping, continuation in
       heartbeat.beat()
       if !isCompared, chunk.mayHoldRecords {
         isCompared = true

@@ -9,14 +9,27 @@ import Records
 import Supervision
 
 /// The fetch stage: reads each item's bytes from its source, in order, and hands them to decompress.
-struct FetchStage {
-  let definition: PipelineDefinition
-  let session: FetchSession
-  let spools: Spools
-  let downloads: Downloads
-  let suspects: Suspects
-  let board: EngineBoard
-  let reporter: Reporter
+final class FetchStage: Sendable {
+  private let definition: PipelineDefinition
+  private let session: FetchSession
+  private let spools: Spools
+  private let downloads: Downloads
+  private let suspects: Suspects
+  private let board: EngineBoard
+  private let reporter: Reporter
+
+  init(
+    definition: PipelineDefinition, session: FetchSession, spools: Spools, downloads: Downloads, suspects: Suspects, board: EngineBoard,
+    reporter: Reporter
+  ) {
+    self.definition = definition
+    self.session = session
+    self.spools = spools
+    self.downloads = downloads
+    self.suspects = suspects
+    self.board = board
+    self.reporter = reporter
+  }
 
   /// Fetches the items of a group. One worker serves a group once.
   func work(_ group: ItemGroup, _ assignment: Assignment) async throws {
@@ -46,7 +59,7 @@ struct FetchStage {
       let outcome =
         task.planned.item.source.traits.contains(.rereadsFreely)
         ? try await read(task, outgoing, heartbeat)
-        : try await untilEnd(of: task) { try await read(task, outgoing, heartbeat) }
+        : try await untilEnd(of: task) { [self] in try await read(task, outgoing, heartbeat) }
       switch outcome {
       case .notModified: task.end(.unchanged)
       case .delivered(let version):
@@ -96,13 +109,13 @@ struct FetchStage {
 
   private func read(_ task: ItemTask, _ outgoing: FetchedMessages, _ heartbeat: Heartbeat) async throws -> Fetcher.Outcome {
     let planned = task.planned
-    let fetcher = Fetcher(session, definition.fetch.retry) { attempt, error, wait in
+    let fetcher = Fetcher(session, definition.fetch.retry) { [reporter] attempt, error, wait in
       reporter.retry(.fetch, item: planned.item.key, attempt: attempt, error.description, wait: wait)
     }
     let digest = planned.item.sha256 == nil ? nil : Digest()
     let from = task.continuation?.compressedBytes ?? 0
     task.fetchedBytes = from
-    let deliver: (ByteBuffer) async throws -> Void = { piece in
+    let deliver: (ByteBuffer) async throws -> Void = { [reporter] piece in
       task.fetchedBytes += piece.count
       reporter.progress.update { $0.bytes.fetched += piece.count }
       try await outgoing.add(.init(item: task.index, bytes: piece))

@@ -156,7 +156,9 @@ struct ItemWriter {
     let finished = FinishedItem(
       id: planned.id, version: task.version, progress: progress, commit: pending, seconds: task.age,
       sourceSchema: try await sourceSchemas.number(of: task.columns))
-    try await commits.add(Commits.WrittenItem(planned: planned, output: output, finished: finished)) { await committer.commit($0) }
+    try await commits.add(Commits.WrittenItem(planned: planned, output: output, finished: finished)) { [committer] in
+      await committer.commit($0)
+    }
   }
 
   /// Adds the damaged rest of an item as a dead letter. The number of its records can't be known: it counts as one record that was read.
