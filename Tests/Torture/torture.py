@@ -1,12 +1,13 @@
 """Kills a pipeline at every step of its commit protocol and at random moments, resumes it, and compares.
 
-    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N] [--s3]
+    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N] [--s3 | --zip]
 
 BINARY has failpoints. Every passage of every failpoint is one crash by `kill` and, where a system call can fail, one by an
 errno; writes also come out short, and steps throw or stand still. Then there are N kills at random moments. A resume is often
 crashed as well, several deep. In the end each case's outputs are those of a run that was never interrupted, byte for byte
 (compressed ones decompressed), its dead letters the same set, and its counts add up. With --seconds only what fits into that
-time is done, in an order that the seed gives. With --s3 the files are objects of a bucket, which rclone serves. `engine` kills the engine under its parent, which starts it again.
+time is done, in an order that the seed gives. With --s3 the files are objects of a bucket, which rclone serves; with --zip they are
+members of an archive. `engine` kills the engine under its parent, which starts it again.
 """
 import argparse
 import atexit
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../SluiceTests/Servers"))
 import ranges  # noqa: E402
@@ -264,7 +266,7 @@ def serve_s3(folder):
 
 
 class Torture:
-    def __init__(self, binary, seed, s3=False):
+    def __init__(self, binary, seed, s3=False, archive=False):
         self.binary = os.path.abspath(binary)
         self.seed = seed
         self.home = tempfile.mkdtemp(prefix="sluice-torture-")
@@ -279,6 +281,11 @@ class Torture:
         if s3:
             self.files = "{url: 's3://%s/f*', endpoint: '%s', access_key: torture, secret_key: torture-secret}" % (
                 os.path.basename(self.sources), serve_s3(self.home))
+        if archive:
+            self.files = self.sources + "/archive.zip"
+            with zipfile.ZipFile(self.files, "w") as members:
+                for path in sorted(glob.glob(self.sources + "/f*")):
+                    members.write(path, os.path.basename(path), zipfile.ZIP_DEFLATED if path.endswith(".csv") else zipfile.ZIP_STORED)
         self.want, self.passages, self.seconds = {}, {}, {}
 
     def definition(self, shape):
@@ -371,11 +378,13 @@ def main():
     parser.add_argument("--random", type=int, default=500)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--only", help="one case, as a failure names it")
-    parser.add_argument("--s3", action="store_true", help="the files come from an S3 server")
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument("--s3", action="store_true", help="the files come from an S3 server")
+    sources.add_argument("--zip", action="store_true", help="the files are members of an archive")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 2))
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(10**6)
-    torture = Torture(options.binary, seed, options.s3)
+    torture = Torture(options.binary, seed, options.s3, options.zip)
     torture.measure()
     cases = torture.cases(options.random)
     random.Random(seed).shuffle(cases)
