@@ -91,9 +91,11 @@ extension RunFailure {
   package static func sample(_ words: String, _ code: ErrorCode = .noSample) -> RunFailure { RunFailure(code, .failedItems, words) }
 
   /// Replayed dead letters that failed again.
-  package static func failedAgain(_ count: Int) -> RunFailure {
+  ///
+  /// - Parameter command: shows them.
+  package static func failedAgain(_ count: Int, _ command: String) -> RunFailure {
     RunFailure(
-      .failedAgain, .deadLetters, "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: sluice dead-letters list")
+      .failedAgain, .deadLetters, "\(count) dead letter\(count == 1 ? "" : "s") failed again; see why with: \(command)")
   }
 
   /// An item whose columns changed, where the definition says that this fails the run.
@@ -135,6 +137,7 @@ extension RunFailure {
     case let error as WriteError: .write(error)
     case let error as ProgramBroken: .program(error.description)
     case let error as NoSource: RunFailure(.noSource, .noSource, error.description)
+    case let error as any StageError: RunFailure(error.errorCode, .failedItems, error.description)
     case let error as CustomStringConvertible: .gaveUp(error.description)
     default: .internalError("\(error)")
     }

@@ -145,7 +145,8 @@ public struct PipelineDefinition: Sendable {
       DefinitionErrors(file: path, text: "", diagnostics: [Diagnostic(reason, code, line: 1, column: 1)])
     }
     errno = 0
-    guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: longest + 1) else {
+    // Nothing is read of an empty file.
+    guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: longest + 1) ?? Data() else {
       let reason = String(cString: strerror(errno == 0 ? EIO : errno))
       guard !FileManager.default.fileExists(atPath: path) else { throw no("can't read the definition: \(reason)", .noDefinition) }
       let folder = (path as NSString).deletingLastPathComponent

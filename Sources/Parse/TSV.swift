@@ -21,7 +21,7 @@ struct TSV: RecordFormat {
 
   init(_ settings: FormatSettings, _ reader: inout DefinitionReader) {
     var dialect = CSVDialect(settings.value, &reader)
-    if dialect.delimiter == [0x2C] { dialect.delimiter = [0x09] }
+    if settings.value["delimiter"] == nil { dialect.delimiter = [0x09] }
     table = CSV(dialect, settings)
   }
 

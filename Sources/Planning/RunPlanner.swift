@@ -70,6 +70,7 @@ package struct RunPlanner {
       if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
     }
     plan.work = decisions.filter { $0.action.isWork }
+    if isShared, options.limitItems != nil, !plan.work.isEmpty { try await refuseToLeaveOut(decisions) }
     // Where the one output is lost, they are made again too.
     plan.failed = found.failed.isEmpty ? [] : Array(Set(found.failed).subtracting(plan.work.map(\.item.key)))
     let own = excluded.found
@@ -83,12 +84,30 @@ package struct RunPlanner {
     return plan
   }
 
+  /// Refuses to make the one output again without items that are in it, since later runs would take those for done.
+  ///
+  /// - Parameter decisions: about the items that `--limit-items` lets through.
+  private func refuseToLeaveOut(_ decisions: [ItemDecision]) async throws {
+    let slot = naming.slot(nil)
+    // An output with the run's number in its name takes no other's place.
+    guard OutputNaming(definition: definition, run: "other", date: .distantFuture).slot(nil).shown == slot.shown else { return }
+    let taken = Set(decisions.map { Array($0.item.key.utf8) })
+    try await ledger?.forEachPage(.done(pipeline: definition.name)) { items in
+      guard let left = items.first(where: { !taken.contains(Array($0.key.utf8)) }) else { return }
+      throw RunFailure(
+        .invalidSetting, .wrongUse,
+        "--limit-items would leave \(left.key), and all behind it, out of \(slot.shown), which holds them now; leave the option out, or give write.path an {item.stem}"
+      )
+    }
+  }
+
   /// The decision about every item, in order.
   func decisions() async throws -> [ItemDecision] {
     var decisions = try await decide(nil, keepsAll: true).decisions
     if definition.sink.grouping == .run {
       var plan = RunPlan()
       try await settle(&decisions, &plan)
+      if options.limitItems != nil, decisions.contains(where: { $0.action.isWork }) { try await refuseToLeaveOut(decisions) }
     } else {
       decisions = try await planner.verified(decisions, naming)
     }

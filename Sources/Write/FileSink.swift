@@ -62,6 +62,13 @@ package struct FileSink: Sink {
 
   private static func check(_ path: String, _ place: Position, _ reader: inout DefinitionReader) {
     if path.isEmpty || path.hasSuffix("/") { reader.report(place.diagnostic("write.path is a file, and this is none")) }
+    if let end = path.range(of: "://") {
+      reader.report(
+        place.diagnostic("write.path is a file of this machine, and nothing writes to \(path[..<end.upperBound]) yet", .invalidSetting))
+    }
+    if path.hasPrefix("~/") {
+      reader.report(place.diagnostic("nothing stands for ~ here; write ${HOME}\(path.dropFirst())", .invalidSetting))
+    }
     var rest = path[...]
     while let open = rest.firstIndex(of: "{") {
       guard let close = rest[open...].firstIndex(of: "}") else { return }

@@ -183,13 +183,13 @@ struct DeadLetters: AsyncParsableCommand {
         let runner = Runner(try await definition.preparedToRun(), state: subject.state, options: RunOptions()) { messages.show($0) }
         var filter = criteria.filter(subject)
         filter.pipeline = definition.name
-        try show(try await runner.replay(filter), console)
+        try show(try await runner.replay(filter), subject, console)
       } catch {
         throw console.fail(error)
       }
     }
 
-    private func show(_ result: ReplayResult, _ console: Console) throws(RunFailure) {
+    private func show(_ result: ReplayResult, _ subject: Subject, _ console: Console) throws(RunFailure) {
       if common.output == .json {
         console.print(
           json: [
@@ -204,7 +204,7 @@ struct DeadLetters: AsyncParsableCommand {
       } else {
         console.print("there are no open dead letters of records to replay")
       }
-      if result.failed > 0 { throw .failedAgain(result.failed) }
+      if result.failed > 0 { throw .failedAgain(result.failed, subject.state.command("dead-letters", "list", pipeline)) }
     }
   }
 

@@ -73,7 +73,10 @@ struct CommonOptions: ParsableArguments {
   var noColor = false
 
   func validate() throws {
-    if let state, Ledgers.kind(of: state) == nil { throw ValidationError("--state \(state): \(Ledgers.unknown)") }
+    guard let state else { return }
+    if state.isEmpty { throw ValidationError("--state is empty; give a folder") }
+    // The rest of an address may hold a password.
+    if Ledgers.kind(of: state) == nil { throw ValidationError("--state \(state.prefix { $0 != "/" })//…: \(Ledgers.unknown)") }
   }
 
   /// - Throws: what to exit with where the log file can't be opened.

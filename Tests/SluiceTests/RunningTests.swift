@@ -250,4 +250,43 @@ struct RunningTests {
     #expect(try shop.sluice("run", "a.yaml", "--full", "--progress", "none").status == 0)
     #expect(shop.exists("out/a-5.jsonl"))
   }
+
+  @Test("--limit-items does not make the one output again without items that are in it")
+  func limitedOutput() throws {
+    for write in ["path: all.jsonl", "table: t, database: t.db, mode: replace"] {
+      let shop = try Workshop()
+      try shop.write("a.csv", "id\n1\n")
+      try shop.write("b.csv", "id\n2\n")
+      try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: '*.csv'}\nparse: {fields: {id: bigint}}\nwrite: {\(write)}\n")
+      let first = try shop.runPipeline("pipeline.yaml", "--limit-items", "1")
+      #expect(first.status == 0 && first.records["written"] == 1, "\(first.stderr)")
+      #expect(try shop.runPipeline().records["written"] == 2)
+      for words in [["--full"], ["--full", "--dry-run"]] {
+        let refused = try shop.run(Workshop.binary, ["run", "pipeline.yaml", "--limit-items", "1"] + words)
+        #expect(refused.status == 64 && refused.stderr.contains("--limit-items would leave b.csv"), "\(refused.stderr)")
+      }
+    }
+  }
+
+  @Test(
+    "a place for outputs that nothing writes to is refused",
+    arguments: [("s3://bucket/x.jsonl", "nothing writes to s3:// yet"), ("~/x.jsonl", "write ${HOME}/x.jsonl")])
+  func foreignOutput(_ path: String, _ message: String) throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id\n1\n")
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: a.csv}\nwrite: {path: '\(path)'}\n")
+    let refused = try shop.sluice("check", "pipeline.yaml")
+    #expect(refused.status == 78 && refused.stderr.contains(message) && refused.stderr.contains("pipeline.yaml:3:16"), "\(refused.stderr)")
+  }
+
+  @Test("a --state that is no folder's path is refused, and shows no password")
+  func foreignState() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id\n1\n")
+    try shop.write("pipeline.yaml", "pipeline: p\nfetch: {from: a.csv}\nwrite: {path: o.jsonl}\n")
+    let refused = try shop.sluice("run", "pipeline.yaml", "--state", "postgres://me:secret@host/db")
+    #expect(refused.status == 64 && refused.stderr.contains("no kind of ledger"), "\(refused.stderr)")
+    #expect(!refused.stderr.contains("secret") && !shop.exists("postgres:"))
+    #expect(try shop.sluice("run", "pipeline.yaml", "--state", "").status == 64)
+  }
 }
