@@ -231,7 +231,6 @@ package final class Flow: Sendable {
       chunks.finish()
     }
     let reporting = Task { await report() }
-    defer { reporting.cancel() }
     await withTaskGroup(of: Void.self) { group in
       group.addTask { [self] in await guarded { try await dispatch(items) } }
       group.addTask { [self] in
@@ -265,6 +264,9 @@ package final class Flow: Sendable {
         await commits.drain()
       }
     }
+    // Only when no task has the ledger any more is it closed with the run, and its log brought into it.
+    reporting.cancel()
+    await reporting.value
   }
 
   private func guarded(_ body: () async throws -> Void) async {
