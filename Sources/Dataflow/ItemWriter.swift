@@ -30,6 +30,8 @@ struct ItemWriter {
     /// Dead letters since the last checkpoint.
     var letters: [any Sequence<DeadLetter> & Sendable] = []
     var letterBytes = 0
+    /// Whether it is of new content, of which the ledger has not heard.
+    var isNew: Bool
     /// The last checkpoint that was begun, and when.
     var saved: Checkpoint
     var savedAt = ContinuousClock.now
@@ -39,21 +41,35 @@ struct ItemWriter {
       point = task.start
       saved = task.start
       continuation = task.continuation
+      isNew = task.planned.knownVersion != nil
     }
   }
 
   /// Writes an attempt's chunks; true where it came to the item's end and handed it on.
   func attempt(_ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks) async throws -> Bool {
     var attempt = Attempt(task)
+    var isWhole = false
     do {
-      return try await take(task, output, &chunks, &attempt)
+      isWhole = try await take(task, output, &chunks, &attempt)
     } catch {
       try? await attempt.underWay?.end()
       switch error {
       case is WriteError, is LedgerError, is CancellationError: throw error
       default: task.end(.worker("\(error)", .write))
       }
-      return false
+    }
+    if !isWhole, case .failed? = task.end { takeBack(attempt.point, task.start) }
+    return isWhole
+  }
+
+  /// Takes back the counts of records that an attempt has written since `start`, as the attempt is given up: limits and progress are of records
+  /// that count.
+  private func takeBack(_ point: Checkpoint, _ start: Checkpoint) {
+    let counts = point.counts - start.counts
+    control.uncount(counts)
+    progress.update {
+      $0.counts = $0.counts - counts
+      $0.bytes.written -= point.bytes.written - start.bytes.written
     }
   }
 
@@ -131,6 +147,8 @@ struct ItemWriter {
     attempt.point.bytes.fetched = task.fetchedBytes
     attempt.point.bytes.decompressed = attempt.point.offset
     var progress = ItemProgress(attempt.point)
+    progress.replacesEarlier = attempt.isNew
+    attempt.isNew = false
     progress.letters = attempt.letters
     if !attempt.letters.isEmpty { progress.header = task.prologue.flatMap(ReplayHeader.text) }
     attempt.saved = attempt.point

@@ -71,6 +71,9 @@ final class RunControl: Sendable {
     if isExceeded { stop() }
   }
 
+  /// Takes back the records of an attempt that was given up.
+  func uncount(_ counts: RecordCounts) { state.withLock { $0.counts = $0.counts - counts } }
+
   /// Counts an item that failed; more than `limits.failed_items` stop the run.
   func countFailedItem() {
     state.withLock { $0.failedItems += 1 }

@@ -26,6 +26,17 @@ package struct RecordCounts: Sendable, Hashable {
     sum.blankLines += b.blankLines
     return sum
   }
+
+  /// Returns the difference, count by count.
+  package static func - (a: RecordCounts, b: RecordCounts) -> RecordCounts {
+    var rest = a
+    rest.read -= b.read
+    rest.written -= b.written
+    rest.filtered -= b.filtered
+    rest.deadLettered -= b.deadLettered
+    rest.blankLines -= b.blankLines
+    return rest
+  }
 }
 
 /// The bytes of an item or a run, by stage.
@@ -78,6 +89,8 @@ package struct ItemProgress: Sendable {
   package var letters: [any Sequence<DeadLetter> & Sendable] = []
   /// The item's columns as JSON, which only the engine reads, for replays of its dead letters; nil leaves what the ledger has.
   package var header: String?
+  /// Whether it is the first of new content, with which the dead letters of the content before go.
+  package var replacesEarlier = false
 
   /// Makes progress up to a checkpoint, without dead letters.
   package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }

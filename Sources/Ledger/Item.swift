@@ -45,17 +45,21 @@ package struct ItemEntry: Sendable {
   package var location: String?
   /// Whether its work begins anew: the ledger forgets checkpoint, dead letters, version and counts.
   package var startsOver: Bool
+  /// Whether the dead letters and counts of the content before stay until ``ItemProgress/replacesEarlier``, though the item starts over: its
+  /// source may still say that nothing changed.
+  package var keepsEarlier: Bool
   /// The place among all the run's items, from 0, those included that are done already.
   package var ordinal: Int
   /// Whether the ledger has it already; false spares the ledger to look for what is to be forgotten.
   package var isKnown: Bool
 
   /// Makes an entry.
-  package init(key: String, location: String?, ordinal: Int, startsOver: Bool, isKnown: Bool) {
+  package init(key: String, location: String?, ordinal: Int, startsOver: Bool, keepsEarlier: Bool = false, isKnown: Bool) {
     self.key = key
     self.location = location
     self.ordinal = ordinal
     self.startsOver = startsOver
+    self.keepsEarlier = keepsEarlier
     self.isKnown = isKnown
   }
 }
@@ -74,6 +78,18 @@ package struct OpenItem: Sendable {
   package var definition: String?
   /// The `--var` values of its run; nil where the ledger has the run no more.
   package var variables: [String: String]?
+
+  /// An item that is not done.
+  package init(
+    id: ItemID, key: String, run: RunID, status: ItemStatus, definition: String? = nil, variables: [String: String]? = nil
+  ) {
+    self.id = id
+    self.key = key
+    self.run = run
+    self.status = status
+    self.definition = definition
+    self.variables = variables
+  }
 }
 
 /// The figures of one item in a run's report.

@@ -166,7 +166,9 @@ package final class Runner: Sendable {
       new, continuing: continuing?.id, pipeline: definition.name, definitionHash: definition.fingerprint,
       plan.work.map {
         ItemEntry(
-          key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume, isKnown: $0.record != nil)
+          key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume,
+          keepsEarlier: knownVersion($0) != nil,
+          isKnown: $0.record != nil)
       }
     )
     let targets = naming(run.description)
@@ -231,6 +233,11 @@ package final class Runner: Sendable {
     return try? await Sampler(definition: definition, session: fetching).columns(first)
   }
 
+  /// The version of an item that need not be read again: then its output, and all that the ledger has of it, stays.
+  private func knownVersion(_ decision: ItemDecision) -> String? {
+    definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil
+  }
+
   private func planned(_ plan: RunPlan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: any Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
@@ -243,7 +250,7 @@ package final class Runner: Sendable {
         PlannedItem(
           item: decision.item, id: id, slot: shared ?? naming.slot(decision.item), base: plan.base, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
-          knownVersion: definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil,
+          knownVersion: knownVersion(decision),
           size: decision.item.source.traits.contains(.exactSizes) ? decision.state.size : nil, refusal: decision.refusal))
     }
     return planned

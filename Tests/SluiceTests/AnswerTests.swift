@@ -464,4 +464,47 @@ struct AnswerTests {
     let wrong = try shop.sluice("check", "pipeline.yaml")
     #expect(wrong.status == 78 && wrong.stderr.contains("a proxy is an address as http://HOST:PORT"), "\(wrong.stderr)")
   }
+
+  @Test(
+    "what an item has left, its dead letters and counts, stays where its server says late that nothing changed, and goes with new content")
+  func lateNotModified() throws {
+    let shop = try Workshop()
+    let etag: [String: Any] = ["headers": [["ETag", "\"1\""]]]
+    let bad: [String: Any] = ["body": "id,name\n1,a\nx,b\ny,c\n"]
+    let server = try ScriptServer(
+      shop,
+      answers: [
+        "/x.csv": [etag.merging(bad) { $1 }, bad, ["status": 304], bad, ["body": "id,name\nz,d\n", "headers": [["ETag", "\"2\""]]]]
+      ])
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: '\(server.url)/x.csv'}\nparse: {fields: {id: bigint, name: text}}\nwrite: {path: 'out/{item.stem}.csv'}\nlimits: {dead_letters: 10}\n"
+    )
+    func letters() throws -> Int { try shop.sluice("dead-letters", "export", "pipeline.yaml").stdout.split(separator: "\n").count }
+    #expect(try shop.runPipeline().records == ["read": 3, "written": 1, "filtered": 0, "dead_lettered": 2])
+    #expect(try letters() == 2)
+    // A HEAD without a version, then a 304.
+    #expect(try shop.runPipeline().items == ["total": 1, "done": 0, "skipped": 1, "failed": 0])
+    #expect(try letters() == 2)
+    #expect(try shop.sluice("status", "pipeline.yaml").stdout.contains("3 records"))
+    #expect(try shop.runPipeline().records == ["read": 1, "written": 0, "filtered": 0, "dead_lettered": 1])
+    #expect(try letters() == 1)
+  }
+
+  @Test("records of an attempt that was given up count for no limit")
+  func givenUpAttempts() throws {
+    let shop = try Workshop()
+    // The bad records come first, and much comes behind them before the connection breaks.
+    let body = "id,name\n" + String(repeating: "x,bad\n", count: 6) + (0..<300_000).map { "\($0),name of \($0)\n" }.joined()
+    let whole: [String: Any] = ["body": body, "headers": [["ETag", "\"1\""]]]
+    let broken = whole.merging(["send": body.utf8.count - 1000, "headers": [["X", "no validator"]]]) { $1 }
+    let server = try ScriptServer(shop, answers: ["/x.csv": [broken, broken, broken, whole]])
+    try shop.write(
+      "pipeline.yaml",
+      "pipeline: p\nfetch: {from: '\(server.url)/x.csv', retry: {attempts: 6, backoff: 1ms..5ms}}\nparse: {fields: {id: bigint, name: text}}\nwrite: {path: 'out/{item.stem}.csv'}\nlimits: {dead_letters: 10, on_exceed: stop}\n"
+    )
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0, "\(outcome.stderr)")
+    #expect(outcome.records == ["read": 300_006, "written": 300_000, "filtered": 0, "dead_lettered": 6])
+  }
 }

@@ -214,6 +214,27 @@ struct UnfinishedRunTests {
     #expect(try shop.sluice("resume", "pipeline.yaml").status == 64)
   }
 
+  @Test(
+    "a run that is closed before its one output is in place leaves nothing done: the next run makes it",
+    arguments: ["path: out.jsonl", "table: t, database: t.db, mode: replace"])
+  func closedBeforeItsOutput(_ write: String) throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id\n1\n")
+    try shop.write("pipeline.yaml", definition("a.csv").replacing(/write: .*/, with: "write: {\(write)}"))
+    let killed = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
+      environment: ["SLUICE_FAILPOINTS": "ledger.finish_item/after=kill"])
+    #expect(killed.status != 0)
+    #expect(try shop.sluice("runs", "close", "1").status == 0)
+    #expect(!shop.exists(".out.jsonl.sluice-part"))
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0 && outcome.records["written"] == 1, "\(outcome.stderr)")
+    #expect(
+      try write.contains("path")
+        ? shop.read("out.jsonl") == "{\"id\":1}\n"
+        : shop.python("import sqlite3; print(sqlite3.connect('t.db').execute('select * from t').fetchall())").stdout == "[(1,)]\n")
+  }
+
   @Test("after --full, a dead letter's old number says that numbers are new")
   func oldNumbers() throws {
     let shop = try Workshop()

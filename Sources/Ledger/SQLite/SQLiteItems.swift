@@ -89,16 +89,27 @@ extension SQLiteLedger {
         """)
     return try items.map { item in
       let number = try Int64.fetchOne(
-        upsert, arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver, item.location])
+        upsert,
+        arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver && !item.keepsEarlier, item.location])
       guard let number else { throw DamagedValue("id") }
       let id = ItemID(number)
-      if item.startsOver, item.isKnown { try forgetWork(db, id) }
+      if item.startsOver, item.isKnown {
+        try item.keepsEarlier ? forgetCheckpoint(db, id) : forgetWork(db, id)
+      }
       return id
     }
   }
 
   private static func forgetWork(_ db: Database, _ id: ItemID) throws {
+    try forgetCheckpoint(db, id)
+    try forgetDeadLetters(db, id)
+  }
+
+  private static func forgetCheckpoint(_ db: Database, _ id: ItemID) throws {
     try db.cachedStatement(sql: "DELETE FROM checkpoints WHERE item = ?").execute(arguments: [id.value])
+  }
+
+  private static func forgetDeadLetters(_ db: Database, _ id: ItemID) throws {
     try db.cachedStatement(sql: "DELETE FROM dead_letters WHERE item_id = ?").execute(arguments: [id.value])
   }
 
@@ -114,6 +125,7 @@ extension SQLiteLedger {
   func startOver(_ id: ItemID) async throws { try await write(.ledgerStartOver) { try Self.startOver($0, id) } }
 
   private static func save(_ db: Database, _ id: ItemID, _ progress: ItemProgress) throws {
+    if progress.replacesEarlier { try forgetDeadLetters(db, id) }
     for letters in progress.letters { try insert(db, letters) }
     try FailPoint.ledgerDeadLetters.pass(.after)
     let point = progress.checkpoint
