@@ -49,6 +49,39 @@ extension LedgerBench {
     return found.wrong
   }
 
+  func keepingEarlier() async throws -> [String] {
+    var found = Findings()
+    let ledger = try open()
+    let keys = ["same", "new", "empty"]
+    let (run, ids) = try await ledger.start(keys)
+    for (key, id) in zip(keys, ids) {
+      try await ledger.checkpoint(id, at: 7, [.sample(run, key, id, record: 1), .sample(run, key, id, record: 2)])
+      try await ledger.finish(id, read: 7)
+    }
+    let second = try await ledger.begin(
+      NewRun(definition: "d", definitionPath: "p.yaml", variables: [:], schema: nil), continuing: nil, pipeline: "p", definitionHash: "h",
+      keys.enumerated().map { ItemEntry(key: $1, location: nil, ordinal: $0, startsOver: true, keepsEarlier: true, isKnown: true) })
+    for key in keys {
+      let item = try await ledger.item(key)
+      found.expect(item?.checkpoint == nil, "\(key) has a checkpoint")
+      found.same(item?.counts.read, 7, "the counts of \(key)")
+      found.same(item?.version, "v", "the version of \(key)")
+      found.same(try await ledger.count { $0.item = key }, 2, "the dead letters of \(key)")
+    }
+    try await ledger.unchanged(ids[0], version: "v")
+    for (key, id, letters) in [("new", ids[1], [DeadLetter.sample(second.run, "new", ids[1], record: 3)]), ("empty", ids[2], [])] {
+      var progress = ItemProgress(Checkpoint())
+      progress.replacesEarlier = true
+      progress.letters = [letters]
+      try await ledger.checkpoint(id, version: "w", progress)
+      found.same(try await ledger.count { $0.item = key }, letters.count, "the dead letters of \(key) with new content")
+    }
+    found.same(try await ledger.item("same")?.status, .done, "the state of same")
+    found.same(try await ledger.item("same")?.counts.read, 7, "the counts of same")
+    found.same(try await ledger.count { $0.item = "same" }, 2, "the dead letters of same, which did not change")
+    return found.wrong
+  }
+
   func startingOver() async throws -> [String] {
     var found = Findings()
     let ledger = try open()

@@ -19,6 +19,7 @@ enum LedgerConformance {
     ("items are told apart by the bytes of their keys", { try await $0.identity() }),
     ("an item is known by former keys, and renamed", { try await $0.renaming() }),
     ("an item that starts over is as new", { try await $0.startingOver() }),
+    ("an item that is read again keeps what it left until there is new content", { try await $0.keepingEarlier() }),
     ("a checkpoint is kept with its dead letters", { try await $0.checkpoints() }),
     ("a continuation is kept byte for byte, or not at all", { try await $0.continuations() }),
     ("items are done with their committables and outputs", { try await $0.finishing() }),

@@ -115,6 +115,22 @@ enum SQLiteFlaws {
     ),
     ("renames no item", "an item is known by former keys, and renamed", ignoring("UPDATE OF key ON items")),
     ("renames no dead letter", "an item is known by former keys, and renamed", ignoring("UPDATE OF item ON dead_letters")),
+    (
+      "keeps checkpoints of what is read again", "an item that is read again keeps what it left until there is new content",
+      ignoring("DELETE ON checkpoints")
+    ),
+    (
+      "keeps dead letters of content that is no more", "an item that is read again keeps what it left until there is new content",
+      ignoring("DELETE ON dead_letters")
+    ),
+    (
+      "forgets dead letters of what is read again", "an item that is read again keeps what it left until there is new content",
+      after("UPDATE OF run ON items", "DELETE FROM dead_letters WHERE item_id = new.id")
+    ),
+    (
+      "forgets the counts of what is read again", "an item that is read again keeps what it left until there is new content",
+      after("UPDATE OF run ON items", "UPDATE items SET read = 0 WHERE id = new.id")
+    ),
     ("keeps checkpoints of what starts over", "an item that starts over is as new", ignoring("DELETE ON checkpoints")),
     ("keeps dead letters of what starts over", "an item that starts over is as new", ignoring("DELETE ON dead_letters")),
     (
