@@ -221,7 +221,7 @@ package struct DefinitionReader {
     if isSecret, secrets[text] == nil { secrets[text] = "***" }
     let fits: Bool
     switch shape {
-    case .name: fits = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+    case .name: fits = Shape.isName(text)
     case .boolean: fits = text == "true" || text == "false"
     case .integer(let least, let most): fits = Int(text).map { (least...most).contains($0) } ?? false
     case .duration: fits = Scalars.duration(text) != nil

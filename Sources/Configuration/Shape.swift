@@ -34,6 +34,11 @@ package indirect enum Shape: Sendable {
   /// The first shape that the value is like. The text says what they are together, for messages.
   case either([Shape], String)
 
+  /// Whether a text is a name: letters and digits of ASCII, `-` and `_`.
+  package static func isName(_ text: String) -> Bool {
+    !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+  }
+
   /// The shape in words, for “expected …, found …” and the reference.
   package var expected: String {
     switch self {

@@ -42,7 +42,8 @@ struct DeadLetters: AsyncParsableCommand {
     @Argument(help: "A run's number, a pipeline's name, or a definition's path.", completion: .file(extensions: ["yaml", "yml"]))
     var subject: String?
     @OptionGroup var criteria: Criteria
-    @Option(help: "open (those not worked off), resolved or all.") var which: Which?
+    @Option(help: "open (those not worked off), resolved or all; list shows the open ones without it, export and drop take all.") var which:
+      Which?
 
     /// - Parameter console: shows no secrets of the pipelines from here on.
     func resolve(_ common: CommonOptions, _ console: Console, usually: Which) async throws -> (any Ledger, DeadLetterFilter) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Dataflow
 import Isolation
 import Operations
@@ -20,6 +21,10 @@ struct Init: AsyncParsableCommand {
   @Option(help: "The pipeline's name (default: from the first source's).") var name: String?
   @Flag(help: "Write over a file that is there.") var force = false
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if let name, !Shape.isName(name) { throw ValidationError("--name “\(name)”: a pipeline has a name of letters, digits, - and _") }
+  }
 
   func run() async throws {
     let console = try common.console()

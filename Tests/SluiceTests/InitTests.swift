@@ -95,4 +95,11 @@ struct InitTests {
     let run = try shop.runPipeline("made/flights.yaml")
     #expect(run.status == 0 && run.items["done"] == 2, "\(run.stderr)")
   }
+
+  @Test("a name that no pipeline can have is refused before anything is looked at")
+  func wrongName() throws {
+    let shop = try Workshop()
+    let refused = try shop.sluice("init", "nowhere.csv", "--name", "a b")
+    #expect(refused.status == 64 && refused.stderr.contains("letters, digits"), "\(refused.stderr)")
+  }
 }
