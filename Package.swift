@@ -109,7 +109,8 @@ let package = Package(
     .testTarget(
       name: "CodecTests", dependencies: ["Configuration", "Decompress", "Records"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "SinkTests", dependencies: ["Configuration", "Definition", "Files", "Parse", "Records", "Write"], swiftSettings: swiftSettings),
+      name: "SinkTests", dependencies: ["Configuration", "Dataflow", "Definition", "Files", "Parse", "Records", "Write"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "LedgerTests", dependencies: ["Files", "Ledger", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: swiftSettings),
     .testTarget(

@@ -5,10 +5,16 @@ final class CheckpointUnderWay: Sendable {
   private let work: Task<Void, any Error>
   private let signal = Signal()
 
-  init(_ body: @escaping @Sendable () async throws -> Void) {
+  /// Begins `body`, and calls `failed` with its error at once: nobody may ask for the checkpoint's end for long.
+  init(_ body: @escaping @Sendable () async throws -> Void, failed: @escaping @Sendable (any Error) -> Void) {
     work = Task { [signal] in
       defer { signal.set() }
-      try await body()
+      do {
+        try await body()
+      } catch {
+        failed(error)
+        throw error
+      }
     }
   }
 

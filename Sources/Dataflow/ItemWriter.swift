@@ -139,6 +139,8 @@ struct ItemWriter {
       var progress = progress
       progress.checkpoint.continuation = continuation?.bytes()
       try await ledger.checkpoint(id, version: version, progress)
+    } failed: { [control] error in
+      if let failure = RunFailure(told: error) { control.abort(failure) }
     }
   }
 

@@ -6,7 +6,12 @@ import Synchronization
 final class SQLiteDatabase: Sendable {
   let name: String
   let path: String
-  private let connection = Mutex<SQLiteConnection?>(nil)
+  private struct State {
+    var connection: SQLiteConnection?
+    /// The first failure of a transaction in which staged rows waited.
+    var failure: WriteError?
+  }
+  private let state = Mutex(State())
 
   init(_ name: String, path: String) {
     self.name = name
@@ -18,28 +23,42 @@ final class SQLiteDatabase: Sendable {
 
   /// Calls `body` with the connection, alone at a time.
   ///
+  /// All writers' staged rows wait in one transaction, and SQLite may roll it back when a write in it fails (sqlite.org/lang_transaction.html).
+  /// The writers have counted those rows. So the database is of no use after such a failure: each later call throws it again.
+  ///
   /// - Throws: ``WriteError`` in the place of SQLite's and the system's errors, but for a constraint that rows break.
   func use<T>(staging: Staging = .ends, _ body: (SQLiteConnection) throws -> T) throws -> T {
-    try connection.withLock { connection in
+    try state.withLock { state in
+      if let failure = state.failure, staging != .leavesAlone { throw failure }
+      var isStaging = false
+      func note(_ failure: WriteError) -> WriteError {
+        if isStaging { state.failure = failure }
+        return failure
+      }
       do {
         let open: SQLiteConnection
-        if let known = connection {
+        if let known = state.connection {
           open = known
         } else {
           try SystemCall.createFolders((path as NSString).deletingLastPathComponent)
           open = try SQLiteConnection(path)
-          connection = open
+          state.connection = open
         }
         switch staging {
-        case .ends: if open.isInTransaction { try Self.endStaging(open) }
-        case .goesOn: if !open.isInTransaction { try open.run("BEGIN IMMEDIATE") }
+        case .ends:
+          isStaging = open.isInTransaction
+          if isStaging { try Self.endStaging(open) }
+          isStaging = false
+        case .goesOn:
+          if !open.isInTransaction { try open.run("BEGIN IMMEDIATE") }
+          isStaging = true
         case .leavesAlone: break
         }
         return try body(open)
       } catch let failure as SQLiteConnection.Failure where !failure.isConstraint {
-        throw WriteError(action: "write to", path: name, reason: Self.words(failure))
+        throw note(WriteError(action: "write to", path: name, reason: Self.words(failure)))
       } catch let failure as SystemFailure {
-        throw WriteError(action: "write to", path: name, code: failure.code)
+        throw note(WriteError(action: "write to", path: name, code: failure.code))
       }
     }
   }

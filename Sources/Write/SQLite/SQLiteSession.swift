@@ -109,13 +109,20 @@ final class SQLiteSession: SinkSession {
     return refusals
   }
 
-  /// Does one commit inside a transaction of several.
+  /// Does one commit inside a transaction of several, unless its staged rows are not all there: recovery then finds that and writes them again.
   ///
   /// - Returns: the reason why the table does not take the rows; nil where it does. Refused rows are gone then.
   private static func take(_ token: SQLiteToken, _ connection: SQLiteConnection) throws -> String? {
     try connection.run("SAVEPOINT sluice")
     do {
-      if try SQLiteCommits.note(token.commit, token.owner, connection) { try move(token, connection) }
+      if try SQLiteCommits.note(token.commit, token.owner, connection) {
+        guard try find(connection, token.staging, rows: token.rows) == .whole else {
+          throw WriteError(
+            action: "commit to", path: "\(token.target.database): \(token.target.table)",
+            reason: "rows are missing that were staged for it; resume writes them again")
+        }
+        try move(token, connection)
+      }
       try connection.run("RELEASE sluice")
       return nil
     } catch let failure as SQLiteConnection.Failure where failure.isConstraint {
