@@ -18,7 +18,7 @@ struct SQLiteFailureTests {
   }
 
   @Test("once SQLite has rolled back what was staged, no writer of the database goes on, even where there is room again")
-  func full() throws {
+  func databaseIsFull() throws {
     let bench = try bench(Self.modes[0])
     defer { bench.remove() }
     let database = SQLiteDatabase("out.db", path: bench.folder + "/out.db")
@@ -53,7 +53,7 @@ struct SQLiteFailureTests {
   }
 
   @Test("no commit takes fewer rows than were prepared", arguments: modes)
-  func fewerRows(_ mode: String) throws {
+  func fewerRowsThanPrepared(_ mode: String) throws {
     let bench = try bench(mode)
     defer { bench.remove() }
     let session = try bench.session()
