@@ -10,7 +10,9 @@ struct JSONFormatTests {
   @Test("an array's elements, one object, a stream of objects and a place deep in a document are records; a name in .json is enough")
   func jsonRecords() throws {
     let shop = try Workshop()
-    let array = "[\n  {\"id\": 1, \"t\": \"a ] }\\\"\"},\n  {\"id\": 2,\n   \"t\": null}\n]\n"
+    // Longer than a block of 64 bytes, with brackets that close nothing in each.
+    let long = String(repeating: "] } x [ { ", count: 20) + String(repeating: "] } ", count: 50)
+    let array = "[\n  {\"id\": 1, \"t\": \"\(long)a ] }\\\"\"},\n  {\"id\": 2,\n   \"t\": null}\n]\n"
     try shop.write("in/array.json", array)
     try shop.write("in/object.json", "{\n  \"id\": 3,\n  \"t\": \"b\"\n}\n")
     try shop.write("in/stream.json", "{\"id\":4,\"t\":\"c\"}\n{\"id\":5}\n\u{1E}{\"id\":6,\n\"t\":\"d\"}")
@@ -18,7 +20,7 @@ struct JSONFormatTests {
     try shop.write("pipeline.yaml", definition("fields: {id: bigint, t: text}"))
     let outcome = try shop.runPipeline()
     #expect(outcome.status == 0 && outcome.records == ["read": 6, "written": 6, "filtered": 0, "dead_lettered": 0], "\(outcome)")
-    #expect(shop.read("out/array.jsonl") == "{\"id\":1,\"t\":\"a ] }\\\"\"}\n{\"id\":2,\"t\":null}\n")
+    #expect(shop.read("out/array.jsonl") == "{\"id\":1,\"t\":\"\(long)a ] }\\\"\"}\n{\"id\":2,\"t\":null}\n")
     #expect(shop.read("out/object.jsonl") == "{\"id\":3,\"t\":\"b\"}\n")
     #expect(shop.read("out/stream.jsonl") == "{\"id\":4,\"t\":\"c\"}\n{\"id\":5,\"t\":null}\n{\"id\":6,\"t\":\"d\"}\n")
     #expect(shop.read("out/empty.jsonl").isEmpty)
