@@ -87,6 +87,8 @@ final class FetchStage: Sendable {
       return Failure(.processLimit, .fetch, error.description + SystemFailure(code: EMFILE).remedy)
     }
     switch error {
+    // Nor where the state folder takes no more.
+    case .spool(_, let code): return Failure(.ledger, .fetch, error.description + SystemFailure(code: code).remedy)
     // Another attempt reads the new version, and all of the content again.
     case .changed, .checksum: return Failure(error, isTransient: true)
     // A member's bytes may have been damaged on the way from a server.

@@ -185,7 +185,7 @@ struct ItemWriter {
   private func note(_ damage: Failure, _ planned: PlannedItem, _ attempt: inout Attempt) {
     let letter = DeadLetter(
       run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: damage.stage.rawValue,
-      offset: attempt.point.offset, code: DeadLetter.damagedItem, reason: damage.reason)
+      offset: attempt.point.offset, code: DeadLetter.damagedItem, reason: definition.redactor.redact(damage.reason))
     attempt.letters.append([letter])
     var counts = RecordCounts()
     (counts.read, counts.deadLettered) = (1, 1)

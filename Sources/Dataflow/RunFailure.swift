@@ -59,6 +59,9 @@ extension RunFailure {
   /// A ledger that can't be read or written.
   package static func ledger(_ error: LedgerError) -> RunFailure { RunFailure(.ledger, .cannotWrite, error.description) }
 
+  /// A state folder that takes no more.
+  package static func state(_ words: String) -> RunFailure { RunFailure(.ledger, .cannotWrite, words) }
+
   /// An output that can't be written. A reader of standard output that went away is ``readerGone``.
   package static func write(_ error: WriteError) -> RunFailure {
     error.isReaderGone ? .readerGone : RunFailure(.cannotWrite, .cannotWrite, error.description)

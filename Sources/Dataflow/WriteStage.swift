@@ -128,6 +128,8 @@ struct WriteStage {
     case .failed where control.hasTooManyFailedItems: return
     case .failed(let failure, _, _) where failure.code == .processLimit:
       control.abort(.limits("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
+    case .failed(let failure, _, _) where failure.code == .ledger:
+      control.abort(.state("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
     case .failed(var failure, let attempts, _):
       if let output, !canGoBack(output, to: planned.base) { failure.reason += "; records of it are in \(planned.slot.shown) already" }
       try await failing.fail(planned, failure, attempts: attempts ?? task.attempt) { try discard(output, planned) }

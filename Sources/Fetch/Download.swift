@@ -77,6 +77,8 @@ package final class Download {
       }
       try await pass()
     } catch {
+      // Whole content is not looked at by its head again.
+      let isReadable = (try? expected.check(codings: spool.head?.codings ?? [])) != nil
       spool.seal()
       var failure = error as? DownloadFailure
       if failure == nil, let error = error as? FetchError {
@@ -86,7 +88,7 @@ package final class Download {
         // What is no content of the item's is not to be found by a later process.
         spool.reset()
         Spool.remove(spool.path)
-      } else if spool.hasNew {
+      } else if isReadable, spool.hasNew {
         // What is here already need not be fetched again by a later process.
         try? await Task.detached { [spool] in try await BlockingThreads.files.run { try spool.sync() } }.value
       }

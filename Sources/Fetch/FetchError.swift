@@ -24,6 +24,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   case file(String, code: Int32)
   /// A member of an archive, or its archive, can't be read: the reason, and its code.
   case member(String, ErrorCode)
+  /// A download can't be kept on this machine's disk: its path, and the system's error number.
+  case spool(String, code: Int32)
   /// The path is not that of a regular file: the shown path, and the kind of thing that it is.
   case notAFile(String, FileStatus.Kind)
 
@@ -35,6 +37,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
     case .address, .comeAgain, .notAFile, .member: false
+    case .spool: lacksDescriptors
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
     }
   }
@@ -60,7 +63,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   /// Whether it failed because the process may open no more descriptors.
   public var lacksDescriptors: Bool {
     switch self {
-    case .file(_, let code): code == EMFILE || code == ENFILE
+    case .file(_, let code), .spool(_, let code): code == EMFILE || code == ENFILE
     // libcurl doesn't tell.
     case .connection: ProcessLimits.areDescriptorsUsedUp
     default: false
@@ -83,6 +86,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
     case .file(let path, let code): "can't read \(path): \(String(cString: strerror(code)))"
+    case .spool(let path, let code): "can't write the download \(path): \(String(cString: strerror(code)))"
     case .notAFile(let path, let kind): "\(path) is \(kind.words)\(kind == .folder ? "; name the files in it: \(path)/*" : ", and no file")"
     }
   }
@@ -91,7 +95,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch status {
     case 203: ": a proxy on the way has changed the content"
     case 204, 205: ": it has no content"
-    case 206: ": it sends a part, and all was asked for"
+    case 206: ": it sends a part that was not asked for"
     case 304: " (not modified), although it was not asked whether anything changed"
     case 401, 403: ": it does not let us in; check fetch.from's headers"
     case 404, 410: ": there is nothing at this address"
@@ -142,6 +146,7 @@ extension FetchError: StageError {
     case .checksum: .wrongChecksum
     case .changed: .changedSource
     case .file, .notAFile: .unreadableFile
+    case .spool: .ledger
     case .member(_, let code): code
     }
   }

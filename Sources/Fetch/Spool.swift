@@ -36,6 +36,8 @@ package final class Spool: ContentReceiver {
       }
       let isEarlier = (try? JSONDecoder().decode(Earlier.self, from: data)).map { $0.etag != nil || $0.lastModified != nil } == true
       if description.token == nil, isEarlier { description.token = String(decoding: data, as: UTF8.self) }
+      // A process may end when all bytes of the version are here, and before the reading does that brought them.
+      if description.token != nil, description.total == description.synced { description.isComplete = true }
       return description
     }
 
@@ -99,7 +101,7 @@ package final class Spool: ContentReceiver {
   /// - Parameters:
   ///   - path: the path that its files' names begin with.
   ///   - rule: how much a crash can cost.
-  /// - Throws: ``FetchError/file(_:code:)``.
+  /// - Throws: ``FetchError/spool(_:code:)``.
   package init(path: String, rule: SyncRule = SyncRule(), believing belief: Belief = .all) throws(FetchError) {
     self.path = path
     self.rule = rule
@@ -138,7 +140,7 @@ package final class Spool: ContentReceiver {
     do {
       return try body()
     } catch let failure as SystemFailure {
-      throw .file(path, code: failure.code)
+      throw .spool(path, code: failure.code)
     } catch {
       throw .connection("\(error)")
     }

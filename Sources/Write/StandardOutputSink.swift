@@ -32,7 +32,7 @@ struct StandardOutputSink: Sink {
 
   var grouping: OutputGrouping { .stream }
   var encoder: any RecordEncoder { format.encoder }
-  func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: "-") }
+  func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: Self.shown) }
   func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { slot }
   static func committer(in folder: String) -> any Committer { StandardOutput() }
   func start(_ context: SinkContext) -> any SinkSession { StandardOutput() }

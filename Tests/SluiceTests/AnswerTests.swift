@@ -58,6 +58,16 @@ struct AnswerTests {
     #expect(outcome.stderr.contains("attempt 1 failed") && !outcome.stderr.contains("attempt 2"), "\(outcome.stderr)")
   }
 
+  @Test("a part without content is not taken either: the item begins anew")
+  func emptyParts() throws {
+    let (shop, server, outcome) = try run([
+      ["body": Self.old, "headers": [["ETag", "\"1\""]], "send": 20_000], ["status": 206],
+      ["body": Self.new, "headers": [["ETag", "\"2\""]]],
+    ])
+    #expect(outcome.status == 0 && (shop.read("out.csv") == Self.new) as Bool, "\(outcome.stderr)")
+    #expect(server.sent("Range") == [nil, "bytes=20000-", nil])
+  }
+
   @Test("a server may send a part of the part that was asked for: the rest is asked for")
   func smallParts() throws {
     let size = Self.old.utf8.count
@@ -302,6 +312,51 @@ struct AnswerTests {
     let resumed = try shop.sluice("resume", "pipeline.yaml")
     #expect(resumed.status == 0 && (shop.read("out.csv") == Self.old) as Bool, "\(resumed.stderr)")
     #expect(server.sent("Range") == [nil, "bytes=20000-"] && server.sent("If-Range").last == .some("\"1\""))
+  }
+
+  @Test("a download that was whole when its process ended is not fetched again, though nothing says that its reading ended")
+  func wholeSpool() throws {
+    let shop = try Workshop()
+    let answer: [String: Any] = ["body": Self.old, "headers": [["ETag", "\"1\""]]]
+    let server = try ScriptServer(shop, answers: ["/x.csv": [answer.merging(["send": 20_000]) { $1 }, ["status": 416], answer]])
+    try write(shop, server.url + "/x.csv")
+    try shop.write("pipeline.yaml", shop.read("pipeline.yaml").replacing("out.csv", with: "out.csv, checkpoint: {bytes: 1000}"))
+    let killed = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
+      environment: ["SLUICE_FAILPOINTS": "spool.range=kill"])
+    #expect(killed.status != 0 && server.printed.count == 1, "\(killed.stderr)")
+    let folder = ".sluice/spool/p/"
+    let name = try #require(try FileManager.default.contentsOfDirectory(atPath: shop.path(folder)).first { $0.hasSuffix(".json") })
+    var description = try #require(
+      try JSONSerialization.jsonObject(with: Data(shop.read(folder + name).utf8)) as? [String: Any])
+    #expect(description["token"] != nil && description["isComplete"] as? Bool == false)
+    // The rest came, and the process ended before it took it.
+    description["synced"] = Self.old.utf8.count
+    let file = name.replacing(".json", with: ".\(try #require(description["file"] as? String))")
+    try shop.write(folder + file, Self.old)
+    try shop.write(folder + name, String(decoding: try JSONSerialization.data(withJSONObject: description), as: UTF8.self))
+    let resumed = try shop.sluice("resume", "pipeline.yaml")
+    #expect(resumed.status == 0 && (shop.read("out.csv") == Self.old) as Bool, "\(resumed.stderr)")
+    #expect(server.printed.count == 1)
+  }
+
+  @Test(
+    "a state folder that takes no more of a download ends the run, whose item is gone on with when there is room", arguments: [1, 1000])
+  func fullSpool(_ bytes: Int) throws {
+    let shop = try Workshop()
+    let server = try ScriptServer(shop, answers: ["/x.csv": [["body": Self.old, "headers": [["ETag", "\"1\""]], "range": true]]])
+    try write(shop, server.url + "/x.csv")
+    try shop.write("pipeline.yaml", shop.read("pipeline.yaml").replacing("out.csv", with: "out.csv, checkpoint: {bytes: \(bytes)}"))
+    let full = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--progress", "none"],
+      environment: ["SLUICE_FAILPOINTS": bytes == 1 ? "spool.sync=ENOSPC@*" : "spool.write=ENOSPC@*"])
+    #expect(full.status == 74 && full.stderr.contains("[SL-701]"), "\(full.stderr)")
+    #expect(
+      full.stderr.contains("/x.csv: can't write the download ") && full.stderr.contains("No space left on device; make room, then resume"),
+      "\(full.stderr)")
+    #expect(!full.stderr.contains("failed in fetch"), "\(full.stderr)")
+    let resumed = try shop.sluice("resume", "pipeline.yaml")
+    #expect(resumed.status == 0 && (shop.read("out.csv") == Self.old) as Bool, "\(resumed.stderr)")
   }
 
   @Test("a run that waits for servers that do not answer whether items are new stops when it is told to")

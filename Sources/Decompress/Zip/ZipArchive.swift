@@ -130,7 +130,9 @@ package enum ZipArchive: Archive {
 
       private var failure: any Error {
         if let failure = input.failure { return failure }
-        let words = archive_error_string(archive).map { String(cString: $0) } ?? "libarchive's code \(archive_errno(archive))"
+        let words =
+          archive_error_string(archive).map { String(cString: $0).trimmingCharacters(in: .whitespacesAndNewlines) }
+          ?? "libarchive's code \(archive_errno(archive))"
         return ArchiveError.damaged(format: "zip", reason: "a member can't be unpacked: \(words)")
       }
 

@@ -118,6 +118,7 @@ extension HTTPClient {
     _ request: HTTPRequest, to receiver: any HTTPReceiver, _ answer: HTTPAnswer, _ progress: () async throws -> Void
   ) async throws -> ReadEnd? {
     var thrown: (any Error)?
+    var broken: FetchError?
     do {
       for try await _ in send(request, to: receiver) {
         do { try await progress() } catch {
@@ -127,10 +128,12 @@ extension HTTPClient {
       }
     } catch let error as FetchError {
       if let thrown { throw thrown }
-      if answer.isRefused { return .cannotContinue }
-      if answer.isStopped { return .stopped }
-      throw answer.failure ?? error
+      broken = error
     }
+    // An answer without content ends like a good one, whatever its head says.
+    if answer.isRefused { return .cannotContinue }
+    if answer.isStopped { return .stopped }
+    if let failure = answer.failure ?? broken { throw failure }
     return answer.isAccepted ? .whole : nil
   }
 }
