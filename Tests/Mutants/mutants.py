@@ -44,7 +44,7 @@ MUTANTS = [
     ("javaBlockedWorkerIsInterrupted", "a worker that waits is interrupted", SHELL, "shell.withLock { $0.hands[delivery.id]?.tell() }?.cancel()",
      "_ = shell.withLock { $0.hands[delivery.id]?.tell() }"),
     ("javaBlockedInAProgram", "a stop reaches programs", "Sources/Dataflow/Flow.swift", "    programs.interrupt()\n", ""),
-    ("javaBlockedInARead", "a stop reaches transfers", "Sources/Dataflow/FetchStage.swift", "task.onEnd { work.cancel() }", "task.onFailure {}"),
+    ("javaBlockedInARead", "a stop reaches transfers", "Sources/Dataflow/FetchStage.swift", "task.onEnd { work.cancel() }", "task.onEnd {}"),
     ("kubernetesPoolComesBackToItsSize", "a worker that is lost is replaced", POOL,
      "isServing, workerCount < size.min {",
      "isServing, workerCount < 0 {"),
