@@ -4,7 +4,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
   package var code: ErrorCode
   /// The stage that found it.
   package var stage: Stage
-  /// What is wrong and what to do about it, in one sentence. It may hold secrets.
+  /// The fault and its remedy, in one sentence. It may hold secrets.
   package var reason: String
   /// Whether another attempt at the item may succeed.
   package var isTransient: Bool

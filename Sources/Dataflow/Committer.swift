@@ -62,9 +62,7 @@ final class Committer: Sendable {
 
   /// Fails an item whose output the target does not take, though the ledger had called the item done.
   private func refuse(_ item: Commits.WrittenItem, _ committable: Committable, _ reason: String) async {
-    let counts = item.finished.progress.checkpoint.counts - item.planned.start.counts
-    control.uncount(counts)
-    reporter.progress.update { $0.counts = $0.counts - counts }
+    control.takeBack(item.finished.progress.checkpoint, since: item.planned.start, reporter.progress)
     do {
       try await failing.fail(item.planned, Failure(.cannotWrite, .write, reason), attempts: 1, refused: committable)
     } catch {

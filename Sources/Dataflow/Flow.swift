@@ -19,50 +19,6 @@ import Write
 /// the others. A message of chunks takes one of its group's credits before parse and gives it back when it is written. So
 /// nothing grows, and nothing can wait for itself.
 package final class Flow: Sendable {
-  /// The parts that a run puts together before its items flow.
-  package struct Parts {
-    var definition: PipelineDefinition
-    var chain: TransformChain
-    var ledger: any Ledger
-    var run: RunID
-    var state: StateFolder
-    var fetching: FetchSession
-    var session: any SinkSession
-    var shared: (any SinkWriter)?
-    var columns: [String]?
-    var timeline: Timeline
-    var progress: RunProgress
-    var event: @Sendable (RunEvent) -> Void
-
-    /// Puts them together.
-    ///
-    /// - Parameters:
-    ///   - chain: the definition's steps, checked for the fields that are read.
-    ///   - fetching: the connections to the sources; the caller closes them.
-    ///   - session: the work of the definition's sink for this run.
-    ///   - shared: the writer of the run's one output; nil where each item has an output of its own.
-    ///   - columns: those that items are expected to have; nil to go by the first item that comes.
-    ///   - event: takes the run's events, from any thread.
-    package init(
-      definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
-      session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
-      event: @escaping @Sendable (RunEvent) -> Void
-    ) {
-      self.definition = definition
-      self.chain = chain
-      self.ledger = ledger
-      self.run = run
-      self.state = state
-      self.fetching = fetching
-      self.session = session
-      self.shared = shared
-      self.columns = columns
-      self.timeline = timeline
-      self.progress = progress
-      self.event = event
-    }
-  }
-
   private let definition: PipelineDefinition
   private let ledger: any HistoryLedger
   private let run: RunID
@@ -97,27 +53,36 @@ package final class Flow: Sendable {
 
   /// Makes the stages, without a worker yet.
   ///
+  /// - Parameters:
+  ///   - chain: the definition's steps, checked for the fields that are read.
+  ///   - fetching: the connections to the sources; the caller closes them.
+  ///   - session: the work of the definition's sink for this run.
+  ///   - shared: the writer of the run's one output; nil where each item has an output of its own.
+  ///   - columns: those that items are expected to have; nil to go by the first item that comes.
+  ///   - event: takes the run's events, from any thread.
   /// - Throws: ``WriteError`` where the outputs' first bytes can't be made.
-  package init(_ parts: Parts) throws {
-    let definition = parts.definition
-    let chain = parts.chain
+  package init(
+    definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
+    session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    event: @escaping @Sendable (RunEvent) -> Void
+  ) throws {
     self.definition = definition
-    ledger = parts.ledger
-    run = parts.run
-    timeline = parts.timeline
+    self.ledger = ledger
+    self.run = run
+    self.timeline = timeline
     let control = RunControl(definition)
-    let reporter = Reporter(progress: parts.progress, journal: Journal(), redactor: definition.redactor, event: parts.event)
+    let reporter = Reporter(progress: progress, journal: Journal(), redactor: definition.redactor, event: event)
     let board = EngineBoard(
-      path: parts.state.boardPath(pipeline: definition.name), crashesPath: parts.state.crashesPath(pipeline: definition.name),
+      path: state.boardPath(pipeline: definition.name), crashesPath: state.crashesPath(pipeline: definition.name),
       workers: { definition.stage($0).workers }, memory: definition.processMemory, policy: definition.policy)
     let suspects = Suspects(board.crashes, poisonAfter: definition.poisonAfter)
     let crashes = suspects.restarts
-    parts.progress.update { $0.restarts += crashes }
+    progress.update { $0.restarts += crashes }
     if let death = suspects.lastDeath { reporter.engineDied(death) }
     let programs = Programs(
       chain,
       Programs.Setting(definition) {
-        parts.event(.programSaid(command: $0, line: $1))
+        event(.programSaid(command: $0, line: $1))
       } restarted: {
         reporter.programRestarted($0, $1)
       })
@@ -125,7 +90,7 @@ package final class Flow: Sendable {
     (self.control, self.reporter, self.board, self.programs, self.groups) = (control, reporter, board, programs, groups)
     isEachAlone = !chain.links.isEmpty || !suspects.isEmpty
     // An item with a part of its own holds it open until it is committed.
-    commits = Commits(limit: parts.shared == nil ? 256 : 4096)
+    commits = Commits(limit: shared == nil ? 256 : 4096)
     let chunks = Channel<ChunkMessage>(messages: definition.stage(.parse).buffer)
     let batches = Channel<BatchMessage>(messages: definition.stage(.transform).buffer)
     (self.chunks, self.batches) = (chunks, batches)
@@ -136,18 +101,18 @@ package final class Flow: Sendable {
       board.note(told)
     }
     supervisor = Supervisor("run", policy: definition.policy, event: pools.event)
-    let spools = Spools(definition, parts.state)
+    let spools = Spools(definition, state)
     sources = SourcePools(
       fetchPool: pools.make(.fetch, fetchGroups, conditions: .blocking),
       decompressPool: pools.make(.decompress, decompressGroups) { !chunks.isFull },
       fetch: FetchStage(
-        definition: definition, session: parts.fetching, spools: spools, downloads: downloads, suspects: suspects, board: board,
+        definition: definition, session: fetching, spools: spools, downloads: downloads, suspects: suspects, board: board,
         reporter: reporter),
       decompress: DecompressStage(
         definition: definition, chunks: chunks, mappings: ColumnMappings(definition, chain),
-        schemaWatch: SchemaWatch(expected: parts.columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil),
+        schemaWatch: SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil),
         suspects: suspects, board: board, reporter: reporter, control: control,
-        acceptCommand: parts.state.command("resume", "\(parts.run)", "--accept-schema-changes")))
+        acceptCommand: state.command("resume", "\(run)", "--accept-schema-changes")))
     parsePool = pools.make(.parse, chunks) { !batches.isFull }
     transformPool = pools.make(.transform, batches)
     // One output is written by one worker, item after item.
@@ -155,25 +120,25 @@ package final class Flow: Sendable {
       .write, writeGroups, size: definition.sink.isSerial ? PoolSize(min: 1, max: 1) : nil, conditions: .blocking)
 
     let encoding = BatchEncoding(definition)
-    let encoder = ChunkEncoder(definition, chain, run: parts.run, encoding)
+    let encoder = ChunkEncoder(definition, chain, run: run, encoding)
     let steps = TransformStage.Steps(chain: chain, programs: programs)
     let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder)
     let output = EncodedOutput(control: control)
     parse = ParseStage(batches: batches, board: board, careful: careful, output: output)
     transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
-    let failing = ItemFailing(ledger: parts.ledger, run: parts.run, pipeline: definition.name, control: control, reporter: reporter)
+    let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      ledger: parts.ledger, session: parts.session, committed: committed, failing: failing, spools: spools, control: control,
+      ledger: ledger, session: session, committed: committed, failing: failing, spools: spools, control: control,
       reporter: reporter)
     let items = ItemWriter(
-      definition: definition, run: parts.run, ledger: parts.ledger, shared: parts.shared, header: try encoding.header(chain.output),
-      sourceSchemas: SourceSchemas(parts.ledger, pipeline: definition.name), commits: commits, committer: committer, control: control,
-      progress: parts.progress)
+      definition: definition, run: run, ledger: ledger, shared: shared, header: try encoding.header(chain.output),
+      sourceSchemas: SourceSchemas(ledger, pipeline: definition.name), commits: commits, committer: committer, control: control,
+      progress: progress)
     write = WriteStage(
-      definition: definition, ledger: parts.ledger, session: parts.session, shared: parts.shared, schema: chain.output, items: items,
+      definition: definition, ledger: ledger, session: session, shared: shared, schema: chain.output, items: items,
       failing: failing, groups: groups, sources: sources, spools: spools, board: board, control: control, reporter: reporter)
 
-    control.onStop { [session = parts.session, fetchGroups, decompressGroups, writeGroups] in
+    control.onStop { [session, fetchGroups, decompressGroups, writeGroups] in
       groups.stop()
       programs.interrupt()
       session.interrupt()

@@ -58,19 +58,8 @@ struct ItemWriter {
       default: task.end(.worker("\(error)", .write))
       }
     }
-    if !isWhole, case .failed? = task.end { takeBack(attempt.point, task.start) }
+    if !isWhole, case .failed? = task.end { control.takeBack(attempt.point, since: task.start, progress) }
     return isWhole
-  }
-
-  /// Takes back the counts of records that an attempt has written since `start`, as the attempt is given up: limits and progress are of records
-  /// that count.
-  private func takeBack(_ point: Checkpoint, _ start: Checkpoint) {
-    let counts = point.counts - start.counts
-    control.uncount(counts)
-    progress.update {
-      $0.counts = $0.counts - counts
-      $0.bytes.written -= point.bytes.written - start.bytes.written
-    }
   }
 
   private func take(

@@ -71,8 +71,16 @@ final class RunControl: Sendable {
     if isExceeded { stop() }
   }
 
-  /// Takes back the records of an attempt that was given up.
-  func uncount(_ counts: RecordCounts) { state.withLock { $0.counts = $0.counts - counts } }
+  /// Takes back the records that an attempt at an item has written since `start`, here and in the run's progress, as the attempt is given
+  /// up.
+  func takeBack(_ point: Checkpoint, since start: Checkpoint, _ progress: RunProgress) {
+    let counts = point.counts - start.counts
+    state.withLock { $0.counts = $0.counts - counts }
+    progress.update {
+      $0.counts = $0.counts - counts
+      $0.bytes.written -= point.bytes.written - start.bytes.written
+    }
+  }
 
   /// Counts an item that failed; more than `limits.failed_items` stop the run.
   func countFailedItem() {

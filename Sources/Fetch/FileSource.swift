@@ -108,7 +108,7 @@ package final class FileSource: Source {
     return SourceState(version: Version(status).text, size: Int(status.st_size))
   }
 
-  /// What tells that a file's content changed.
+  /// The marks of a file that change with its content.
   private struct Version: Equatable {
     let seconds: Int
     let nanoseconds: Int

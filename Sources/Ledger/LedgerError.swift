@@ -5,7 +5,7 @@ import Foundation
 package struct LedgerError: Error, Sendable, CustomStringConvertible {
   /// The ledger, or the file beside it, as its user gave it.
   package let place: String
-  /// What is wrong and what to do, in one sentence.
+  /// The fault and its remedy, in one sentence.
   package let reason: String
 
   /// Makes an error of a ledger with a reason in words.

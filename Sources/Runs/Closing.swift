@@ -37,17 +37,18 @@ struct Closing {
   /// Closes a run with all that is left of it.
   func close(_ run: RunRecord) async throws {
     var items = try await ledger.openItems(pipeline: run.pipeline, without: []).filter { $0.run == run.id }
-    if definition.sink.grouping == .run, run.status == .running || run.status == .interrupted {
-      // The one output is not in place, so the items that are done for it are not done for anybody.
+    let lacksOutput = definition.sink.grouping == .run && (run.status == .running || run.status == .interrupted)
+    if lacksOutput {
+      // The items that are done for an output which never was in its place have to be done again.
       let done = try await ledger.items(run: run.id).filter { $0.status == .done }
       items += done.map { OpenItem(id: $0.id, key: $0.key, run: run.id, status: $0.status) }
-      let naming = OutputNaming(definition: definition, run: run.id.description, date: run.startedAt)
-      try await close(items, runs: [run.id], continued: nil)
-      return try await BlockingThreads.files.run { [definition] in
-        try definition.sink.start(definition.sinkContext).abandon(naming.slot(nil))
-      }
     }
     try await close(items, runs: [run.id], continued: nil)
+    guard lacksOutput else { return }
+    let naming = OutputNaming(definition: definition, run: run.id.description, date: run.startedAt)
+    try await BlockingThreads.files.run { [definition] in
+      try definition.sink.start(definition.sinkContext).abandon(naming.slot(nil))
+    }
   }
 
   private func close(_ items: [OpenItem], runs: [RunID], continued: RunID?) async throws {

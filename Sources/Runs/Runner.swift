@@ -182,9 +182,8 @@ package final class Runner: Sendable {
     if definition.sink.grouping == .stream { event(.toStandardOutput) }
     let timeline = Timeline(try await ledger.timeline(run))
     let flow = try Flow(
-      Flow.Parts(
-        definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
-        columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event))
+      definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
+      columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event)
     if EngineRole.isStartedAgain {
       flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
     }

@@ -16,11 +16,11 @@ final class ReadOnlyDatabase: Sendable {
 
   private struct Opened {
     let queue: DatabaseQueue
-    /// What the file was as it was opened without locks; nil where it is shared.
+    /// The state of the file when it was opened without locks; nil where it is shared.
     let idle: FileState?
   }
 
-  /// What tells that a file was written.
+  /// The marks of a file that change when it is written.
   private struct FileState: Equatable {
     private let (inode, size, seconds, nanoseconds): (UInt64, Int, Int, Int)
 

@@ -67,7 +67,7 @@ extension SQLiteLedger {
   /// Whether something of an item is left to do.
   static let isOpen = "(items.status <> 'done' AND items.status <> 'closed')"
 
-  /// What ``ItemRecord`` reads, in its order.
+  /// The query of the columns that ``ItemRecord`` reads, in its order.
   private static let itemQuery = """
     SELECT items.id, items.pipeline, items.key, items.version, items.run, items.ordinal, items.status, items.definition_hash,
     items.read, items.written, items.filtered, items.dead_lettered, items.error, items.location,

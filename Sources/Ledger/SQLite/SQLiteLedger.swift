@@ -174,7 +174,7 @@ struct SQLiteLedger: Ledger {
     }
   }
 
-  /// What is wrong with the ledger as an error of it; all else as it is.
+  /// Makes a ``LedgerError`` of an error of SQLite or the system; returns any other as it is.
   func told(_ error: any Error) -> any Error {
     switch error {
     case is DatabaseError, is SystemFailure, is DamagedValue, is RowDecodingError: LedgerError(place, of: error)
