@@ -123,6 +123,26 @@ struct PatternTests {
     try expectEnded(shop, 75)
   }
 
+  @Test("Java interrupt: an item that a later stage has failed does not wait for its server")
+  func failedItemsServer() throws {
+    let shop = try Workshop()
+    // The end is not told within the test's patience: who waits for it fails this test by not ending.
+    let body = String(repeating: "not a table\n", count: 400_000)
+    let answer: [String: Any] = ["body": body, "length": body.utf8.count * 2, "send": body.utf8.count, "stall": 900]
+    let server = try ScriptServer(shop, answers: ["/a.csv": [answer]])
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: '\(server.url)/a.csv', timeout: {idle: 900s}}
+      parse: {fields: {n: bigint}}
+      write: {path: o.csv}
+      """)
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 69 && outcome.items["failed"] == 1, "\(outcome.stderr)")
+    #expect(server.printed.count { $0["method"] as? String == "GET" } == 1, "\(server.printed)")
+  }
+
   @Test("Kubernetes backoffLimit: more failed items than the limit stop the run, resumable")
   func kubernetesFailureLimits() throws {
     let shop = try Workshop()

@@ -2,7 +2,7 @@
 again. It prints its port first, then each request as a line of JSON. An answer has:
 
 status, headers (a list of [name, value]), body (text), or same: N for the body of another version; length (what Content-Length says; null
-for none), send (how many bytes of the body come before the connection breaks), chunked, http (the version), hold (seconds
+for none), send (how many bytes of the body come before the connection breaks), stall (seconds before it breaks), chunked, http (the version), hold (seconds
 before the body), modified (Last-Modified, in seconds from the Date of the address's first answer), range (a 206 of what is asked for, where that is asked).
 """
 import email.utils
@@ -64,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "send" in answer or answer.get("length", 0) is None:
             self.close_connection = True
             self.wfile.flush()
-            time.sleep(0.1)
+            time.sleep(answer.get("stall", 0.1))
             self.connection.shutdown(2)
 
 
