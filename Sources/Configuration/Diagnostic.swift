@@ -40,17 +40,23 @@ public struct DefinitionErrors: Error, Sendable, CustomStringConvertible {
   private static let columns = 160
   private static let columnsBefore = 120
 
+  /// An error without its line: `file:line:column: error: message [code]`.
+  public func head(_ diagnostic: Diagnostic) -> String {
+    "\(ShownText.line(file)):\(diagnostic.line):\(diagnostic.column): error: \(ShownText.message(diagnostic.message)) [\(diagnostic.code.rawValue)]"
+  }
+
   /// The ``lines`` as one text.
   public var description: String { lines.joined(separator: "\n") }
+
+  /// The errors in the order of their places.
+  public var sorted: [Diagnostic] { diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) } }
 
   /// For each error `file:line:column: error: message [code]`, then its line and a caret under the place. Control characters are spelled
   /// out (``ShownText``).
   public var lines: [String] {
     let lines = Redactor.hidingPasswords(text, keepsLength: true).split(separator: "\n", omittingEmptySubsequences: false)
-    let sorted = diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     return sorted.flatMap { diagnostic in
-      let head =
-        "\(ShownText.line(file)):\(diagnostic.line):\(diagnostic.column): error: \(ShownText.message(diagnostic.message)) [\(diagnostic.code.rawValue)]"
+      let head = head(diagnostic)
       guard !text.isEmpty, diagnostic.line >= 1, diagnostic.line <= lines.count else { return [head] }
       // Of a long line what is around the place.
       let whole = lines[diagnostic.line - 1]

@@ -14,6 +14,7 @@ struct CarefulParsing {
   let lock: SharedLock
   let transform: TransformStage.Steps
   let encoder: ChunkEncoder
+  let absentFields: AbsentFields
 
   /// Whether a chunk was in work when engines died.
   func concerns(_ chunk: ItemChunk) -> Bool { suspects.concerns(chunk.task.content, chunk.bytes) }
@@ -49,6 +50,7 @@ struct CarefulParsing {
             return chunk.format.parse(record, chunk.mapping)
           }
         }
+        absentFields.note(batch)
         // Programs of its own, whose numbers no worker of transform has.
         batch = try await transform.apply(
           to: batch, chunk.task, worker: -1 - assignment.worker, assignment.heartbeat, mark, beside)

@@ -46,6 +46,7 @@ package final class Flow: Sendable {
   private let parsePool: WorkerPool<ChunkMessage>
   private let transformPool: WorkerPool<BatchMessage>
   private let writePool: WorkerPool<ItemGroup>
+  private let absentFields = AbsentFields()
   private let parse: ParseStage
   private let transform: TransformStage
   private let write: WriteStage
@@ -122,9 +123,9 @@ package final class Flow: Sendable {
     let encoding = BatchEncoding(definition)
     let encoder = ChunkEncoder(definition, chain, run: run, encoding)
     let steps = TransformStage.Steps(chain: chain, programs: programs)
-    let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder)
+    let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder, absentFields: absentFields)
     let output = EncodedOutput(control: control)
-    parse = ParseStage(batches: batches, board: board, careful: careful, output: output)
+    parse = ParseStage(batches: batches, board: board, careful: careful, absentFields: absentFields, output: output)
     transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
@@ -229,6 +230,7 @@ package final class Flow: Sendable {
         await commits.drain()
       }
     }
+    if let absent = absentFields.found { reporter.absentFields(absent.names, records: absent.records) }
     // Only when no task has the ledger any more is it closed with the run, and its log brought into it.
     reporting.cancel()
     await reporting.value

@@ -9,6 +9,7 @@ struct ParseStage {
   let batches: Channel<BatchMessage>
   let board: EngineBoard
   let careful: CarefulParsing
+  let absentFields: AbsentFields
   /// Where a message goes whose chunks are encoded already.
   let output: EncodedOutput
 
@@ -34,6 +35,7 @@ struct ParseStage {
           return chunk.format.parse(chunk.chunk, chunk.mapping)
         }
       }
+      absentFields.note(batch)
       parsed.append((chunk, batch))
       assignment.heartbeat.beat()
     }

@@ -44,6 +44,12 @@ struct Reporter: Sendable {
     event(.schemaChanged(item: item, change: change))
   }
 
+  /// No record had these fields.
+  func absentFields(_ names: [String], records: Int) {
+    journal.add(Stage.parse.rawValue, nil, "absent_fields", "\(names.joined(separator: ", ")): in none of \(records) records")
+    event(.absentFields(names, records: records))
+  }
+
   /// The engine before this one died.
   func engineDied(_ how: String) { journal.add("engine", nil, "died", how) }
 }

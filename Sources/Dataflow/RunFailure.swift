@@ -42,8 +42,13 @@ extension RunFailure {
   /// Two items with one output.
   package static func collision(_ a: String, _ b: String, target: String) -> RunFailure {
     func name(_ key: String) -> Substring? { key.split(separator: "/").last }
+    let areMembers = a.contains("!/") && b.contains("!/")
     let remedy =
-      name(a) == name(b) ? "they have the same name, so give each folder a pipeline of its own" : "put {item.name} into write.path"
+      switch name(a) == name(b) {
+      case false: "put {item.name} into write.path"
+      case true where areMembers: "they have the same name, so let decompress.members take those of one folder, as with 'folder/*.csv'"
+      case true: "they have the same name, so give each folder a pipeline of its own"
+      }
     return RunFailure(
       .sameOutput, .wrongDefinition, "\(a) and \(b) would both be written to \(target); \(remedy), or write one file for the run")
   }

@@ -61,6 +61,8 @@ package enum RunEvent: Sendable {
   case retyped(String)
   /// An item's columns are other than its source's were; a change that was told is not told again.
   case schemaChanged(item: String, change: String)
+  /// Fields that the definition names are in none of the records that were read, and NULL in all of them.
+  case absentFields([String], records: Int)
   /// An item, or an output, begins anew: its earlier work can't be gone on from.
   case startsOver(item: String, reason: String)
   /// A server could not be asked whether an item that is done is new.

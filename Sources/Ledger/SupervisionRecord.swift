@@ -8,7 +8,7 @@ package struct SupervisionRecord: Sendable {
   package var stage: String
   /// The worker's number, from 0; nil where no one worker is meant.
   package var worker: Int?
-  /// The kind: `started`, `failed`, `restarted`, `stalled`, `stuck`, `gave_up`, `left`, `died`, `program_restarted`, `schema_changed`, `retried`.
+  /// The kind: `started`, `failed`, `restarted`, `stalled`, `stuck`, `gave_up`, `left`, `died`, `program_restarted`, `schema_changed`, `absent_fields`, `retried`.
   package var kind: String
   /// The event in words, with its secrets hidden by the engine.
   package var detail: String

@@ -46,7 +46,7 @@ package struct JSONLines: RecordFormat {
     document == .webPage || (!hasFields && (document == .jsonArray || document == .xml))
   }
 
-  /// Guesses JSON Lines where most lines are JSON objects.
+  /// Guesses JSON Lines where most lines are JSON objects, or the first is one and ends with its line.
   package static func guesses(_ sample: Sniffer) -> [FormatGuess] {
     let text = sample.buffer.copy(0..<min(sample.buffer.count, 1 << 20))
     guard text.first(where: { $0 > 0x20 }) == 0x7B else { return [] }
@@ -57,7 +57,8 @@ package struct JSONLines: RecordFormat {
       padded.append(line)
       return JSONGrammar.isValue(padded.bytes, padded.count) && line.first { $0 > 0x20 } == 0x7B
     }
-    guard good > 0, good * 10 >= lines.count * 9 else { return [] }
+    // A text that begins with an object on a line of its own is no table, however many of its lines are damaged.
+    guard good > 0, sample.document == .jsonLines || good * 10 >= lines.count * 9 else { return [] }
     var guess = FormatGuess(Self.self, objects: JSONLines())
     guess.certainty = good == lines.count ? .sure : .likely
     // One line may be a document with the records in it.

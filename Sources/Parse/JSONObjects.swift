@@ -56,6 +56,7 @@ struct JSONObjects {
       columns: [], rowCount: rowRecords.count, recordCount: places.starts.count, places: places, raw: buffer)
     batch.faults = faults
     if rowRecords.count != batch.recordCount { batch.recordOfRow = rowRecords }
+    batch.absentFields = absentFields
     var refused: Set<Int> = []
     let plain = kinds & UInt32(SLUICE_HAS_BACKSLASH) == 0
     let (buffer, index, width) = (buffer, index, width)
@@ -63,6 +64,14 @@ struct JSONObjects {
       FieldViews(buffer: buffer, index: index, offset: 2 * column, stride: 2 * width, gap: 0, encoding: .json)
     }
     return batch
+  }
+
+  /// The fields that may be NULL and have no place in any row.
+  private var absentFields: [String] {
+    mapping.schema.fields.enumerated().compactMap { position, field in
+      let isAbsent = field.nullable && (0..<rowRecords.count).allSatisfy { index.positions[$0 * 2 * width + 2 * position + 1] == 0 }
+      return isAbsent ? field.name : nil
+    }
   }
 
   /// Reads the object between `start` and `end` and puts its fields' places into `row`; the place that is wrong, or nil.

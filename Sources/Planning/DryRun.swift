@@ -73,6 +73,8 @@ package struct DryRunReport: Sendable {
   package var recordsRead = 0
   /// Records of the sample that the definition's steps leave out.
   package var recordsFiltered = 0
+  /// Fields that parse.fields names and no record of the sample has.
+  package var absentFields: [String] = []
   /// The output's fields, in order.
   package var columns: [Column] = []
   /// Columns of the last run's output that this one's has not.
@@ -207,6 +209,7 @@ package struct DryRun: Sendable {
     report.sampledItem = item.key
     report.recordsRead = batch.recordCount
     report.recordsFiltered = batch.filtered
+    report.absentFields = batch.absentFields
     report.columns = batch.columns.map { column($0, trial) }
     mark(&report, trial.chain.output, last)
     if let lastColumns, let columns = sample.prologue.columns, columns != lastColumns {

@@ -202,6 +202,8 @@ public struct RecordBatch: Sendable {
   public var faults = RecordFaults()
   /// How many records the chunk holds, good and bad.
   public var recordCount: Int
+  /// The fields that may be NULL, and that the format looked for by name in each record and found in none.
+  public var absentFields: [String] = []
   /// How many records were left out on purpose: by the step `filter`, by a lookup with `on_missing: skip`, or by a program.
   public var filtered = 0
   /// The places of all ``recordCount`` records in ``raw``.

@@ -145,6 +145,10 @@ final class Console: Sendable {
   func fail(_ failure: RunFailure) -> ExitCode {
     if let errors = failure.definitionErrors {
       // Each error stands alone, as a compiler's does, so that editors find the places.
+      if isJSONLog {
+        for error in errors.sorted { log(.error, errors.head(error)) }
+        return ExitCode(failure.exitCode)
+      }
       let text = errors.lines.map(redact).joined(separator: "\n") + "\n"
       StandardStreams.tell(text)
       keep("\(Date().ISO8601Format()) error: \(text)")

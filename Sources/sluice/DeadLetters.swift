@@ -54,7 +54,8 @@ struct DeadLetters: AsyncParsableCommand {
       case .resolved: filter.isResolved = true
       case .all: break
       }
-      let ledger = try subject.ledger()
+      let ledger = try await subject.ledger()
+      if let run = criteria.run { try await subject.requireRun(run, ledger) }
       try await subject.hideSecrets(console, ledger)
       return (ledger, filter)
     }
@@ -102,7 +103,7 @@ struct DeadLetters: AsyncParsableCommand {
       filter.id = id
       let found = LineLimit(1)
       let subject = try Subject(subject, common)
-      let ledger = try subject.ledger()
+      let ledger = try await subject.ledger()
       try await subject.hideSecrets(console, ledger)
       let attempts = try await ledger.attempts(ofDeadLetter: id)
       try await ledger.deadLetters(filter) { letter in
@@ -171,7 +172,7 @@ struct DeadLetters: AsyncParsableCommand {
       let console = try common.console()
       let subject = try Subject(pipeline, common)
       let values = try variables.values()
-      if let id = criteria.id { try await DeadLetters.require(id, subject.ledger()) }
+      if let id = criteria.id { try await DeadLetters.require(id, await subject.ledger()) }
       do throws(RunFailure) {
         let definition: PipelineDefinition
         do throws(DefinitionErrors) {

@@ -29,6 +29,9 @@ struct DryRunPrinter {
     console.print(lines: [
       "", "output schema, by \(Human.count(report.recordsRead)) records of \(sampled) (\(Human.count(report.recordsFiltered)) filtered):",
     ])
+    if !report.absentFields.isEmpty {
+      console.print("  no record of them has \(report.absentFields.map { "“\($0)”" }.joined(separator: ", ")), which parse.fields names")
+    }
     let width = report.columns.map { ShownText.line($0.name).count }.max() ?? 0
     for column in report.columns {
       let name = ShownText.line(column.name).padding(toLength: width, withPad: " ", startingAt: 0)
@@ -77,6 +80,7 @@ struct DryRunPrinter {
       },
       "inferred_fields": or(report.inferredFields?.map { ["name": $0.name, "type": $0.type.rawValue] }),
       "sampled_item": or(report.sampledItem), "records_read": report.recordsRead, "records_filtered": report.recordsFiltered,
+      "absent_fields": report.absentFields,
       "schema": report.columns.map {
         ["name": $0.name, "type": $0.type, "null_share": $0.nullShare, "examples": $0.examples, "change": or($0.change)] as [String: Any]
       },

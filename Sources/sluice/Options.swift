@@ -138,12 +138,24 @@ struct Subject {
     return nil
   }
 
-  /// The ledger, to be read.
-  func ledger() throws -> Ledger {
+  /// The ledger, to be read. A run or a pipeline that is named must be known to it: who misspells one is not to be told of nothing.
+  func ledger() async throws -> any Ledger {
     guard let ledger = try Ledgers.openReadOnly(state.path) else {
       throw ValidationError("there is no ledger in \(state.path); give the definition's path, or --state")
     }
+    if let run { try await requireRun(run, ledger) }
+    if let pipeline, definition == nil, try await ledger.runs(pipeline: pipeline, limit: 1).isEmpty {
+      let known = try await Set(ledger.runs(pipeline: nil).map(\.pipeline)).sorted()
+      throw ValidationError(
+        "there is no run of a pipeline “\(pipeline)” in \(state.path)\(known.isEmpty ? "" : "; there are runs of \(known.joined(separator: ", "))")"
+      )
+    }
     return ledger
+  }
+
+  /// Asks that there be a run of this number.
+  func requireRun(_ number: Int64, _ ledger: any Ledger) async throws {
+    if try await ledger.run(RunID(number)) == nil { throw ValidationError("there is no run \(number) in \(state.path)") }
   }
 
   /// Takes the secrets that the pipelines' definitions name out of what `console` shows, as far as the environment holds them now.

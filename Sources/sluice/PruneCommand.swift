@@ -31,7 +31,7 @@ struct PruneCommand: AsyncParsableCommand {
     }
     let subject = try Subject(pipeline, common)
     // Opens it only to read: a folder without a ledger is a mistake, not an empty one.
-    _ = try subject.ledger()
+    _ = try await subject.ledger()
     let result: PruneResult
     do throws(RunFailure) {
       result = try await Prune(subject.state).perform(

@@ -21,7 +21,7 @@ struct Report: AsyncParsableCommand {
   func run() async throws {
     let console = try common.console()
     let subject = try Subject(run, common)
-    let ledger = try subject.ledger()
+    let ledger = try await subject.ledger()
     guard let record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
     let redactor = PipelineDefinition.redactor(text: record.definition, path: record.definitionPath, variables: record.variables)
     console.hide(redactor)

@@ -57,6 +57,11 @@ struct RunMessages: Sendable {
     case .takesOver(let output, let owner): console.event(.warning, "\(output) was the output of \(owner), and is replaced")
     case .schemaChanged(let item, let change):
       console.event(.warning, "\(item): its columns are other than before: \(change) [\(ErrorCode.schemaChanged.rawValue)]")
+    case .absentFields(let names, let records):
+      let shown = names.map { "“\($0)”" }.joined(separator: ", ")
+      let records =
+        records == 1 ? "the one record that was read does not have" : "none of the \(Human.count(records)) records that were read has"
+      console.event(.warning, "\(records) \(shown), which parse.fields names: NULL is written for \(names.count == 1 ? "it" : "them")")
     case .schema(let fields): console.event(.info, "inferred fields: \(fields)")
     case .retyped(let fields):
       console.event(

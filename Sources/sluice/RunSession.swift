@@ -254,6 +254,16 @@ enum JSONForms {
     ]
   }
 
+  /// What `check` found in a definition.
+  static func checked(_ path: String, _ errors: [Diagnostic]) -> [String: Any] {
+    [
+      "definition": path, "ok": errors.isEmpty,
+      "errors": errors.map {
+        ["line": $0.line, "column": $0.column, "length": $0.length, "code": $0.code.rawValue, "message": $0.message] as [String: Any]
+      },
+    ]
+  }
+
   static func deadLetter(_ letter: DeadLetter) -> [String: Any] {
     var object: [String: Any] = [
       "id": letter.id, "run": letter.run.value, "pipeline": letter.pipeline, "item": letter.item, "stage": letter.stage,

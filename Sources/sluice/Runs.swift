@@ -16,18 +16,23 @@ struct Runs: AsyncParsableCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List runs, the newest first (runs alone does the same).")
 
-    @Argument(help: "A pipeline's name or a definition's path.", completion: .file(extensions: ["yaml", "yml"])) var pipeline: String?
+    @Argument(help: "A run's number, a pipeline's name, or a definition's path.", completion: .file(extensions: ["yaml", "yml"]))
+    var subject: String?
     @Option(help: "How many at most.") var limit = Amount(20)
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
       let console = try common.console()
-      let subject = try Subject(pipeline, common)
-      let ledger = try subject.ledger()
-      let runs = try await ledger.runs(pipeline: subject.pipeline, limit: limit.value).map(subject.state.settled)
+      let subject = try Subject(subject, common)
+      let ledger = try await subject.ledger()
+      let runs =
+        if subject.run != nil { [try await subject.record(ledger)].compactMap(\.self) } else {
+          try await ledger.runs(pipeline: subject.pipeline, limit: limit.value)
+        }
       try await subject.hideSecrets(console, ledger)
-      if common.output == .json { return console.print(json: runs.map(JSONForms.run)) }
-      for run in runs {
+      let settled = runs.map(subject.state.settled)
+      if common.output == .json { return console.print(json: settled.map(JSONForms.run)) }
+      for run in settled {
         let took = run.endedAt.map { Human.seconds($0.timeIntervalSince(run.startedAt)) } ?? "unfinished"
         console.print(
           "\(run.id)  \(run.pipeline)  \(run.status.rawValue)  \(run.startedAt.ISO8601Format())  \(took)  \(Human.count(run.counts.written)) of \(Human.count(run.counts.read)) records written, \(Human.count(run.counts.deadLettered)) dead letters"

@@ -19,7 +19,7 @@ struct Status: AsyncParsableCommand {
   func run() async throws {
     let console = try common.console()
     let subject = try Subject(run, common)
-    let ledger = try subject.ledger()
+    let ledger = try await subject.ledger()
     guard var record = try await subject.record(ledger) else { throw ValidationError("there is no such run in \(subject.state.path)") }
     try await subject.hideSecrets(console, ledger)
     if watch {

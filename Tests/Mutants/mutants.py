@@ -276,6 +276,8 @@ MUTANTS = [
     ("stopsAtOnce", "a share stops a run", "Sources/Dataflow/RunControl.swift", "guard counts.deadLettered > 0, let deadLetterLimit,",
      "guard counts.deadLettered > 0, let deadLetterLimit, case .count = deadLetterLimit,"),
     ("stopsAtOnce", "a share is one of many records", "Sources/Dataflow/RunControl.swift", "max(state.counts.read, Self.leastRead)", "state.counts.read"),
+    ("absentFields", "a field that no record has is told", "Sources/Parse/JSONObjects.swift", "    batch.absentFields = absentFields\n", ""),
+    ("misspeltSubjects", "a run that is not there is told", "Sources/sluice/Options.swift", "    if let run { try await requireRun(run, ledger) }\n", ""),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

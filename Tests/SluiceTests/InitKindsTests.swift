@@ -269,4 +269,15 @@ struct InitKindsTests {
     #expect(drafted.certainty("fields") == "not sure")
     #expect(drafted.guesses.contains { $0["evidence"]?.contains("no record to tell their types by") == true })
   }
+
+  @Test("damaged lines do not take the format from JSON Lines")
+  func damagedJSONLines() throws {
+    let shop = try Workshop()
+    try shop.write("a.jsonl", "{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":\n{\"a\":3,\"b\":2}\n")
+    let outcome = try shop.sluice("init", "a.jsonl")
+    #expect(outcome.status == 0 && outcome.stdout.contains("2 of 3 lines looked at are JSON"), "\(outcome.stdout)\(outcome.stderr)")
+    #expect(shop.read("a.yaml").contains("format: jsonl") && shop.read("a.yaml").contains("1 of these records are dead letters"))
+    #expect(try shop.sluice("run", "a.yaml").status == 65)
+    #expect(shop.records("out/a.jsonl").count == 2)
+  }
 }

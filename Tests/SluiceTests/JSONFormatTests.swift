@@ -258,4 +258,27 @@ struct JSONFormatTests {
       #expect(outcome.status == 0 && outcome.records["written"] == records, "\(name): \(outcome)")
     }
   }
+
+  @Test("a field that no record has is told of, once a run; one that some records have is not", arguments: ["jsonl", "json"])
+  func absentFields(_ ending: String) throws {
+    let shop = try Workshop()
+    try shop.write("a.\(ending)", (0..<50_000).map { "{\"id\": \($0), \"note\": null}\n" }.joined())
+    try shop.write("b.\(ending)", "{\"id\": 1, \"rare\": 5}\n")
+    let fields = "{id: bigint, nmae: text, note: text, rare: bigint}"
+    try shop.write(
+      "pipeline.yaml", "pipeline: p\nfetch: {from: ['*.\(ending)']}\nparse: {fields: \(fields)}\nwrite: {path: 'out/{item.stem}.csv'}\n")
+    let trial = try shop.sluice("run", "pipeline.yaml", "--dry-run")
+    #expect(trial.stdout.contains("no record of them has “nmae”, “rare”, which parse.fields names"), "\(trial.stdout)")
+    let outcome = try shop.runPipeline()
+    #expect(outcome.status == 0 && outcome.records["written"] == 50_001)
+    let told = outcome.stderr.split(separator: "\n").filter { $0.contains("parse.fields names") }
+    #expect(
+      told == ["warning: none of the 50,001 records that were read has “nmae”, which parse.fields names: NULL is written for it"], "\(told)"
+    )
+    #expect(try shop.sluice("status", "pipeline.yaml").stdout.contains("absent fields: nmae: in none of 50001 records"))
+    try shop.write(
+      "pipeline.yaml",
+      shop.read("pipeline.yaml").replacingOccurrences(of: "nmae: text, ", with: ""))
+    #expect(try !shop.runPipeline("pipeline.yaml", "--full").stderr.contains("parse.fields names"))
+  }
 }

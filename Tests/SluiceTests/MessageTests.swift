@@ -135,4 +135,60 @@ struct MessageTests {
       }
     }
   }
+
+  @Test("a run or a pipeline that the ledger does not know is an error, and not an empty list")
+  func misspeltSubjects() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "n\n1\nx\n")
+    try shop.write("pipeline.yaml", "pipeline: orders\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: out.csv}\n")
+    try shop.write("later.yaml", "pipeline: later\nfetch: {from: a.csv}\nwrite: {path: later.csv}\n")
+    #expect(try shop.runPipeline().status == 65)
+    let commands = [
+      ["status"], ["report"], ["runs"], ["dead-letters", "list"], ["dead-letters", "export"], ["dead-letters", "drop", "--all"],
+      ["prune", "--older-than", "1d"],
+    ]
+    for command in commands {
+      let misspelt = try shop.run(Workshop.binary, command + ["order"])
+      #expect(misspelt.status == 64 && misspelt.stderr.contains("there are runs of orders"), "\(command): \(misspelt.stderr)")
+      #expect(misspelt.stdout.isEmpty)
+      #expect(
+        try shop.run(Workshop.binary, command.filter { $0 != "drop" && $0 != "--all" } + ["orders"]).status == 0 || command.contains("drop")
+      )
+      guard command[0] != "prune" else { continue }
+      let unknown = try shop.run(Workshop.binary, command + ["7"])
+      #expect(unknown.status == 64 && unknown.stderr.contains("there is no run 7"), "\(command): \(unknown.stderr)")
+    }
+    #expect(try shop.sluice("dead-letters", "list", "--run", "7").status == 64)
+    #expect(try shop.sluice("runs", "1").stdout.split(separator: "\n").count == 1)
+    // A definition that has not run yet has nothing to list, and is none too few.
+    for command in [["runs"], ["dead-letters", "list"]] {
+      let none = try shop.run(Workshop.binary, command + ["later.yaml"])
+      #expect(none.status == 0 && none.stdout.isEmpty, "\(none.stderr)")
+    }
+  }
+
+  @Test("programs read the errors of definitions: check --output json, and --log-format json in every command")
+  func definitionErrorsAsJSON() throws {
+    let shop = try Workshop()
+    try shop.write("good.yaml", "pipeline: good\nfetch: {from: a.csv}\nwrite: {path: out.csv}\n")
+    try shop.write("bad.yaml", "pipeline: bad\nfetch: {form: a.csv}\nwrite: {path: out.csv}\n")
+    let checked = try shop.sluice("check", "good.yaml", "bad.yaml", "--output", "json")
+    #expect(checked.status == 78 && checked.stderr.isEmpty, "\(checked.stderr)")
+    let results = checked.stdout.split(separator: "\n").compactMap {
+      try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+    }
+    #expect(
+      results.map { $0["ok"] as? Bool } == [true, false] && results.map { $0["definition"] as? String } == ["good.yaml", "bad.yaml"])
+    let errors = results.last?["errors"] as? [[String: Any]] ?? []
+    #expect(errors.count == 1 && errors.first?["line"] as? Int == 2 && errors.first?["column"] as? Int == 9, "\(errors)")
+    #expect(errors.first?["length"] as? Int == 4 && errors.first?["code"] as? String == "SL-101")
+    for command in [["check", "bad.yaml"], ["run", "bad.yaml"], ["run", "bad.yaml", "--dry-run"]] {
+      let told = try shop.run(Workshop.binary, command + ["--log-format", "json"])
+      let lines = told.stderr.split(separator: "\n").map {
+        try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: String]
+      }
+      #expect(told.status == 78 && lines.count == 1, "\(told.stderr)")
+      #expect(lines.first??["message"]?.hasPrefix("bad.yaml:2:9: error: ") == true, "\(told.stderr)")
+    }
+  }
 }
