@@ -170,7 +170,9 @@ extension ErrorCode {
       .init(
         "a compressed item is damaged",
         cause: "Bytes do not make sense, do not fit the checksum, or something else follows the stream's end.",
-        remedy: "gzip -t or zstd -t checks it too. Get it anew, or keep what is whole with decompress.on_error: keep_records.")
+        remedy:
+          "gzip -t or zstd -t checks it too. Get it anew. decompress.on_error: keep_records writes the records before the place where the damage shows; bytes may have been changed before it, which only the checksum at the end tells."
+      )
     case .inflatesTooFar:
       .init(
         "an item inflates beyond its limits",

@@ -83,20 +83,19 @@ final class DecompressStage: Sendable {
       }
       var isWhole = false
       while !isWhole, let piece = await pieces.next(task, heartbeat) {
+        if let damage = piece.damage { throw DamagedSource(failure: damage) }
         if let bytes = piece.bytes { try await chunker.feed(bytes, emit) } else { isWhole = true }
       }
       if !isWhole || task.hasEnded { return }
       try await chunker.finish(emit)
+    } catch let damaged as DamagedSource {
+      guard try await flush(task, &chunker, emit) else { return }
+      keepSound(task, damaged.failure, outgoing)
     } catch let error as DecompressError {
       guard definition.decompress.onDamage == .keepRecords, error.isDamage else {
         return task.fail(Failure(error, isTransient: task.mayReadOtherwise))
       }
-      do {
-        try await chunker.flushWhole(emit)
-      } catch is ParseError {
-      } catch let error as DecompressError {
-        return task.fail(Failure(error, isTransient: task.mayReadOtherwise))
-      }
+      guard try await flush(task, &chunker, emit) else { return }
       keepSound(task, Failure(error), outgoing)
     } catch let error as SchemaChanged {
       return task.fail(Failure(.schemaChanged, .parse, error.description))
@@ -110,6 +109,18 @@ final class DecompressStage: Sendable {
     }
     task.decompressedBytes = chunker.decompressedBytes
     task.chunkCount = chunker.chunkCount
+  }
+
+  /// Emits the whole records before the damage; false where the item can't be kept for another reason, and fails.
+  private func flush(_ task: ItemTask, _ chunker: inout RecordChunker, _ emit: RecordChunker.Emit) async throws -> Bool {
+    do {
+      try await chunker.flushWhole(emit)
+    } catch is ParseError {
+    } catch let error as DecompressError {
+      task.fail(Failure(error, isTransient: task.mayReadOtherwise))
+      return false
+    }
+    return true
   }
 
   /// The records of a damaged item up to the damage are its records, and the damage is a dead letter.
@@ -134,4 +145,9 @@ final class DecompressStage: Sendable {
       throw SchemaChanged(words)
     }
   }
+}
+
+/// The rest of an item is damaged where it comes from.
+private struct DamagedSource: Error {
+  let failure: Failure
 }

@@ -69,6 +69,10 @@ final class FetchStage: Sendable {
       }
     } catch  where task.hasEnded {
       // A later stage has ended the attempt, while fetch waited.
+    } catch let error as FetchError where isKept(error) {
+      try await end(task, atDamage: error, outgoing)
+    } catch let download as DownloadFailure where isKept(download.error) {
+      try await end(task, atDamage: download.error, outgoing)
     } catch let error as FetchError {
       task.fail(failure(error, task))
     } catch let download as DownloadFailure {
@@ -78,6 +82,15 @@ final class FetchStage: Sendable {
     } catch let failure as Failure {
       task.fail(failure)
     }
+  }
+
+  private func isKept(_ error: FetchError) -> Bool { error.isDamage && definition.decompress.onDamage == .keepRecords }
+
+  /// Says that an item's rest is damaged, behind the bytes that were delivered.
+  private func end(_ task: ItemTask, atDamage error: FetchError, _ outgoing: FetchedMessages) async throws {
+    do {
+      try await outgoing.add(.init(item: task.index, bytes: nil, damage: Failure(error, isTransient: false)))
+    } catch is Closed where task.hasEnded {}
   }
 
   /// The failure that is left after all tries of the fetcher.

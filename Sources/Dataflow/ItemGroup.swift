@@ -9,11 +9,13 @@ import Synchronization
 /// An item that fails leaves the others alone. Where a worker fails with a group in its hands, all of it that is not written
 /// yet begins anew, each item by itself.
 final class ItemGroup: Sendable {
-  /// Bytes of one of the items; nil says that it is whole.
+  /// Bytes of one of the items; nil says that nothing more of it comes.
   struct Fetched: Sendable {
     /// The item's number in its group, from 0.
     let item: Int
     let bytes: ByteBuffer?
+    /// Why its rest can't be had, with nil for bytes; nil where it is whole.
+    var damage: Failure?
   }
   /// The input of write: messages in any order, and how many there are.
   enum Encoded: Sendable {

@@ -54,7 +54,7 @@ public struct DecompressSection: Sendable {
       ),
       Key(
         "on_error", .choice(OnDamage.allCases.map(\.rawValue)),
-        "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter: its rest counts as one record."
+        "fail_item: a damaged item fails whole (default). keep_records: its whole records up to the damage are written, and the damage is a dead letter: its rest counts as one record. Those of a stream that is cut are right; of one whose bytes were changed only its checksum tells, at its end, so that records before the damage may be wrong too."
       ),
       Key(
         "limits",

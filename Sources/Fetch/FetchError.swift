@@ -42,6 +42,11 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether the item's bytes are what they should be up to the place where it ended: those of a member may be damaged within.
+  package var isDamage: Bool {
+    if case .member(_, let code) = self { code == .truncatedStream || code == .damagedStream } else { false }
+  }
+
   /// Whether the source has nothing at the item's place.
   package var isMissing: Bool {
     switch self {

@@ -112,6 +112,47 @@ struct MemberTests {
     #expect(shop.read("out/a.csv.jsonl") == "{\"n\":1}\n", "\(next.stderr)")
   }
 
+  @Test("keep_records keeps a damaged member's records up to the damage, on a disk and on a server", arguments: [false, true])
+  func damagedMember(_ isOnServer: Bool) throws {
+    let shop = try Workshop()
+    try zip(
+      shop, "in/a.zip",
+      "[('broken.csv', 'n\\n' + ''.join('%d\\n' % random.getrandbits(30) for i in range(400_000))), ('good.csv', 'n\\n4\\n')]",
+      after: "data[len(data) // 2 : len(data) // 2 + 4096] = b'\\xFF' * 4096")
+    let server = isOnServer ? try Nginx(shop, serving: shop.path("in")) : nil
+    let from = server.map { "'\($0.url)/a.zip'" } ?? "in/a.zip"
+    func run(_ decompress: String) throws -> Outcome {
+      try shop.write(
+        "pipeline.yaml",
+        """
+        pipeline: p
+        fetch: {from: \(from), retry: {attempts: 2, backoff: 1ms..2ms}}
+        decompress: \(decompress)
+        parse: {fields: {n: bigint}}
+        write: {path: 'out/{item.stem}.csv'}
+        limits: {dead_letters: 10%}
+        """)
+      return try shop.runPipeline()
+    }
+    let failed = try run("{on_error: fail_item}")
+    #expect(failed.status == 69 && failed.items["failed"] == 1 && failed.items["done"] == 1, "\(failed.stderr)")
+    #expect(!shop.exists("out/broken.csv") && shop.read("out/good.csv") == "n\n4\n")
+    let kept = try run("{on_error: keep_records}")
+    #expect(kept.status == 0 && kept.items["failed"] == 0, "\(kept.stderr)")
+    let same = try shop.python(
+      """
+      import random
+      random.seed(7)
+      rows = open('out/broken.csv').read().split()[1:150_001]
+      print(len(rows), rows == ['%d' % random.getrandbits(30) for row in rows])
+      """)
+    #expect(same.stdout == "150000 True\n")
+    #expect((150_000..<300_000).contains(kept.records["written"] ?? 0) && kept.json["damaged_items"] as? Int == 1, "\(kept.stdout)")
+    let letters = try shop.sluice("dead-letters", "list", "pipeline.yaml").stdout
+    #expect(letters.contains("a.zip!/broken.csv") && letters.contains("damaged_item"), "\(letters)")
+    #expect(try shop.runPipeline().items["skipped"] == 2)
+  }
+
   @Test("numbers of a directory that lead beyond all bounds cost their member, or nothing at all")
   func numbersOfADirectory() throws {
     let shop = try Workshop()
