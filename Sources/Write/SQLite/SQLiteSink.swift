@@ -35,7 +35,7 @@ struct SQLiteSink: Sink {
     ],
     limits: [
       "SQLite takes one writer at a time: items are written one after another, and other writers wait for a checkpoint (5 s or 32 MB).",
-      "With append, a source that has changed is a new item: its rows are added to those of before. merge or replace does away with them.",
+      "With append, a source that has changed is a new item: its rows are added to those of before, and with --full all are added again. merge or replace does away with them.",
       "The table must have the output's fields. For merge it must have a unique index on the key.",
       "A row that breaks a constraint of the table fails its item.",
     ])
