@@ -87,7 +87,7 @@ static int backtrace_descriptor = -1;
 void sluice_set_row(int64_t value) { row = value; }
 
 static void crashed(int number) {
-  // What follows may wait for a lock that this very thread holds.
+  // The calls below may wait for a lock that this very thread holds.
   signal(SIGALRM, SIG_DFL);
   alarm(5);
   int64_t none = 0;

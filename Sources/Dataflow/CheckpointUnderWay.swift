@@ -5,7 +5,7 @@ final class CheckpointUnderWay: Sendable {
   private let work: Task<Void, any Error>
   private let signal = Signal()
 
-  /// Begins `body`, and calls `failed` with its error at once: nobody may ask for the checkpoint's end for long.
+  /// Begins `body`, and calls `failed` with its error at once: the writer may not ask for the checkpoint's end for long.
   init(_ body: @escaping @Sendable () async throws -> Void, failed: @escaping @Sendable (any Error) -> Void) {
     work = Task { [signal] in
       defer { signal.set() }

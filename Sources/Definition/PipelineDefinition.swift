@@ -179,7 +179,7 @@ public struct PipelineDefinition: Sendable {
     text: String, path: String, variables: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(DefinitionErrors) -> PipelineDefinition {
     var (definition, reader) = read(text: text, path: path, variables: variables, environment: environment)
-    // What hangs on the fields is checked as far as they are known.
+    // Checks expressions and keys as far as the fields are known.
     for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) }
     guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
     return definition
@@ -192,7 +192,7 @@ public struct PipelineDefinition: Sendable {
   public func prepared() throws(DefinitionErrors) -> PipelineDefinition {
     let definition = loading()
     var diagnostics = definition.troubleLoading
-    // What was loaded may tell the types of more fields.
+    // A loaded table may tell the types of more fields.
     if diagnostics.isEmpty, !definition.loadedFiles.isEmpty { diagnostics = definition.compile(knownFields).diagnostics }
     guard diagnostics.isEmpty else { throw errors(diagnostics, file: shownPath) }
     return definition

@@ -85,11 +85,11 @@ package final class Download {
         if case .changed = error { failure = end(error, failures + 1, beginsAnew: true) } else { failure = end(error, failures + 1) }
       }
       if case .answer? = failure?.error {
-        // What is no content of the item's is not to be found by a later process.
+        // A later process must not find bytes that are not the item's content.
         spool.reset()
         Spool.remove(spool.path)
       } else if isReadable, spool.hasNew {
-        // What is here already need not be fetched again by a later process.
+        // A later process need not fetch the bytes again that are here.
         try? await Task.detached { [spool] in try await BlockingThreads.files.run { try spool.sync() } }.value
       }
       throw failure ?? error

@@ -162,13 +162,13 @@ package final class FileSource: Source {
       guard receiver.take(buffer) else { return .stopped }
       try await progress()
     }
-    // What was written to meanwhile is of two versions.
+    // A file that was written to meanwhile has bytes of two versions.
     guard try Version.of(open: descriptor, location) == found else { throw FetchError.changed }
     return .whole
   }
 }
 
-/// The files of a path or glob. What a glob does not find may be a name with brackets.
+/// The files of a path or glob. A glob that finds nothing may be a name with brackets.
 private final class FileListing: Listing {
   private static let batchSize = 512
 
@@ -226,7 +226,7 @@ private struct FileKeys {
   }
 
   func item(_ match: GlobWalk.Match) -> ListedItem {
-    // What is relative in a definition stays so, for folders may move.
+    // A relative path stays relative, for folders may move.
     let key = isRelative ? DefinitionPath.relative(match.shown, from: folder) : DefinitionPath.relative(match.shown, to: folder)
     return ListedItem(
       key: key, name: Sources.itemName(path: match.path), location: match.path, kept: key, formerKeys: formerKeys(match.path, key))
@@ -235,7 +235,7 @@ private struct FileKeys {
   /// The keys of earlier builds that are not the present one.
   private func formerKeys(_ path: String, _ key: String) -> [String] {
     var keys = [redactor.redact(DefinitionPath.relative(respelled(path), to: folder))]
-    // What lies outside of the definition's folder has two spellings, and the definition may have had the other.
+    // A file outside of the definition's folder has two spellings, and the definition may have had the other.
     if !DefinitionPath.isBelow(folder, path), !key.contains("${") {
       keys.append(FileName.shown(isRelative ? path : DefinitionPath.relative(path, from: folder)))
     }

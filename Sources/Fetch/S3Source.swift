@@ -57,7 +57,7 @@ final class S3Source: Source {
 
   static func maker(_ fetch: Value, _ reader: inout DefinitionReader) -> SourceMaker {
     let shared = HTTPSettings(shared: fetch, &reader)
-    // What the ledger keeps of an item says its bucket, and not where that is.
+    // The ledger keeps an item's bucket, but not the server that has it.
     var endpoints: [String: String] = [:]
     return { entry, reader in
       let place = S3Place(entry.value, HTTPSettings(entry.value, shared, &reader), &reader)

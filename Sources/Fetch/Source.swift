@@ -247,7 +247,7 @@ extension ContentReceiver {
   package func take(_ buffer: ByteBuffer) -> Bool { receive(UnsafeRawBufferPointer(start: buffer.bytes, count: buffer.count)) }
 }
 
-// MARK: What most sources have in common
+// MARK: Defaults of most sources
 
 extension Source {
   /// `url`: the key of sources with addresses.

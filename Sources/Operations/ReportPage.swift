@@ -173,7 +173,7 @@ package struct ReportPage: Sendable {
       """
   }
 
-  // MARK: What went wrong
+  // MARK: Failures
 
   private var deadLetters: String {
     guard !report.reasons.isEmpty else { return section("Dead letters", nothing("None.")) }

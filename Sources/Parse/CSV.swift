@@ -3,8 +3,8 @@ import Records
 
 /// CSV: RFC 4180 and the dialects of ``CSVDialect``.
 ///
-/// A chunk in a plain dialect is read by a structural index, 64 bytes at a time. What the index can't read (another
-/// dialect, broken quoting) goes through ``CSVScanner``, which writes the cells anew in the plain spelling, so that all
+/// A chunk in a plain dialect is read by a structural index, 64 bytes at a time. Records that it can't read (another
+/// dialect, broken quoting) go through ``CSVScanner``, which writes the cells anew in the plain spelling, so that all
 /// that comes after knows one spelling only.
 package struct CSV: RecordFormat {
   /// The page of `sluice list csv` and of the reference.

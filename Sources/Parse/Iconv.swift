@@ -18,7 +18,7 @@ final class Iconv {
 
   deinit { iconv_close(descriptor) }
 
-  /// Appends the UTF-8 of `count` bytes to `out`. What stands for no character becomes a byte that is not UTF-8, and is counted.
+  /// Appends the UTF-8 of `count` bytes to `out`. It counts bytes that stand for no character, and writes a byte that is not UTF-8 for each.
   ///
   /// - Returns: how many bytes were taken. The rest begins a character that goes on after them.
   func convert(_ p: UnsafePointer<UInt8>, _ count: Int, to out: ByteBuffer, invalid: inout Int) -> Int {

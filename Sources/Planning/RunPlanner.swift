@@ -141,7 +141,7 @@ package struct RunPlanner {
       excluded.countAnew()
       try await discovery.each(fetcher, take)
     }
-    // What was decided about an item is large: its place is moved to where it belongs, and not all of it.
+    // A decision is large, so the sort moves positions and not decisions.
     let sorted = kept.indices.sorted { Discovery.Found.precedes(kept[$0].found, kept[$1].found) }
     decided.decisions = sorted.enumerated().map { order, place in
       var decision = kept[place].decision

@@ -231,7 +231,7 @@ struct PoolState {
     return actions
   }
 
-  // MARK: Who is next
+  // MARK: The next delivery
 
   private mutating func schedule(_ now: Duration) -> [Action] {
     var actions: [Action] = []

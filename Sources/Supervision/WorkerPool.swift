@@ -83,7 +83,7 @@ public final class WorkerPool<Unit: Sendable>: Sendable {
       units[nextUnit] = unit
       return nextUnit
     }
-    /// Who has which delivery in work.
+    /// The worker that has each delivery in work.
     var hands: [UInt64: Hand] = [:]
     var timer: Task<Void, Never>?
     var run: Waiter?

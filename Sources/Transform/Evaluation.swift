@@ -87,7 +87,7 @@ struct Evaluation {
     }
   }
 
-  /// AND (decided by 0) and OR (decided by 1) with three values. What the left side decides, the right side can't fail.
+  /// AND (decided by 0) and OR (decided by 1) with three values. A right side can't fail a row that the left side decides.
   private func logical(_ a: Node, _ b: Node, _ rows: [UInt32], decides: UInt8) -> Vector {
     guard case .booleans(let left) = values(a, rows) else { return .booleans([]) }
     let before = failures

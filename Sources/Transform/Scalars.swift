@@ -3,7 +3,7 @@ import Records
 
 /// Characters (Unicode scalars) of UTF-8 bytes, and the one notion of case that expressions have.
 enum Scalars {
-  /// The character that begins at `i`, and how many bytes it takes. What is no UTF-8 counts as U+FFFD of one byte.
+  /// The character that begins at `i`, and how many bytes it takes. A byte that is not UTF-8 counts as U+FFFD.
   @inline(__always)
   static func at(_ i: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> (scalar: Unicode.Scalar, length: Int) {
     let first = bytes[i]

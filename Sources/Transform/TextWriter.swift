@@ -26,7 +26,7 @@ struct TextWriter {
   private let bounds: EvaluationBounds
   /// The size of all owners together, in bytes.
   private var held = blockBytes
-  /// Why the text that is being built will be none. What is appended to it is left out.
+  /// The reason why the writer gives up the text that it builds; it then drops every later append.
   private(set) var overflow: Overflow? {
     didSet { hasOverflowed = overflow != nil }
   }

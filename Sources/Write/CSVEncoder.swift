@@ -65,7 +65,7 @@ package struct CSVEncoder: FormatEncoder {
       if i > 0 { prefix.append(delimiter) }
       let type = column.field.type
       if let views = column.views {
-        // What is plain holds no quote or line end; a delimiter could stand in it where the source has another.
+        // A plain value holds no quote or line end, but it may hold a delimiter where the source has another one.
         if column.isPlain, views.encoding == .csv, type != .text || views.delimiter == delimiter {
           assembler.add(views, prefix: prefix, SLUICE_COPIED)
           continue

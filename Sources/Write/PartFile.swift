@@ -79,7 +79,7 @@ final class PartFile: @unchecked Sendable {
 
   /// Drops the bytes past `prefix`.
   func cut(to prefix: FilePrefix) throws {
-    // What is gathered may be before the cut.
+    // Gathered bytes may lie before the cut.
     try release()
     try WriteError.wrap("cut", path) { try SystemCall.cut(descriptor, to: prefix.length, .partCut) }
     written = prefix

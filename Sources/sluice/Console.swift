@@ -55,7 +55,7 @@ final class Console: Sendable {
   /// From here on a definition's secrets are taken out of what is shown too.
   func hide(_ redactor: Redactor) { redactors.withLock { $0.append(redactor) } }
 
-  /// Text without secrets. What is cut is to be redacted before.
+  /// Text without secrets. Redact a text before you cut it.
   func redact(_ text: String) -> String {
     // The newest first: a definition's names for its secrets say more than those of the environment.
     redactors.withLock { $0 }.reversed().reduce(text) { $1.redact($0) }
@@ -93,13 +93,13 @@ final class Console: Sendable {
 
   // MARK: Messages
 
-  /// What is to be known of the command itself. Who asked for quiet is told of what is wrong.
+  /// Logs a message about the command itself. `--quiet` leaves warnings and errors.
   func log(_ level: LogLevel, _ message: String) { log(level, lines: [message]) }
 
   /// - Parameter lines: a message of several lines.
   func log(_ level: LogLevel, lines: [String]) { log(level, lines, isShown: !isQuiet || rank(level) >= rank(.warning)) }
 
-  /// What happens on the way. Who asked for quiet is told of it at the end, once.
+  /// Logs an event of the run. With `--quiet` one notice tells of all at the end.
   func event(_ level: LogLevel, _ message: String) { log(level, [message], isShown: !isQuiet) }
 
   private func log(_ level: LogLevel, _ lines: [String], isShown: Bool) {
@@ -203,7 +203,7 @@ enum Human {
     return unit == 0 ? "\(n) B" : String(format: "%.1f %@", value, units[unit] as NSString)
   }
 
-  /// What a step has loaded.
+  /// The size of a loaded table.
   static func loaded(_ size: LoadedSize) -> String {
     "\(size.name) is loaded: \(count(size.records)) records, \(bytes(size.bytes)) of the \(bytes(size.mostBytes)) of memory that they may take"
   }

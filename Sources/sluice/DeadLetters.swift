@@ -14,7 +14,7 @@ struct DeadLetters: AsyncParsableCommand {
     commandName: "dead-letters", abstract: "Look at records and items that could not be processed, and work them off.",
     subcommands: [List.self, Show.self, Export.self, Replay.self, Drop.self])
 
-  /// What to look for.
+  /// The dead letters that a command is about.
   struct Criteria: ParsableArguments {
     @Option(help: "Only this one.") var id: Int64?
     @Option(help: "Only those of this run.") var run: Int64?

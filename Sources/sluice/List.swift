@@ -43,7 +43,7 @@ struct List: ParsableCommand {
   }
 }
 
-/// What there is to be listed: components by their kinds, and functions.
+/// The components by their kinds, and the functions.
 enum Catalogue {
   enum Entry {
     case component(ComponentPage)
@@ -62,7 +62,7 @@ enum Catalogue {
 
   static let all = kinds.flatMap(\.entries)
 
-  /// What the command takes.
+  /// The names that the command takes.
   static let words: [String] = {
     let words = kinds.map(\.plural) + Catalogue.all.flatMap(\.names)
     var seen: Set<String> = []

@@ -46,7 +46,7 @@ struct LogFile: Sendable {
     }
   }
 
-  /// - Parameter mode: of a new one; messages may name what is nobody else's business.
+  /// - Parameter mode: of a new one; messages may hold private data.
   private static func open(_ path: String, mode: mode_t = 0o600) throws(Failure) -> Int32 {
     let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw Failure(code: errno) }

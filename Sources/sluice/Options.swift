@@ -103,7 +103,7 @@ struct VariableOptions: ParsableArguments {
   }
 }
 
-/// What a command is about: a definition's path, a pipeline's name, or a run's number.
+/// The subject of a command: a definition's path, a pipeline's name, or a run's number.
 struct Subject {
   var state: StateFolder
   var pipeline: String?

@@ -49,7 +49,7 @@ struct Resume: AsyncParsableCommand {
     do {
       try await session.perform(try await session.runner(options)) { (runner) throws(RunFailure) in try await runner.resume(record) }
     } catch let code as ExitCode {
-      // What is wrong has been said.
+      // The error has been shown.
       Sluice.leave(code)
     } catch {
       throw .internalError("\(error)")

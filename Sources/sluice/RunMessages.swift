@@ -7,7 +7,7 @@ import Planning
 import Runs
 import Supervision
 
-/// What happens in a run, in words.
+/// Shows the events of a run in words.
 struct RunMessages: Sendable {
   let console: Console
 

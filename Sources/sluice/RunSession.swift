@@ -62,7 +62,7 @@ final class RunSession: Sendable {
     messages.show(event)
   }
 
-  /// What carries the run out, once its steps have loaded what they need.
+  /// Makes the runner, after the steps have loaded their tables.
   ///
   /// - Throws: what to exit with, where they can't; it is told.
   func runner(_ options: RunOptions) async throws(ExitCode) -> Runner {
@@ -128,7 +128,7 @@ final class RunSession: Sendable {
     return ExitCode(failure.exitCode)
   }
 
-  /// The run that is to be resumed after a failure that nobody saw the run of.
+  /// The run to resume after a failure that left no result.
   private func unfinishedRun() async -> RunID? {
     let ledger = try? Ledgers.openReadOnly(state.path)
     return try? await ledger?.unfinishedRuns(pipeline: definition.name).first?.id
@@ -141,7 +141,7 @@ final class RunSession: Sendable {
   }
 
   private func show(_ result: RunResult, _ notice: RunNotice) {
-    // Nobody is there to be told.
+    // The reader of standard output is gone.
     if result.isReaderGone { return }
     if output == .json {
       console.print(json: Self.json(result))
@@ -162,7 +162,7 @@ final class RunSession: Sendable {
     } else if let problem = result.problem {
       console.log(.error, "\(result.pipeline): \(problem)\(result.problemCode.map { " [\($0.rawValue)]" } ?? "")")
     }
-    // Who reads the notice has read it there.
+    // The notice has told it already.
     if !isQuiet || result.exitCode == 0 { Self.tellOfUnfinished(result.unfinishedRuns, of: result.pipeline, state, console) }
   }
 
@@ -180,7 +180,7 @@ final class RunSession: Sendable {
     }
   }
 
-  /// Runs that nobody has finished are told of until somebody does, or closes them.
+  /// Warns of unfinished runs, until the user resumes or closes them.
   static func tellOfUnfinished(_ runs: [RunID], of pipeline: String, _ state: StateFolder, _ console: Console) {
     for run in runs.prefix(RunNotice.shownItems) {
       console.log(
@@ -254,7 +254,7 @@ enum JSONForms {
     ]
   }
 
-  /// What `check` found in a definition.
+  /// The errors that `check` found in a definition.
   static func checked(_ path: String, _ errors: [Diagnostic]) -> [String: Any] {
     [
       "definition": path, "ok": errors.isEmpty,

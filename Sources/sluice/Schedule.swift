@@ -65,7 +65,7 @@ struct Schedule: AsyncParsableCommand {
   /// Whether a value is written for a shell: `$(date)`, a command in backticks, `$NAME`, `${NAME}`.
   private static func wantsShell(_ value: String) -> Bool { value.contains("`") || value.contains(#/\$[({A-Z_]/#) }
 
-  /// What the definition would find when it is started: this environment, and what the file adds.
+  /// The variables that the definition would have when it is started: this environment, and those of the file.
   private func environment() throws -> [String: String] {
     var environment = ProcessInfo.processInfo.environment
     guard let environmentFile else { return environment }

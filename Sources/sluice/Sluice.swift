@@ -80,7 +80,7 @@ struct Sluice: AsyncParsableCommand {
     return words[1] == "topics" ? HelpTopic.list : HelpTopic.all.first { $0.name == words[1] }?.markdown
   }
 
-  /// What is wrong with words that name no command.
+  /// The error for words that name no command.
   private static func complaint(_ words: [String]) -> String? {
     guard let word = words.first, !word.hasPrefix("-") else { return nil }
     if word == "help", words.count > 1 {

@@ -9,17 +9,17 @@ import Runs
 import Foundation
 import Synchronization
 
-/// Standard output and error. What can't be written to standard output is no success: ``status(_:)`` knows of it at the end.
+/// Writes to standard output and error. A failed write to standard output is a failure of the command: ``status(_:)`` says so at the end.
 enum StandardStreams {
   /// Why standard output takes no more, as in errno(3).
   private static let failure = Mutex<Int32?>(nil)
   /// Keeps lines whole.
   private static let lock = Mutex(())
 
-  /// Takes the places of standard descriptors that whoever started this process has closed. Else the first file that is opened, the ledger for
+  /// Takes the places of standard descriptors that were closed when this process started. Else the first file that is opened, the ledger for
   /// one, would get the number of standard output, and results would be written into it.
   static func prepare() {
-    // What was closed stays unusable: writing to a descriptor that is open for reading is EBADF, as writing to a closed one is.
+    // A closed descriptor stays unusable: writing to a descriptor that is open for reading is EBADF, as writing to a closed one is.
     for (number, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)] where fcntl(number, F_GETFD) < 0
     {
       let descriptor = open("/dev/null", flags)
@@ -47,7 +47,7 @@ enum StandardStreams {
 
   static func print(_ text: String) { print(Array(text.utf8)) }
 
-  /// Writes a message; where that is not possible, there is nobody to be told.
+  /// Writes a message. A failure to write it has no place to be told.
   static func tell(_ text: String) { _ = write(Array(text.utf8), STDERR_FILENO) }
 
   /// The status to exit with, where the command itself would exit with `code`.

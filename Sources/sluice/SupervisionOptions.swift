@@ -47,7 +47,7 @@ struct SupervisionOptions: ParsableArguments {
         }
       }
     }
-    // Whoever started this process means the engine too, which has a process group of its own.
+    // A signal to this process is meant for the engine too, which has a process group of its own.
     let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT]) { number in
       switch number {
       case SIGTSTP:
@@ -79,7 +79,7 @@ final class ServiceManager: Sendable {
   private let hasWatchdog: Bool
   private let state = Mutex(State())
 
-  /// Nil where nobody wants to be told.
+  /// Nil where no service manager asks for notifications.
   init?() {
     let environment = ProcessInfo.processInfo.environment
     guard let socket = environment["NOTIFY_SOCKET"], !socket.isEmpty else { return nil }
@@ -87,7 +87,7 @@ final class ServiceManager: Sendable {
     hasWatchdog = environment["WATCHDOG_USEC"] != nil
   }
 
-  /// What is to be seen of the engine; called every second.
+  /// Tells the service manager how the engine is; called every second.
   func tell(_ link: EngineLink) {
     guard let board = Board.open(link.board) else { return }
     let status =

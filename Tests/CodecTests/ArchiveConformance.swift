@@ -16,7 +16,7 @@ struct BytesInMemory: RandomAccess {
   struct Outside: Error {}
 }
 
-/// What every archive has to keep, as checks that give what is wrong.
+/// The checks that every archive passes. Each returns the faults that it finds.
 struct ArchiveConformance {
   let archive: any Archive.Type
   /// Archives that other programs made, by what is in them.
@@ -210,7 +210,7 @@ struct ArchiveSample: Decodable {
   var name: String
   var file: String
   var members: [Member]
-  /// What stands in folders and links, which are no members.
+  /// Adds folders and links, which are no members.
   var hidden: [String]
   var bytes: [UInt8] = []
 

@@ -138,7 +138,7 @@ struct ZipTests {
     #expect(throws: ArchiveError.self) { try told(Array("id,name\n1,a\n".utf8)) }
   }
 
-  /// Bytes with a hole in it that nobody has to hold.
+  /// Bytes with a hole that takes no memory.
   private struct Sparse: RandomAccess {
     let first: [UInt8]
     let last: [UInt8]

@@ -11,7 +11,7 @@ struct CodecSample {
   var stream: [UInt8]
 }
 
-/// What every codec has to keep, as checks that give what is wrong: nothing for a codec that keeps it.
+/// The checks that every codec passes. Each returns the faults that it finds.
 struct CodecConformance {
   let codec: any Codec.Type
   /// Made by another program: of text, of nothing, of bytes without order, and one that goes over several of the format's blocks.
@@ -35,7 +35,7 @@ struct CodecConformance {
     ("the page says what there is", { $0.page() }),
   ]
 
-  /// What is wrong, by the name of the check that found it.
+  /// The faults, by the name of the check that found them.
   func failures() throws -> [String: [String]] {
     var found: [String: [String]] = [:]
     for (name, check) in Self.checks {
@@ -78,7 +78,7 @@ struct CodecConformance {
         var isFilled = false
         repeat {
           let out = ByteBuffer(capacity: room)
-          // What stands there already is no room.
+          // Bytes that the buffer holds already are no room.
           out.append([1, 2, 3])
           let taken = try decompressor.step(piece, from: from, into: out)
           from += taken

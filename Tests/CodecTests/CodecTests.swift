@@ -15,7 +15,7 @@ struct CodecTests {
     for (check, found) in failures { Issue.record("\(name): \(check): \(found.prefix(5).joined(separator: "; "))") }
   }
 
-  /// What a check finds in a codec that is broken on purpose.
+  /// The faults that a check finds in a codec that is broken on purpose.
   private static let broken: [(any Codec.Type, check: String)] = [
     (ForgetsAMember.self, "streams one behind another are one content"),
     (ClaimsToResume.self, "a position leads on to the same content"),
@@ -123,7 +123,7 @@ struct CodecTests {
     #expect(read([0x1F], "a.csv", .codec(GzipCodec.self)) == "the gzip stream ends too early, at compressed byte 1")
     #expect(read(Array("BZh91AY&SY".utf8), "a.csv.gz").contains("compressed by bzip2, which is not supported yet"))
     #expect(read(stream, "a.csv.gz", .none) == "none")
-    // What begins a table, and passes for zlib's header.
+    // The beginning of a table, which passes for zlib's header.
     #expect(read(Array("X\tY\n".utf8), "a.tsv") == "none")
     #expect(read(Array("X\tY\n".utf8), "a.tsv.zz").contains("the zlib stream ends too early"))
   }

@@ -22,7 +22,7 @@ struct ScalarRecord: Equatable, Sendable {
 
 /// CSV read byte by byte, in the plainest way: RFC 4180, and what Sluice says of records that break it.
 struct ScalarCSV {
-  /// What ends a record.
+  /// The bytes that end a record.
   enum Ending { case lineFeed, lineFeedOrBoth, carriageReturn, returnsAndLineFeed }
 
   private let text: [UInt8]

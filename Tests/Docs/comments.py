@@ -2,7 +2,8 @@
 
 These are the `public` and `package` declarations of Sources, the requirements of such protocols, and the members of such extensions.
 swift-format's AllPublicDeclarationsHaveDocumentation knows only `public`. Enum cases have the access of their type and are not looked at.
-Each is printed as file:line. The exit is 1 where there is one, and where nothing is found to look at.
+A comment in Sources or Tests must not begin with a pronoun that stands for its subject: it names the actor or the thing.
+Each fault is printed as file:line. The exit is 1 where there is one, and where nothing is found to look at.
 """
 import os
 import re
@@ -15,6 +16,7 @@ MODIFIERS = (
     r"|dynamic|optional|prefix|postfix|infix|distributed|async|open|public|package|internal|fileprivate|private|__consuming")
 ATTRIBUTE = re.compile(r"\s*@[\w.]+(?:\((?:[^()]|\([^()]*\))*\))?\s*")
 DECLARATION = re.compile(rf"((?:(?:{MODIFIERS})(?:\(\w+\))?\s+)*)({KEYWORDS}|extension)\b")
+PRONOUN = re.compile(r"(?:^|\s)///? ?/? ?(?:MARK: )?(?:What|Who|Such)\b|(?:^|\s)///? .*\b(?:[Ww]hoever|[Nn]obody)\b")
 OTHERS = re.compile(r"\b(?:internal|fileprivate|private)\b(?!\(set\))")
 
 
@@ -121,6 +123,23 @@ def declarations(text):
                 brackets = max(0, brackets - 1)
 
 
+def pronouns(root):
+    """Prints the comments whose subject is a pronoun, and returns how many there are."""
+    count = 0
+    for top in ("Sources", "Tests"):
+        for folder, _, names in sorted(os.walk(os.path.join(root, top))):
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if not name.endswith((".swift", ".c", ".h")):
+                    continue
+                with open(path, encoding="utf-8") as file:
+                    for number, line in enumerate(file, 1):
+                        if PRONOUN.search(line):
+                            print(f"{os.path.relpath(path, root)}:{number}: name the actor or the thing: {line.strip()}")
+                            count += 1
+    return count
+
+
 def main(root, modules):
     count = missing = 0
     for folder, _, names in sorted(os.walk(os.path.join(root, "Sources"))):
@@ -135,7 +154,7 @@ def main(root, modules):
                         print(f"{path}:{number}: no doc comment: {declaration}")
                         missing += 1
     print(f"declarations that other modules may use: {count}, without a doc comment: {missing}")
-    return 1 if missing or not count else 0
+    return 1 if pronouns(root) or missing or not count else 0
 
 
 if __name__ == "__main__":

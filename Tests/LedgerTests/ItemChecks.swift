@@ -115,7 +115,7 @@ extension LedgerBench {
     }
     found.same(try await ledger.items(run: second.run).map(\.key), ["on", "over"], "the order of the new run's items")
     found.same(try await ledger.items(run: run).map(\.key), ["call", "other"], "what is left of the earlier run")
-    // What the columns were is forgotten too.
+    // The ledger forgets the columns too.
     for (key, id) in zip(keys, ids) { try await ledger.checkpoint(id, at: 1, [.sample(run, key, id, record: 3)]) }
     let headers = Dictionary(uniqueKeysWithValues: try await ledger.replayGroups(DeadLetterFilter()).map { ($0.item, $0.header) })
     for key in keys {

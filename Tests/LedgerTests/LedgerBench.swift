@@ -19,7 +19,7 @@ protocol LedgerBench: Sendable {
   func remove()
 }
 
-/// What a check finds wrong.
+/// A fault that a check found.
 struct Findings {
   private(set) var wrong: [String] = []
 
@@ -56,7 +56,7 @@ struct Findings {
   private static func short<T>(_ value: T) -> String { String("\(value)".prefix(300)) }
 }
 
-/// What the checks need of a ledger again and again.
+/// Steps that many checks take with a ledger.
 extension Ledger {
   /// Begins a run, or continues one, with items of these keys.
   func start(

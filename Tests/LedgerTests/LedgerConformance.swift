@@ -1,6 +1,6 @@
 @testable import Ledger
 
-/// What every ledger has to keep, as checks that give what is wrong: nothing for a ledger that keeps it.
+/// The checks that every ledger passes. Each returns the faults that it finds.
 ///
 /// Each check gets an empty place of its own. Opening it again stands for another process.
 enum LedgerConformance {
@@ -52,7 +52,7 @@ enum LedgerConformance {
     ("what is written survives", { try await $0.durability() }),
   ]
 
-  /// What one check finds in a ledger; an error counts as found. The ledger is gone afterwards.
+  /// The faults that one check finds in a ledger; an error counts as a fault. The ledger is gone afterwards.
   static func failures(_ check: Check, _ bench: any LedgerBench) async -> [String] {
     defer { bench.remove() }
     do { return try await check(bench) } catch { return ["it threw: \(error)"] }

@@ -105,7 +105,7 @@ private struct OlderLedger {
     }
   }
 
-  /// What every version holds.
+  /// The content of a ledger of every version.
   private var first: String {
     """
     INSERT INTO runs (id, pipeline, status, started_at, ended_at, definition, definition_path, variables, schema, read, written, filtered,
@@ -138,7 +138,7 @@ private struct OlderLedger {
     INSERT INTO timelines VALUES (5, '[{"at":1,"since":0,"read":2,"written":3,"fetchedBytes":4,"writtenBytes":5,"stages":[]}]');
     """
 
-  /// What is not as it has to be, by each question that a ledger answers.
+  /// The wrong answers of a ledger, question by question.
   func findings(_ ledger: any Ledger) async throws -> [String] {
     var found = Findings()
     found.same(try await ledger.pipelines(), ["p"], "the pipelines")

@@ -4,11 +4,11 @@ import GRDB
 
 @testable import Ledger
 
-/// What is broken on purpose of a ledger that is right otherwise.
+/// The flaws that the suite has to find, each in a ledger that is right otherwise.
 enum SQLiteFlaw: Sendable {
   /// Statements that are run in the database once it is made, triggers mostly: they work under the ledger's own.
   case sql(String)
-  /// Who opens it to read can write.
+  /// A ledger that is opened to read can write.
   case readersWrite
   /// Each who opens it gets a copy of his own of what was there.
   case copies

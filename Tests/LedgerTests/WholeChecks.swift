@@ -160,7 +160,7 @@ extension LedgerBench {
     found.expect(seen == (1, 1) || seen == (101, 2), "in the middle \(seen.0) dead letters are seen, and the offset \(seen.1 ?? -1)")
     found.same(try await reader.letters().count, 101, "the dead letters after it")
     found.same(try await reader.item("a")?.checkpoint?.offset, 2, "the offset after it")
-    // Who sees a run sees its items.
+    // A reader that sees a run sees its items.
     let next = try await writer.nextRun()
     let keys = (0..<5000).map { "\($0)" }
     async let began = writer.start(keys)
@@ -203,7 +203,7 @@ private final class Gate: Sendable {
   private let arrived = AsyncStream<Void>.makeStream()
   private let opened = DispatchSemaphore(value: 0)
 
-  /// Does something that passes the gate; where it fails before, nobody waits for it.
+  /// Does something that passes the gate; where it fails before, the gate does not wait for it.
   func passing(_ work: @Sendable () async throws -> Void) async throws {
     defer { arrived.continuation.finish() }
     try await work()

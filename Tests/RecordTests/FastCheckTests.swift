@@ -19,7 +19,7 @@ struct FastCheckTests {
     return FieldViews(buffer: buffer, index: index, offset: 0, stride: 2, gap: 0, encoding: .csv, trimsReturn: returns)
   }
 
-  /// What the column's check says: rows refused, and whether all is spelled plainly.
+  /// The result of the column's check: the refused rows, and whether all values are spelled plainly.
   private static func checked(
     _ values: [[UInt8]], _ type: ValueType, nullable: Bool, returns: Bool = false
   ) -> (refused: Set<Int>, isPlain: Bool) {

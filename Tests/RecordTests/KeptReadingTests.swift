@@ -4,7 +4,7 @@ import Testing
 
 @testable import Dataflow
 
-/// What ledgers of earlier builds hold is read by later ones: their keys are for good.
+/// Later builds read the ledgers of earlier ones: the keys of a kept reading never change.
 @Suite("Kept reading states")
 struct KeptReadingTests {
   /// A checkpoint's continuation, as the build before formats were components wrote it.

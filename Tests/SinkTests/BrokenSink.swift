@@ -5,7 +5,7 @@ import Records
 
 @testable import Write
 
-/// What is broken on purpose of a sink that is right otherwise.
+/// The flaws that the suite has to find, each in a sink that is right otherwise.
 enum SinkFault: Sendable, CaseIterable {
   case showsWhatIsPrepared, commitsTwice, commitsNothing, neverSaysCommitted, losesWhatWasFlushed, findsAnything, keepsWhatCameAfter
   case keepsWhatWasThere, discardsNothing, dropsEmptyOutputs, commitsTheFirstAlone, standsStill

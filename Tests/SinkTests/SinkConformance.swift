@@ -7,7 +7,7 @@ import Records
 
 @testable import Write
 
-/// What every sink that commits has to keep, as checks that give what is wrong: nothing for a sink that keeps it.
+/// The checks that every sink passes that commits. Each returns the faults that it finds.
 ///
 /// A new session stands for another process: what it finds is what the one before had put on the disk.
 struct SinkConformance: Sendable {
@@ -32,7 +32,7 @@ struct SinkConformance: Sendable {
     ("several outputs are committed together", { try $0.several() }),
   ]
 
-  /// What is wrong, by the name of the check that found it.
+  /// The faults, by the name of the check that found them.
   func failures() throws -> [String: [String]] {
     var found: [String: [String]] = [:]
     for (name, check) in Self.checks {
@@ -90,7 +90,7 @@ struct Bench {
 
   func contents() throws -> [String]? { try suite.contents(folder) }
 
-  /// What differs between the records that are visible and those that should be.
+  /// The difference between the records that are visible and those that should be.
   func differs(_ want: [String]?, _ when: String) throws -> [String] {
     let got = try contents()
     if got == want { return [] }

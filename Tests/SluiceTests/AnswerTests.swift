@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What servers answer that they should not, or that says less than it seems to.
+/// Answers that servers should not give, or that say less than they seem to.
 @Suite("Answers of servers")
 struct AnswerTests {
   private static func body(_ word: String, _ count: Int = 3000) -> String {
@@ -372,7 +372,7 @@ struct AnswerTests {
       Workshop.binary, ["run", "pipeline.yaml", "--progress", "none"], stderr: try #require(FileHandle(forWritingAtPath: said)))
     for _ in 0..<4000 where server.printed.count < 2 { usleep(5000) }
     #expect(process.stop(SIGTERM) == 75)
-    // What is cut off when the grace is over says nothing.
+    // A run that is cut off when the grace is over says nothing.
     #expect(shop.read("said").contains("SL-906"), "\(shop.read("said"))")
     #expect((shop.read("out.csv") == Self.old) as Bool)
   }
@@ -438,7 +438,7 @@ struct AnswerTests {
     }
     #expect(told.contains("http://u:***@\(host)/x.csv") && !told.contains("Qz7"), "\(told)")
     #expect(!shop.read("log").contains("Qz7"))
-    // Where the definition is wrong nobody knows which of its texts are addresses.
+    // Where the definition is wrong, Sluice does not know which of its texts are addresses.
     try shop.write(
       "wrong.yaml", "pipeline: p\nfetch: {from: 'http://u:Qz7@\(host)/x.csv', workers: 'http://u:Qz7@\(host)'}\nwrite: {path: out.csv}\n")
     let wrong = try shop.sluice("check", "wrong.yaml")

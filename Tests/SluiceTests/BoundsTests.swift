@@ -29,7 +29,7 @@ struct BoundsTests {
       let line = checked.stderr.split(separator: "\n").first { $0.hasPrefix("p.yaml:\(section == "fetch" ? 2 : 4):") } ?? ""
       #expect(checked.status == 78 && line.contains("[SL-1") && line.contains(bound), "\(setting): \(checked.status) \(checked.stderr)")
     }
-    // What is just within its bound is taken, and can be reckoned with.
+    // A value just within its bound is taken, and sums with it are right.
     try shop.write("a.csv", "n\n1\n")
     for (section, setting) in [
       ("supervise", "watchdog: 36500d, within: 36500d, backoff: 0ms..36500d, max_restarts: 1000000000000"),

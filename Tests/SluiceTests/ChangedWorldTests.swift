@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What becomes of a run that was killed when the world is another as it goes on; `Sources/Ledger/README.md` has the list.
+/// Resumes of killed runs in a world that has changed since; `Sources/Ledger/README.md` has the list.
 @Suite("A changed world")
 struct ChangedWorldTests {
   /// A run of one large item that was killed after a checkpoint, and what it would have come to.

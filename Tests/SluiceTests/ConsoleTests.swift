@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What goes to standard output and error, to a log file, and to nobody.
+/// Standard output, standard error and the log file: each text in its place.
 @Suite("Standard output and error")
 struct ConsoleTests {
   private static let definition =

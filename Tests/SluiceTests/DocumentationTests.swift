@@ -17,7 +17,7 @@ struct DocumentationTests {
     // A page whose blocks are not seen would have nothing to fail.
     #expect(sum["commands"] ?? 0 > 70 && sum["definitions"] ?? 0 > 20)
     #expect(sum["of the machine"] ?? 0 >= 5)
-    // What this test is run by.
+    // The program that runs this test.
     #expect(sum["not run"] ?? 99 <= 2)
   }
 

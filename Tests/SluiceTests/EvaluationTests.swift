@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What expressions may cost and what they may not change.
+/// The bounds of expressions: their cost, and their effects.
 @Suite("Evaluation")
 struct EvaluationTests {
   private static func definition(_ steps: String, fields: String = "id: bigint, s: text", more: String = "", write: String = "out.jsonl")
@@ -197,7 +197,7 @@ struct EvaluationTests {
   }
 }
 
-/// What `check` says of a definition without a look at data.
+/// The errors of `check`, without a look at data.
 @Suite("Checking definitions")
 struct CheckTests {
   private static func check(_ shop: Workshop, _ definition: String, environment: [String: String] = [:]) throws -> Outcome {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What is no text of records is named and refused, and never read as lines.
+/// Formats that are no text of records are named and refused, and never read as lines.
 @Suite("Formats that are not read")
 struct ForeignFormatTests {
   /// Files of formats that Python writes, and the beginnings of some that it can't, each with what it is to be called.

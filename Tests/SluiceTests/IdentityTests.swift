@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What makes two items one, and what is no item.
+/// The identity of items, and the files that are no items.
 @Suite("Items' identity")
 struct IdentityTests {
   private func write(_ shop: Workshop, from: String, path: String = "out.jsonl", name: String = "pipeline.yaml") throws {

@@ -4,7 +4,7 @@ import Testing
 /// Kinds of tables that are hard to guess. Each is drafted by init and run as it is; the cells are those that a careful person reads.
 @Suite("Hard tables, by init and run")
 struct InitKindsTests {
-  /// What init said of the last draft, and the records that a run of it wrote, as rows of JSON values.
+  /// The output of init for the last draft, and the records that a run of it wrote, as rows of JSON values.
   struct Drafted {
     var guesses: [[String: String]]
     var definition: String

@@ -190,7 +190,7 @@ struct LookupTests {
     #expect(resumed.status == 0, "\(resumed.stderr)")
     #expect(shop.records("out/b.jsonl").first?["population"] as? Int == 68)
 
-    // What is done stays done, and is told to be made with other content; --full makes it anew.
+    // Done items stay done, and the run says that they were made with other content; --full makes them anew.
     try shop.write("countries.csv", Self.table.replacing("83", with: "84"))
     let again = try shop.runPipeline()
     #expect(again.status == 0 && again.stderr.contains("--full"), "\(again.stderr)")

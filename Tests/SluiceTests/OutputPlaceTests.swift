@@ -46,7 +46,7 @@ struct OutputPlaceTests {
     #expect(
       checked.status == 78 && checked.stderr.contains("SL-109") && checked.stderr.contains("which it would replace"), "\(checked.stderr)")
     #expect(try shop.runPipeline().status == 78)
-    // What this pipeline has written is no item.
+    // A file that this pipeline has written is no item.
     try write(shop, from: "x.csv", path: "y.csv")
     #expect(try shop.runPipeline().status == 0)
     try write(shop, from: "*.csv", path: "y.csv")

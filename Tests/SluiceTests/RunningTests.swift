@@ -96,7 +96,7 @@ struct RunningTests {
     let got = names.flatMap { shop.read("out/" + $0).split(separator: "\n") }.map { $0.dropFirst(5).dropLast() }.joined(separator: "\n")
     #expect((got == want) as Bool)
     #expect(outcome.records["dead_lettered"] == 1)
-    // What failed is mended: the run is finished with those alone, where each has its own output.
+    // The failed items are mended: resume works on those alone, where each has its own output.
     _ = try shop.python(
       """
       import gzip

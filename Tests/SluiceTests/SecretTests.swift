@@ -140,7 +140,7 @@ struct SecretTests {
       text.replacing("SERVER", with: server.url.dropFirst(7)).replacing("RECEIVER", with: receiver.url.dropFirst(7)).replacing(
         "GONE", with: gone)
     }
-    // What it holds is given, not made: it is not searched.
+    // Its content is given, not made by Sluice: the test does not search it.
     let given = try Workshop()
     try given.write("key", Self.secret + "\n")
     let shop = try Workshop()
@@ -151,7 +151,7 @@ struct SecretTests {
       planted.environment.mapValues(addressed)
     ) { $1 }
     if planted.place == "proxy" { environment["no_proxy"] = "" }
-    // What no definition names, but programs inherit.
+    // A secret that no definition names, but that programs inherit.
     if planted.definition.contains("$SECRET") { environment = ["SECRET": Self.secret] }
 
     let common = ["--log-level", "debug", "--log-file", "log", "--progress", "plain"]
@@ -191,7 +191,7 @@ struct SecretTests {
     }
   }
 
-  /// What it may look like: as it is, its begin and its end, in addresses, in JSON, in base64 with and without a user's name.
+  /// The forms that a secret may take: as it is, its begin and its end, in addresses, in JSON, in base64 with and without a user's name.
   private static var forms: [String] {
     [secret, token].flatMap { value -> [String] in
       let encoded = value.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? value
@@ -306,7 +306,7 @@ struct SecretTests {
     }
     for line in try modes() { #expect(line.hasPrefix("600 ") || line.hasPrefix("700 .sluice"), "\(line)") }
     #expect(try modes().count >= 4)
-    // Who gave others a look keeps it so.
+    // Files that their owner lets others read stay readable.
     _ = try shop.run("/bin/sh", ["-c", "chmod 750 .sluice; chmod 640 .sluice/ledger.sqlite log"])
     _ = try shop.sluice("run", "p.yaml", "--quiet", "--full", "--log-file", "log", "--log-file-size", "1B", environment: environment)
     let kept = try modes()

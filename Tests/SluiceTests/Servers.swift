@@ -30,7 +30,7 @@ final class ScriptServer {
 
   var url: String { "http://127.0.0.1:\(port)" }
 
-  /// What it has printed since, a JSON object a line.
+  /// The lines that it has printed since, a JSON object each.
   var printed: [[String: Any]] {
     let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").dropFirst().compactMap {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What a program did.
+/// The result of a program.
 struct Outcome {
   var status: Int32
   var stdout: String

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What becomes of values between source and output, by Python's json and csv.
+/// Values from source to output, held against Python's json and csv.
 @Suite("Values")
 struct ValueTests {
   /// Compares a file of JSON Lines with one of CSV of the same records, value by value; prints what differs.

@@ -11,7 +11,7 @@ struct WatchTests {
     let overflows: Int
   }
 
-  /// What stands on the screen of `status --watch` over a run that goes on, after each step of terminal.py.
+  /// The screen of `status --watch` during a run, after each step of terminal.py.
   private func frames(_ steps: String) throws -> (frames: [Frame], status: Int) {
     let shop = try Workshop()
     let server = try ScriptServer(shop, "slow.py", "600")

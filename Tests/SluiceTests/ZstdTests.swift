@@ -18,7 +18,7 @@ struct ZstdTests {
   @Test("frames, skippable frames and long windows are read; outputs are frames that zstd reads, and that are read again")
   func reading() throws {
     let shop = try Workshop()
-    // What a long window finds again: 9 MB without order, and then the same.
+    // A repetition that only a long window finds: 9 MB of random bytes, twice.
     _ = try shop.python(
       """
       import random
@@ -44,7 +44,7 @@ struct ZstdTests {
     #expect(outcome.status == 0 && outcome.records["written"] == 960_000, "\(outcome.stderr)")
     #expect((try content(shop, "out/long.csv.zst") == shop.read("long.csv")) as Bool)
     #expect((try content(shop, "out/frames.csv.zst") == shop.read("a.csv") + shop.read("b.csv")) as Bool)
-    // What init sees of it, and what a run makes of its own output.
+    // `init` reads it, and a run reads its own output.
     let drafted = try shop.sluice("init", "out/frames.csv.zst", "--to", "again.yaml", "--name", "again")
     #expect(drafted.status == 0 && drafted.stdout.contains("compression  zstd"), "\(drafted.stdout)\(drafted.stderr)")
     let again = try shop.runPipeline("again.yaml")
@@ -168,7 +168,7 @@ struct ZstdTests {
         Workshop.failpointBinary, ["run", "pipeline.yaml", "--no-supervisor", "--quiet"],
         environment: ["SLUICE_FAILPOINTS": "ledger.checkpoint/after=kill@\(passage)"])
       #expect(killed.status == SIGKILL, "\(killed.stderr)")
-      // What is not read again may be anything by now.
+      // Bytes that the run does not read again may be anything by now.
       if hasFrames {
         _ = try shop.python(
           "import os\ntimes = os.stat('big.csv.zst')\nopen('big.csv.zst', 'r+b').write(bytes(200000))\nos.utime('big.csv.zst', ns=(times.st_atime_ns, times.st_mtime_ns))"

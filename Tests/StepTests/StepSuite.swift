@@ -20,7 +20,7 @@ struct StepCase: Sendable {
   var changed: [String: String] = [:]
 }
 
-/// What every step has to keep to. A check returns what is wrong, so that steps that are broken on purpose can be checked too.
+/// The checks that every step passes. Each returns the faults that it finds, so that they can check broken steps too.
 struct StepSuite: Sendable {
   /// How the step is read; by the registry, or broken.
   let shape: Shape
@@ -181,7 +181,7 @@ struct StepSuite: Sendable {
 
   private func reads() async throws -> [String] {
     let chain = try chain()
-    // What a program is sent is encoded, whatever it reads of it.
+    // The engine encodes all fields for a program, whichever of them it reads.
     guard chain.links.isEmpty else { return [] }
     let whole = try await run(chain, Self.batch())
     var wrong: [String] = []

@@ -6,7 +6,7 @@ import Testing
 /// some time, and begun again. What must hold in each is told by a model that knows nothing of how pools work.
 @Suite("Supervisor histories")
 struct HistoryTests {
-  /// What really happened to units, seen from inside their workers.
+  /// The true history of units, seen from inside their workers.
   private struct Model {
     var running: [Int: Int] = [:]
     var started: [Int: [Int]] = [:]

@@ -8,7 +8,7 @@ import Testing
 struct PatternTests {
   struct Broken: Error {}
 
-  /// What happened, and when.
+  /// Events, and their times.
   final class Log: Sendable {
     let lines = Shared<[String]>([])
     let simulation: Simulation
@@ -54,7 +54,7 @@ struct PatternTests {
           log.note("begun \(unit)")
           if unit == 0 { return try await simulation.sleep(.seconds(10)) }
           if assignment.attempt > 1 { return }
-          // A download that the worker owns, and that outlives it where nobody cancels it.
+          // A download that the worker owns, and that outlives it unless the pool cancels it.
           try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
               do {
@@ -111,7 +111,7 @@ struct PatternTests {
     #expect(log.count("unit") == 20)
     #expect(log.all.suffix(1) == ["second has ended"])
     #expect(log.count("first has ended") == 1)
-    // Nobody looked at a clock to see that it was over.
+    // The pool did not poll a clock to see the end.
     #expect(simulation.now == .zero)
   }
 
@@ -280,7 +280,7 @@ struct PatternTests {
     }
     #expect(throws: Never.self) { try result?.get() }
     #expect(log.count("done") == 7)
-    // What can't be stopped might still be at its unit: nobody else gets it.
+    // A worker that can't be stopped might still work on its unit: no other worker gets it.
     #expect(log.count("given up 2") == 1)
     #expect(sizes.withLock { $0 } == [4])
   }

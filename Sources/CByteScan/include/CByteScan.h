@@ -39,8 +39,8 @@ enum {
   SLUICE_HAS_BACKSLASH = 4,
 };
 
-/// Which kinds of bytes that need care the n bytes at p hold, as a set of SLUICE_HAS_ flags. What ends records and what stands
-/// between fields is not counted as a control byte: no field holds it.
+/// The kinds of bytes that need care among the n bytes at p, as a set of SLUICE_HAS_ flags. Record ends and delimiters do not count
+/// as control bytes: no field holds them.
 SLUICE_INLINE uint32_t sluice_byte_kinds(const uint8_t *p, size_t n, uint8_t terminator, uint8_t delimiter) {
   uint32_t flags = 0;
   size_t i = 0;
@@ -189,7 +189,7 @@ SLUICE_INLINE size_t sluice_invalid_utf8(const uint8_t *p, size_t n) {
   return n;
 }
 
-/// How many of the n bytes at p are c. What is read past them is not counted.
+/// How many of the n bytes at p are c. Bytes that it reads past them do not count.
 SLUICE_INLINE size_t sluice_count(const uint8_t *p, size_t n, uint8_t c) {
   size_t count = 0;
   for (; n >= 64; p += 64, n -= 64) count += (size_t)__builtin_popcountll(sluice_equal_mask(p, c));
@@ -243,7 +243,7 @@ SLUICE_INLINE uint32_t sluice_point_mask(const uint8_t *p) {
 
 /// The first of the rows from `from` up to `rows` whose view is not a number of at most 16 bytes as JSON spells it: a
 /// minus or none, digits without a leading zero and, with `decimals`, a point between two digits; with `nulls` also
-/// nothing at all. What comes back may be a number all the same, spelled otherwise. `rows` where there is none.
+/// nothing at all. The row that it returns may still hold a number, in another spelling. `rows` where there is none.
 SLUICE_INLINE size_t sluice_skip_plain_numbers(struct sluice_views views, size_t from, size_t rows, int decimals, int nulls) {
   for (size_t r = from; r < rows; r++) {
     uint32_t n;
@@ -332,7 +332,7 @@ SLUICE_INLINE size_t sluice_csv_cell(uint8_t *out, const uint8_t *p, size_t n, u
   return (size_t)(o - out);
 }
 
-/// What becomes of a view in a row.
+/// The form in which a row's view is written.
 enum sluice_form {
   SLUICE_COPIED,
   SLUICE_QUOTED,  ///< put between quotes

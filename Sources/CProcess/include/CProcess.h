@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// What a child process starts with. Descriptors of -1 are the parent's own.
+/// The program and the state that a child process starts with. Descriptors of -1 are the parent's own.
 struct sluice_spawn {
-  /// What is run; looked for on the PATH where it has no slash.
+  /// The program; looked for on the PATH where it has no slash.
   const char *program;
   char *const *arguments;
   char *const *environment;
@@ -52,7 +52,7 @@ void sluice_keep_memory(void);
 /// Sends a datagram to a socket of the file system, or to an abstract one where the name begins with @.
 void sluice_notify(const char *socket_name, const char *text);
 
-/// What this process may allocate from now on, in bytes (RLIMIT_DATA).
+/// Limits the bytes that this process may allocate from now on (RLIMIT_DATA).
 void sluice_limit_memory(int64_t bytes);
 
 #endif

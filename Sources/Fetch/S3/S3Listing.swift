@@ -53,7 +53,7 @@ final class S3Listing: Listing {
       isOver = true
       return nil
     }
-    // What a pattern does not find may be a key with brackets.
+    // A pattern that finds nothing may be a key with brackets.
     do throws(FetchError) {
       let state = try await source.head(place.address, ifChangedSince: nil, in: session)
       isOver = true

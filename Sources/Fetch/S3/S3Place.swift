@@ -48,7 +48,7 @@ struct S3Place: Sendable {
     if !region.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }) || region.isEmpty {
       reader.report((entry["region"] ?? entry).position.diagnostic("a region is a name as eu-west-1"))
     }
-    // What a file holds is no less a secret than what the definition names.
+    // Credentials from a file are as secret as those in the definition.
     if let credentials {
       for secret in [credentials.secretKey, credentials.sessionToken ?? ""] where !secret.isEmpty { reader.hide(secret) }
     }

@@ -115,7 +115,7 @@ enum Migrations {
           """)
     }
     migrator.registerMigration("locations") { db in
-      // What it takes to open an item again, without secrets; NULL where its key says it all.
+      // The text by which the source opens an item again, without secrets; NULL where the key is enough.
       try db.execute(sql: "ALTER TABLE items ADD COLUMN location TEXT")
     }
     migrator.registerMigration("blank lines of runs") { db in

@@ -24,7 +24,7 @@ enum OlderLedger {
 
   /// Makes the views, where the ledger is of an earlier version.
   static func show(_ db: Database) throws {
-    // What a ledger of the present version has lost is damage, and is told where it is missed.
+    // A ledger of the present version that lacks a table is damaged; the query that misses it says so.
     if try Migrations.all.hasCompletedMigrations(db) { return }
     let known = Set(try String.fetchAll(db, sql: "SELECT name FROM main.sqlite_master WHERE type = 'table'"))
     for (table, columns) in columns where known.contains(table) {

@@ -5,7 +5,7 @@ import Synchronization
 /// The database of a ledger that is only read.
 ///
 /// SQLite reads a database in WAL mode by way of two files beside it, and makes them where they are missing. A reader of ours writes nothing.
-/// So a ledger that nobody has open, which has no such files, is read as one that does not change (`immutable=1`), without locks. Once
+/// So it reads a ledger that no process has open, and that has no such files, as one that does not change (`immutable=1`), without locks. Once
 /// a writer opens it, its log is there, and the next call opens it again, to share it.
 final class ReadOnlyDatabase: Sendable {
   private let path: String

@@ -58,7 +58,7 @@ extension SQLiteLedger {
       if let item = commit.item {
         items = [item.value]
       } else {
-        // What is closed is in no output.
+        // A closed item is in no output.
         items = try Int64.fetchAll(db, sql: "SELECT id FROM items WHERE run = ? AND status <> 'closed'", arguments: [commit.run?.value])
       }
       for item in items {

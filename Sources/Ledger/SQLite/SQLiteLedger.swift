@@ -106,7 +106,7 @@ struct SQLiteLedger: Ledger {
     // Its log is brought into it here: where there is no room for that, closing it says nothing.
     _ = try database.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     try database.close()
-    // Another pipeline of the folder may be making one too: the first counts. (Where a folder can't be locked, nobody waits.)
+    // Another pipeline of the folder may be making one too: the first counts. (Where a folder can't be locked, this call does not wait.)
     let lock = Foundation.open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     if lock >= 0 { flock(lock, LOCK_EX) }
     defer { if lock >= 0 { Foundation.close(lock) } }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import GRDB
 
-/// Taking out of the ledger what nobody asks for any more.
+/// Removes old runs and their dead letters from the ledger.
 extension SQLiteLedger {
   func prune(before date: Date, pipeline: String?, includingOpen: Bool) async throws -> Pruned {
     let before = fileBytes
@@ -39,7 +39,7 @@ extension SQLiteLedger {
     return pruned
   }
 
-  /// What the ledger takes of the disk, with its log.
+  /// The ledger's size on the disk, with its log.
   private var fileBytes: Int {
     ["", "-wal"].reduce(0) { sum, end in
       var status = stat()

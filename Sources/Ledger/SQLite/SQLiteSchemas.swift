@@ -2,7 +2,7 @@ import Files
 import Foundation
 import GRDB
 
-/// What the columns of items are called: each list is kept once for a pipeline.
+/// Keeps the names of items' columns: each list once for a pipeline.
 extension SQLiteLedger {
   func sourceSchema(pipeline: String, _ columns: [String]) async throws -> Int64 {
     let text = String(decoding: try JSONEncoder().encode(columns), as: UTF8.self)

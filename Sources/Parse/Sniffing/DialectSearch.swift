@@ -93,7 +93,7 @@ struct DialectSearch {
     return sum / Double(max(cells.count, 1))
   }
 
-  // MARK: What is tried
+  // MARK: Candidates
 
   /// Which bytes that matter the sample has at all.
   private struct Marks {

@@ -33,7 +33,7 @@ final class SQLiteConnection: @unchecked Sendable {
     // Another process's transaction is waited for.
     sqlite3_busy_timeout(handle, 30_000)
     do {
-      // What the ledger is told of must survive a loss of power, and appending wants few pages in memory: 32 MB.
+      // Rows that the ledger is told of must survive a loss of power, and appending needs few pages in memory: 32 MB.
       try run("PRAGMA synchronous = \(FailPoint.tableSync.isSkipped ? "OFF" : "FULL"); PRAGMA cache_size = -32000")
     } catch {
       sqlite3_close_v2(handle)

@@ -90,7 +90,7 @@ final class SQLiteSession: SinkSession {
     let work = try forgotten.map { ($0, try token($0), isForgotten: true) } + committables.map { ($0, try token($0), isForgotten: false) }
     for (name, group) in Dictionary(grouping: work, by: \.1.target.database) {
       let database = database(name)
-      // What is forgotten needs no database that is gone.
+      // A committable that the ledger has forgotten needs no database that is gone.
       guard !group.allSatisfy(\.isForgotten) || FileManager.default.fileExists(atPath: database.path) else { continue }
       try database.use { connection in
         try FailPoint.tableCommit.pass(.before)

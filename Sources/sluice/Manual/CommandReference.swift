@@ -24,7 +24,7 @@ struct CommandReference {
     var abstract: String?
 
     var isPositional: Bool { kind == "positional" }
-    /// What stands for the value: `<file>`, or `text|json`.
+    /// The placeholder of the value: `<file>`, or `text|json`.
     var value: String { allValues.map { $0.joined(separator: "|") } ?? "<\(valueName ?? "value")>" }
 
     /// As it stands before its explanation: `-q, --quiet`, `--state <dir>`.

@@ -20,7 +20,7 @@ struct FormatReading {
     var description: String { "\(bytes) line \(line) \(content) “\(String(decoding: raw, as: UTF8.self))”" }
   }
 
-  /// What a checkpoint keeps between two chunks.
+  /// The state that a checkpoint keeps between two chunks.
   struct Checkpoint {
     var base: Int
     var lines: Int

@@ -24,7 +24,7 @@ struct FormatSample {
   private(set) var text: [UInt8] = []
   private(set) var records: [Record] = []
   private var lines = 0
-  /// What ends a line, where the text has lines.
+  /// The bytes that end a line, where the text has lines.
   let lineEnd: UInt8
   /// The beginning of a record that never ends, put behind the whole records, and how much of it is no record yet.
   let unended: [UInt8]

@@ -3,7 +3,7 @@ import Parse
 import Records
 import Write
 
-/// What every record encoder has to hold: each check says what does not hold, in words.
+/// The checks that every record encoder passes. Each returns the faults that it finds.
 enum RecordEncoderSuite {
   typealias Check = @Sendable (any FormatEncoder) -> [String]
 

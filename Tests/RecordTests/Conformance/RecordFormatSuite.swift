@@ -2,7 +2,7 @@ import Configuration
 import Parse
 import Records
 
-/// What every record format has to hold: each check says what does not hold, in words.
+/// The checks that every record format passes. Each returns the faults that it finds.
 enum RecordFormatSuite {
   typealias Check = @Sendable (FormatSample) -> [String]
 

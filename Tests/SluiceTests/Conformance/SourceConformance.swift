@@ -15,7 +15,7 @@ struct SourceBench: Sendable {
   var remove: @Sendable (String) throws -> Void
 }
 
-/// What every source promises, as checks that say what is wrong. Each is run against every source, and against sources that are broken
+/// The checks that every source passes. Each returns the faults that it finds. Each is run against every source, and against sources that are broken
 /// on purpose.
 enum SourceConformance {
   struct Check: Sendable, CustomStringConvertible {
@@ -339,7 +339,7 @@ enum SourceConformance {
     return try await body(source, item, session)
   }
 
-  /// What came of a reading.
+  /// The result of a reading.
   struct Reading: Sendable {
     var end: ReadEnd
     var head = ContentHead()
