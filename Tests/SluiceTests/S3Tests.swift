@@ -179,7 +179,7 @@ struct S3Tests {
     #expect(outcome.stdout.contains("10000"), "\(outcome.stdout.prefix(2000))")
   }
 
-  // MARK: What a server refuses
+  // MARK: Refusals
 
   @Test("a wrong key, a bucket that is not there and a pattern that finds nothing are told in plain words, with what to do")
   func refusals() throws {

@@ -61,7 +61,7 @@ struct StepSuite: Sendable {
     ("it says where it stands", { try $0.standing() }),
   ]
 
-  // MARK: What is checked
+  // MARK: Checks
 
   private func schema() async throws -> [String] {
     let chain = try chain()
@@ -285,7 +285,7 @@ struct StepSuite: Sendable {
     return CSV(dialect, recordLimit: 1 << 20).parse(RecordChunk(buffer: text, offset: 0, sequence: 0), mapping)
   }
 
-  /// What is wrong in the form of a batch that is to have these fields.
+  /// The faults in the form of a batch that is to have these fields.
   private static func wrong(in batch: RecordBatch, _ schema: Schema) -> [String] {
     var wrong: [String] = []
     if batch.schema != schema { wrong.append("the fields are \(batch.schema), and were to be \(schema)") }

@@ -314,7 +314,7 @@ enum SourceConformance {
     }
   }
 
-  // MARK: What checks are made of
+  // MARK: Parts of checks
 
   static func bytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9E37_79B9_7F4A_7C15
