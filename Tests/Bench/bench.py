@@ -14,9 +14,7 @@ import json
 import os
 import platform
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +24,7 @@ import polars
 
 from jobs import jobs
 from measure import measure
+from served import Nginx
 
 parser = argparse.ArgumentParser(prog="Scripts/bench", description="Sluice beside its peers, each job interleaved.")
 parser.add_argument("root")
@@ -37,22 +36,6 @@ options = parser.parse_args()
 root, home = options.root, options.home
 size, items = (100_000_000, 2_000) if options.quick else (1_000_000_000, 20_000)
 rounds = options.rounds or (3 if options.quick else 5)
-
-
-class Nginx:
-    """nginx on loopback, serving the data; stopped by its pid."""
-
-    def __init__(self):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        with open(home + "/nginx.conf", "w") as file:
-            file.write("pid %s/nginx.pid; error_log %s/nginx.error; daemon off; master_process off; events { worker_connections 512; }\n"
-                       "http { access_log off; keepalive_requests 100000; %s server { listen 127.0.0.1:%d; root %s; } }\n" % (
-                           home, home, "".join("%s_temp_path %s/%s;" % (kind, home, kind) for kind in "client_body proxy fastcgi uwsgi scgi".split()),
-                           self.port, home))
-        self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", home + "/nginx.conf", "-p", home])
-        time.sleep(0.5)
 
 
 def summary(pattern, ending, sums):
@@ -176,7 +159,7 @@ def machine():
 os.makedirs(home + "/out", exist_ok=True)
 memory = tempfile.mkdtemp(prefix="sluice-bench-", dir="/dev/shm")
 os.makedirs(memory + "/out")
-nginx = Nginx()
+nginx = Nginx(home)
 try:
     known = jobs(root, home, size, items, "http://127.0.0.1:%d" % nginx.port)
     chosen = options.jobs.split(",") if options.jobs else ["J1", "J2", "J4", "J10", "J11"] if options.quick else list(known)
@@ -187,8 +170,7 @@ try:
     report = {name: play(job, memory) for name, job in made.items()}
     overview(report)
 finally:
-    nginx.process.terminate()
-    nginx.process.wait()
+    nginx.stop()
     shutil.rmtree(memory, ignore_errors=True)
 with open(home + "/bench.json", "w") as file:
     json.dump({"machine": where, "bytes": size, "rounds": rounds, "jobs": report}, file, indent=1)
