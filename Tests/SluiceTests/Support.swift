@@ -208,10 +208,10 @@ final class Workshop {
 }
 
 /// Asks that a run that was told to end came to its end by itself, and was not cut off when the grace was over: then it says in the ledger
-/// that it was interrupted.
+/// when it ended. (That a run whose process is gone is interrupted, `status` says too.)
 func expectEnded(_ shop: Workshop, _ status: Int32, _ place: SourceLocation = #_sourceLocation) throws {
-  let told = try shop.sluice("status", "pipeline.yaml", "--output", "json").json["status"] as? String
-  #expect(told == (status == 0 ? "done" : "interrupted"), sourceLocation: place)
+  let told = try shop.sluice("status", "pipeline.yaml", "--output", "json").json
+  #expect(told["status"] as? String == (status == 0 ? "done" : "interrupted") && told["ended_at"] is String, sourceLocation: place)
 }
 
 /// A definition of the flights pipeline, with what a test wants changed.
