@@ -105,7 +105,7 @@ final class FetchStage: Sendable {
     // Another attempt reads the new version, and all of the content again.
     case .changed, .checksum: return Failure(error, isTransient: true)
     // A member's bytes may have been damaged on the way from a server.
-    case .member:
+    case .member, .memberContent:
       return Failure(error, isTransient: task.mayReadOtherwise)
     default: return Failure(error, isTransient: false)
     }

@@ -141,9 +141,12 @@ package struct RecordChunker {
       return buffer.count == buffer.capacity
     }
     let scratch = ByteBuffer(capacity: 64 << 10)
+    // Bytes that come before damage are the item's too.
+    defer {
+      head.append(scratch.bytes, min(scratch.count, head.capacity - head.count))
+      scratch.withSpan { transcoder.convert($0, isFinal: false, to: buffer) }
+    }
     from += try decompressor.step(piece, from: from, into: scratch)
-    head.append(scratch.bytes, min(scratch.count, head.capacity - head.count))
-    scratch.withSpan { transcoder.convert($0, isFinal: false, to: buffer) }
     return scratch.count == scratch.capacity
   }
 

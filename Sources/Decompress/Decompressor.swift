@@ -179,6 +179,7 @@ public struct Decompressor {
     do {
       step = try decoder.step(input.bytes, into: out)
     } catch {
+      made += out.count - before
       switch error {
       case .damaged(let reason), .notEncoded(let reason): throw .corrupt(format: codec.name, offset: taken, reason: reason)
       case .windowTooLarge: throw .windowExceeded(format: codec.name, limit: limits.window, offset: streamStart.taken)

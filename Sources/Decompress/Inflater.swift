@@ -105,8 +105,9 @@ final class Inflater: StreamDecoder {
         state.pointee.avail_out = UInt32(room)
         return isal_inflate(state)
       }
-      guard code == ISAL_DECOMP_OK || code == ISAL_END_INPUT else { throw .damaged(Self.reason(code)) }
+      // Bytes that came before the damage count too.
       out.count += room - Int(state.pointee.avail_out)
+      guard code == ISAL_DECOMP_OK || code == ISAL_END_INPUT else { throw .damaged(Self.reason(code)) }
       return DecoderStep(taken: count - Int(state.pointee.avail_in), isEnd: state.pointee.block_state == ISAL_BLOCK_FINISH)
     #else
       let code = input.withUnsafeBytes { bytes in
@@ -117,10 +118,10 @@ final class Inflater: StreamDecoder {
         stream.pointee.avail_out = uInt(room)
         return inflate(stream, Z_NO_FLUSH)
       }
+      out.count += room - Int(stream.pointee.avail_out)
       guard code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR else {
         throw .damaged(stream.pointee.msg.map { String(cString: $0) } ?? "zlib's code \(code)")
       }
-      out.count += room - Int(stream.pointee.avail_out)
       return DecoderStep(taken: count - Int(stream.pointee.avail_in), isEnd: code == Z_STREAM_END)
     #endif
   }

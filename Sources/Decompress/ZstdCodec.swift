@@ -49,6 +49,9 @@ enum ZstdCodec: Codec {
       private let context: OpaquePointer?
       /// Whether the last step filled its room, so that more may be held back.
       private var isHolding = false
+      /// How many bytes the library asks for next. It gets no more at once: a call that finds damage does not tell what it decoded before.
+      private var wanted = firstBytes
+      private static let firstBytes = 5
 
       init(window: Int) {
         context = ZSTD_createDCtx()
@@ -59,24 +62,34 @@ enum ZstdCodec: Codec {
 
       deinit { ZSTD_freeDCtx(context) }
 
-      func startOver() { ZSTD_DCtx_reset(context, ZSTD_reset_session_only) }
+      func startOver() {
+        ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
+        wanted = Self.firstBytes
+      }
 
       func step(_ input: RawSpan, into out: ByteBuffer) throws(CodecFailure) -> DecoderStep {
         guard let context else { throw .damaged("there is no memory for libzstd") }
         // The library counts calls that bring nothing, and refuses the sixteenth.
         if input.isEmpty, !isHolding { return DecoderStep(taken: 0, isEnd: false) }
-        var output = ZSTD_outBuffer(dst: out.bytes + out.count, size: out.capacity - out.count, pos: 0)
-        let (code, taken) = input.withUnsafeBytes { bytes in
-          var source = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
-          return (ZSTD_decompressStream(context, &output, &source), source.pos)
-        }
-        guard ZSTD_isError(code) == 0 else {
-          if ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge { throw .windowTooLarge }
-          throw .damaged(String(cString: ZSTD_getErrorName(code)))
-        }
-        out.count += output.pos
-        isHolding = output.pos == output.size
-        return DecoderStep(taken: taken, isEnd: code == 0)
+        var taken = 0
+        repeat {
+          var output = ZSTD_outBuffer(dst: out.bytes + out.count, size: out.capacity - out.count, pos: 0)
+          let code = input.withUnsafeBytes { bytes in
+            let part = UnsafeRawBufferPointer(rebasing: bytes[taken..<min(bytes.count, taken + wanted)])
+            var source = ZSTD_inBuffer(src: part.baseAddress, size: part.count, pos: 0)
+            defer { taken += source.pos }
+            return ZSTD_decompressStream(context, &output, &source)
+          }
+          guard ZSTD_isError(code) == 0 else {
+            if ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge { throw .windowTooLarge }
+            throw .damaged(String(cString: ZSTD_getErrorName(code)))
+          }
+          out.count += output.pos
+          isHolding = output.pos == output.size
+          wanted = code == 0 ? Self.firstBytes : code
+          if code == 0 { return DecoderStep(taken: taken, isEnd: true) }
+        } while taken < input.byteCount && out.count < out.capacity
+        return DecoderStep(taken: taken, isEnd: false)
       }
     }
 

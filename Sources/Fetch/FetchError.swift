@@ -24,6 +24,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
   case file(String, code: Int32)
   /// A member of an archive, or its archive, can't be read: the reason, and its code.
   case member(String, ErrorCode)
+  /// A member's content is damaged, or inflates too far, behind bytes that are right: the reason, and its code.
+  case memberContent(String, ErrorCode)
   /// A download can't be kept on this machine's disk: its path, and the system's error number.
   case spool(String, code: Int32)
   /// The path is not that of a regular file: the shown path, and the kind of thing that it is.
@@ -36,7 +38,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
       code == 408 || code == 425 || code == 429 || code >= 500 && code != 501 && code != 505
     case .answer(_, let isTransient): isTransient
     case .connection, .checksum, .changed: true
-    case .address, .comeAgain, .notAFile, .member: false
+    case .address, .comeAgain, .notAFile, .member, .memberContent: false
     case .spool: lacksDescriptors
     case .file(_, let code): code == EIO || code == EINTR || code == ESTALE || code == EMFILE || code == ENFILE
     }
@@ -44,7 +46,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
 
   /// Whether the item's bytes are what they should be up to the place where it ended: those of a member may be damaged within.
   package var isDamage: Bool {
-    if case .member(_, let code) = self { code == .truncatedStream || code == .damagedStream } else { false }
+    if case .memberContent = self { true } else { false }
   }
 
   /// Whether the source has nothing at the item's place.
@@ -86,7 +88,7 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
     case .comeAgain(let code, let after): "the server answers \(code) and asks to come again in \(Self.words(after))"
-    case .answer(let words, _), .connection(let words), .member(let words, _), .refused(let words, _, _): words
+    case .answer(let words, _), .connection(let words), .member(let words, _), .memberContent(let words, _), .refused(let words, _, _): words
     case .address(let words): "the address can't be used: \(words)"
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"
@@ -137,8 +139,10 @@ public struct DownloadFailure: Error, Sendable {
 extension FetchError: StageError {
   /// Decompress for a member of an archive, else fetch.
   package var stage: Stage {
-    if case .member = self { return .decompress }
-    return .fetch
+    switch self {
+    case .member, .memberContent: .decompress
+    default: .fetch
+    }
   }
 
   /// The code that `sluice explain` takes.
@@ -152,7 +156,7 @@ extension FetchError: StageError {
     case .changed: .changedSource
     case .file, .notAFile: .unreadableFile
     case .spool: .ledger
-    case .member(_, let code): code
+    case .member(_, let code), .memberContent(_, let code): code
     }
   }
 }

@@ -152,7 +152,9 @@ package struct Discovery {
     }
     var items: [Item] = []
     for record in records {
-      if let item = known[Array(record.key.utf8)] { items.append(item) } else { items.append(try reopened(record)) }
+      // The ledger knows best what a member is of, and that an archive which could not be read was an item.
+      let isMember = record.location?.hasPrefix(MemberSource.name + " ") == true
+      if !isMember, let item = known[Array(record.key.utf8)] { items.append(item) } else { items.append(try reopened(record)) }
     }
     return items
   }

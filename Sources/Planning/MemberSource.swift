@@ -145,7 +145,8 @@ final class MemberSource: ItemSource {
       var goesOn = true
       while goesOn {
         let buffer = ByteBuffer(capacity: min(Fetcher.pieceBytes, max(1, member.size)))
-        goesOn = try reader.read(into: buffer)
+        var damage: (any Error)?
+        do { goesOn = try reader.read(into: buffer) } catch { damage = error }
         let skipped = min(unwanted, buffer.count)
         unwanted -= skipped
         if skipped < buffer.count {
@@ -153,11 +154,13 @@ final class MemberSource: ItemSource {
           guard skipped == 0 ? receiver.take(buffer) : receiver.receive(rest) else { return .stopped }
         }
         try await progress()
+        // Bytes that come before damage are the member's too.
+        if let damage { throw damage }
       }
     } catch let error as ArchiveError {
-      throw FetchError.member("\(error)", error.errorCode)
+      throw FetchError.memberContent("\(error)", error.errorCode)
     } catch let error as DecompressError {
-      throw FetchError.member("\(error)", error.errorCode)
+      throw FetchError.memberContent("\(error)", error.errorCode)
     }
     return .whole
   }
@@ -165,7 +168,7 @@ final class MemberSource: ItemSource {
   private func find(_ location: String, in session: FetchSession) async throws(FetchError) -> (OpenArchive, ArchiveMember) {
     guard let place = MemberLocation(location) else { throw .member("the ledger does not say which member it is", .noSource) }
     let opened = try await open(place.archive, in: session)
-    if place.name.isEmpty { throw .member("the archive could not be read when the run began", .noSource) }
+    if place.name.isEmpty { throw .member("the archive could not be read when the run began, and had no members then; they are items of a new run", .noSource) }
     guard let member = opened.members[place.name] else {
       throw .member("the archive has no member “\(FileName.shown(place.name))” any more", .noSource)
     }
@@ -196,6 +199,13 @@ final class MemberSource: ItemSource {
     } catch {
       throw .member("\(error)", .damagedStream)
     }
+  }
+}
+
+extension PipelineDefinition {
+  /// Whether an item is an archive itself, and not a member of one.
+  package func isArchive(_ item: Item) -> Bool {
+    !item.key.contains(MemberSource.separator) && decompress.archive(ofItem: item.name) != nil
   }
 }
 

@@ -68,6 +68,8 @@ struct Closing {
   /// Whether an item is not there any more; false for one of a source that does not answer at once, which is not asked.
   private func isGone(_ key: String) async throws -> Bool {
     let item = Discovery(definition: definition).named([key])[0]
+    // An archive is an item as long as it can't be read, and was found then.
+    if definition.isArchive(item) { return true }
     guard item.source.traits.contains(.answersAtOnce) else { return false }
     do throws(FetchError) {
       _ = try await Fetcher(FetchSession(definition.redactor), definition.fetch.retry).head(item.source, item.location, known: nil)

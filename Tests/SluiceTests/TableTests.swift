@@ -129,6 +129,43 @@ struct TableTests {
     #expect(shop.read("not.db").hasPrefix("this is text"))
   }
 
+  @Test("a table is found in whatever case its name is written, and a view or an index in its place is told before a row is written")
+  func namesHaveNoCase() throws {
+    try shop.write("a.csv", "id,city\n1,Rome\n")
+    _ = try query(
+      "CREATE TABLE Orders(id INTEGER PRIMARY KEY, city TEXT); CREATE VIEW Seen AS SELECT * FROM Orders; CREATE INDEX City ON Orders(city)")
+    for mode in ["append", "replace", "merge, key: [id]"] {
+      try define("table: orders, database: orders.db, mode: \(mode)")
+      let run = try shop.runPipeline("pipeline.yaml", "--state", String(mode.prefix(3)))
+      #expect(mode == "append" || run.status == 0, "\(mode): \(run.stderr)")
+      #expect(try query("SELECT id, city FROM Orders") == "1|Rome\n", "\(mode)")
+    }
+    for (name, kind) in [("seen", "a view"), ("city", "an index")] {
+      try define("table: \(name), database: orders.db")
+      let refused = try shop.runPipeline("pipeline.yaml", "--state", name)
+      #expect(refused.status != 0 && refused.stderr.contains("“\(name)” is no table there: it is called \(kind)"), "\(refused.stderr)")
+      #expect(refused.records["written"] ?? 0 == 0)
+    }
+  }
+
+  @Test("a table that is another one when its rows are committed fails the item, and the run can be closed")
+  func changedBeforeCommit() throws {
+    try shop.write("a.csv", "id,city\n1,Rome\n")
+    try define("table: orders, database: orders.db")
+    let stopped = try shop.run(
+      Workshop.failpointBinary, ["run", "pipeline.yaml", "--quiet", "--no-supervisor"],
+      environment: ["SLUICE_FAILPOINTS": "table.commit/before=kill@1"])
+    #expect(stopped.status != 0)
+    _ = try query("CREATE VIEW orders AS SELECT 1 AS id")
+    let refused = try shop.runPipeline()
+    #expect(refused.status != 0 && refused.stderr.contains("orders"), "\(refused.stderr)")
+    #expect(try shop.sluice("runs", "close", "1").status == 0)
+    _ = try query("DROP VIEW orders")
+    let mended = try shop.runPipeline()
+    #expect(mended.status == 0, "\(mended.stderr)")
+    #expect(try query("SELECT id, city FROM orders") == "1|Rome\n")
+  }
+
   @Test("a row without its key is a dead letter, which a replay merges once it has one")
   func keys() throws {
     try shop.write("a.csv", "id,city,spare\n1,Rome,9\n,Oslo,5\n")

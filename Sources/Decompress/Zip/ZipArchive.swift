@@ -62,6 +62,9 @@ package enum ZipArchive: Archive {
       private let archive: OpaquePointer
       private let input: Input
       private var made = 0
+      /// Content that libarchive has given and the caller not yet: libarchive's own memory, which stays until ``nextBlock()`` asks for more.
+      private var block = UnsafeRawBufferPointer(start: nil, count: 0)
+      private var isDamaged = false
 
       /// The state of libarchive's callbacks.
       private final class Input {
@@ -138,22 +141,34 @@ package enum ZipArchive: Archive {
 
       func read(into out: ByteBuffer) throws -> Bool {
         while out.count < out.capacity {
-          let count = archive_read_data(archive, out.bytes + out.count, out.capacity - out.count)
-          // libarchive holds the checksum against the content only when it is asked for more than there is.
-          guard count >= 0 else { throw failure }
-          if count == 0 {
+          guard !block.isEmpty else {
+            if try nextBlock() { continue }
             guard made == entry.size else {
               throw ArchiveError.damaged(format: "zip", reason: "a member is shorter than its directory says")
             }
             return false
           }
-          out.count += count
+          let count = min(block.count, out.capacity - out.count)
+          if let start = block.bindMemory(to: UInt8.self).baseAddress { out.append(start, count) }
+          block = UnsafeRawBufferPointer(rebasing: block[count...])
           made += count
           if made > limits.bytes { throw DecompressError.bytesExceeded(limit: limits.bytes) }
           if made > 16 << 20, made / max(entry.packed, 1) > limits.ratio {
             throw DecompressError.ratioExceeded(limit: limits.ratio, offset: entry.packed)
           }
         }
+        return true
+      }
+
+      /// Takes the next block from libarchive; false at the member's end. A block may come together with the damage that its checksum shows: the
+      /// call after it then throws.
+      private func nextBlock() throws -> Bool {
+        if isDamaged { throw failure }
+        var (start, count, offset) = (UnsafeRawPointer?.none, 0, la_int64_t(0))
+        let code = archive_read_data_block(archive, &start, &count, &offset)
+        if code == ARCHIVE_EOF { return false }
+        isDamaged = code != ARCHIVE_OK
+        block = UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
         return true
       }
     }

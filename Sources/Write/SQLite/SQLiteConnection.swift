@@ -11,6 +11,8 @@ final class SQLiteConnection: @unchecked Sendable {
     let code: Int32
     let message: String
 
+    /// Whether the table will never take the rows: they break a constraint, or it is not the table that the statement is for.
+    var isRefusal: Bool { isConstraint || code & 0xFF == SQLITE_ERROR }
     /// Whether the table does not take the rows themselves.
     var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT || code & 0xFF == SQLITE_MISMATCH }
   }
@@ -84,8 +86,12 @@ final class SQLiteConnection: @unchecked Sendable {
     while try statement.step() {}
   }
 
+  /// The kind of thing that a name stands for, `table`, `view` or `index`; nil where it is free. Names are compared as SQLite does, without the
+  /// case of ASCII letters.
+  func kind(of name: String) throws -> String? { try names("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE", name).first }
+
   func hasTable(_ name: String) throws -> Bool {
-    try count("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", name) > 0
+    try kind(of: name) == "table"
   }
 
   /// The first column of a query's rows, but for NULLs.

@@ -125,7 +125,7 @@ final class SQLiteSession: SinkSession {
       }
       try connection.run("RELEASE sluice")
       return nil
-    } catch let failure as SQLiteConnection.Failure where failure.isConstraint {
+    } catch let failure as SQLiteConnection.Failure where failure.isRefusal {
       try connection.run("ROLLBACK TO sluice; RELEASE sluice")
       try connection.dropTable(token.staging)
       return "the table \(token.target.table) does not take its rows: \(failure.message)"

@@ -68,7 +68,8 @@ final class SQLiteWriter: SinkWriter {
       throw no("write.key names “\(name)”, and the output has \(Excerpt.list(schema.fields.map(\.name)))")
     }
     guard !schema.fields.isEmpty else { throw no("the output has no fields, and a table needs one") }
-    guard try connection.hasTable(target.table) else { return }
+    guard let kind = try connection.kind(of: target.table) else { return }
+    guard kind == "table" else { throw no("“\(target.table)” is no table there: it is called \(kind == "index" ? "an" : "a") \(kind)") }
     // SQLite's names have no case (of ASCII letters).
     let columns = try connection.columns(of: target.table)
     let known = Set(columns.map { $0.lowercased() })
