@@ -178,6 +178,12 @@ package final class Flow: Sendable {
     reporter.progress.update { $0.itemsFailed += failedItems }
   }
 
+  /// Tells of the fields that no record had, where this flow read all records of the run: a record that an earlier process read may have them.
+  package func tellAbsentFields() {
+    guard !control.isStopping, let absent = absentFields.found else { return }
+    reporter.absentFields(absent.names, records: absent.records)
+  }
+
   /// Takes the board away, and tells the ledger the rest of journal and timeline.
   package func finish() async {
     board.remove()
@@ -230,7 +236,6 @@ package final class Flow: Sendable {
         await commits.drain()
       }
     }
-    if let absent = absentFields.found { reporter.absentFields(absent.names, records: absent.records) }
     // Only when no task has the ledger any more is it closed with the run, and its log brought into it.
     reporting.cancel()
     await reporting.value

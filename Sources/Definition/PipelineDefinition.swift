@@ -180,7 +180,14 @@ public struct PipelineDefinition: Sendable {
   ) throws(DefinitionErrors) -> PipelineDefinition {
     var (definition, reader) = read(text: text, path: path, variables: variables, environment: environment)
     // Checks expressions and keys as far as the fields are known.
-    for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) }
+    let (chain, diagnostics) = definition.compile(definition.knownFields)
+    for diagnostic in diagnostics { reader.report(diagnostic) }
+    if diagnostics.isEmpty, !definition.knownFields.isOpen {
+      for field in definition.sink.namedFields where chain.output.position(of: field.name) == nil {
+        let names = Excerpt.list(chain.output.fields.map(\.name))
+        reader.report(field.place.diagnostic("the output has no field “\(field.name)”; it has \(names)", .wrongExpression))
+      }
+    }
     guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
     return definition
   }

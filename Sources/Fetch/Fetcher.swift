@@ -45,7 +45,9 @@ package struct Fetcher: Sendable {
   // MARK: Trying again
 
   /// Runs `body` again while that may help and tries are left.
-  func patiently<T>(_ body: () async throws(FetchError) -> T) async throws(FetchError) -> T {
+  ///
+  /// - Throws: the last error of `body`, or ``FetchError/comeAgain(_:after:)``.
+  package func patiently<T>(_ body: () async throws(FetchError) -> T) async throws(FetchError) -> T {
     var failures = 0
     while true {
       do throws(FetchError) {

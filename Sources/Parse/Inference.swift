@@ -45,10 +45,16 @@ public enum Inference {
     }
   }
 
+  private static func isWhole(_ text: String) -> Bool {
+    (text.hasPrefix("-") ? text.dropFirst() : text[...]).utf8.allSatisfy { (0x30...0x39).contains($0) }
+  }
+
   private static func suggests(_ text: String, _ type: ValueType, isText: Bool) -> Bool {
     switch type {
     case _ where text.isEmpty: false
-    case .bigint, .double: !isText && fits(.text(text, isText: isText), type)
+    case .bigint: !isText && fits(.text(text, isText: isText), type)
+    // A whole number beyond 64 bits is an identifier, of which a double would lose digits.
+    case .double: !isText && fits(.text(text, isText: isText), type) && !(isWhole(text) && !fits(.text(text, isText: isText), .bigint))
     case .boolean: !isText && ["true", "false"].contains(text.lowercased())
     default: fits(.text(text, isText: isText), type)
     }

@@ -34,7 +34,7 @@ package struct JSON: RecordFormat {
       "What breaks the rules between records ends the item, with line, column and byte offset. decompress.on_error: keep_records keeps the records before it.",
       "A path that selects nothing in an item fails it, with the names that are there; an array without elements, and null in its place, is an item without records.",
       "A run that is killed goes on within the document.",
-      "A field of parse.fields that no record has is told at the end: a misspelt one is NULL in every record.",
+      "A field of parse.fields that no record has is told at the end of a run that nothing interrupted: a misspelt one is NULL in every record.",
     ],
     limits: [
       "A record may be 16 MB long, or what limits.record says; so may a single text beside the records.",

@@ -20,7 +20,7 @@ package struct JSONLines: RecordFormat {
     guarantees: [
       "A line that is no JSON object is a dead letter with its bytes, its line and its byte offset; the lines around it are read.",
       "Numbers and texts that no step touches are written as they are spelled in the source.",
-      "A field of parse.fields that no record has is told at the end: a misspelt one is NULL in every record.",
+      "A field of parse.fields that no record has is told at the end of a run that nothing interrupted: a misspelt one is NULL in every record.",
     ],
     limits: [
       "A record may be 16 MB long, or what limits.record says.",

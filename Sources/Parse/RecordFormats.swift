@@ -57,6 +57,9 @@ package enum RecordFormats {
     return all.filter { format in !readers.contains { $0 == format } }.flatMap { $0.guesses(sample) }
   }
 
+  /// Whether a format that is chosen by name reads such documents.
+  package static func canRead(_ document: TextDocument) -> Bool { chosenByName.contains { $0.reads(document) } }
+
   /// Spells the error for an item whose format refuses it: the kind of document, and a remedy. The text follows the item's key.
   package static func refusal(of document: TextDocument) -> String {
     if document == .webPage {

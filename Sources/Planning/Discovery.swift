@@ -61,7 +61,7 @@ package struct Discovery {
         while let items = try await readable({ () async throws(FetchError) in try await listing.next() }) {
           isListed = isListed || !items.isEmpty
           for listed in items {
-            for var item in try await self.items(listed, entry, fetcher.session) {
+            for var item in try await self.items(listed, entry, fetcher) {
               isFound = true
               if seen?.admit(&item) == false { continue }
               batch.append(Found(pattern: number, item: item))
@@ -79,14 +79,14 @@ package struct Discovery {
   }
 
   /// An item that was listed, or the members of the archive that it is.
-  private func items(_ listed: ListedItem, _ entry: FetchSection.Entry, _ session: FetchSession) async throws(RunFailure) -> [Item] {
+  private func items(_ listed: ListedItem, _ entry: FetchSection.Entry, _ fetcher: Fetcher) async throws(RunFailure) -> [Item] {
     guard let archive = definition.decompress.archive(ofItem: listed.name) else {
       return [Item(listed, entry.source, sha256: entry.sha256)]
     }
     let source = MemberSource(entry.source, archive, definition.decompress.limits)
     let patterns = definition.decompress.members
     let members = try await readable { () async throws(FetchError) in
-      try await source.items(of: listed, patterns, sha256: entry.sha256, in: session)
+      try await source.items(of: listed, patterns, sha256: entry.sha256, fetcher)
     }
     return members.map { Item($0, source) }
   }

@@ -35,20 +35,23 @@ final class MemberSource: ItemSource {
   ///
   /// - Parameter sha256: what the archive must have.
   func items(
-    of listed: ListedItem, _ patterns: [MemberPattern], sha256: String?, in session: FetchSession
+    of listed: ListedItem, _ patterns: [MemberPattern], sha256: String?, _ fetcher: Fetcher
   ) async throws(FetchError) -> [ListedItem] {
+    let session = fetcher.session
     do throws(FetchError) {
-      let opened = try await open(listed.location, in: session)
+      let opened =
+        inner.traits.contains(.answersAtOnce)
+        ? try await open(listed.location, in: session)
+        : try await fetcher.patiently { () async throws(FetchError) in try await open(listed.location, in: session) }
       if let sha256 { try await check(opened, sha256, listed.location, session) }
       return opened.order.compactMap { name in
         guard patterns.isEmpty || patterns.contains(where: { $0.matches(name) }), let member = opened.members[name] else { return nil }
         return item(listed, name, SourceState(version: member.version, size: member.size))
       }
     } catch {
-      switch error {
-      case .member, .checksum: return [item(listed, "", listed.state)]
-      default: throw error
-      }
+      // One archive that can't be had holds up no other item. A process that can open no more files can't go on.
+      if error.lacksDescriptors { throw error }
+      return [item(listed, "", listed.state)]
     }
   }
 
@@ -168,7 +171,9 @@ final class MemberSource: ItemSource {
   private func find(_ location: String, in session: FetchSession) async throws(FetchError) -> (OpenArchive, ArchiveMember) {
     guard let place = MemberLocation(location) else { throw .member("the ledger does not say which member it is", .noSource) }
     let opened = try await open(place.archive, in: session)
-    if place.name.isEmpty { throw .member("the archive could not be read when the run began, and had no members then; they are items of a new run", .noSource) }
+    if place.name.isEmpty {
+      throw .member("the archive could not be read when the run began, and had no members then; they are items of a new run", .noSource)
+    }
     guard let member = opened.members[place.name] else {
       throw .member("the archive has no member “\(FileName.shown(place.name))” any more", .noSource)
     }

@@ -190,6 +190,7 @@ package final class Runner: Sendable {
     self.flow.withLock { $0 = flow }
     if stopAsked.withLock({ $0 }) { flow.stop() }
     await flow.run(planned)
+    if continuing == nil { flow.tellAbsentFields() }
     await flow.finish()
     self.flow.withLock { $0 = nil }
     let ending = RunEnding(

@@ -31,6 +31,8 @@ package protocol Sink: Component, Sendable {
   var sampleEncoder: any RecordEncoder { get }
   /// Compresses each encoded chunk; nil where outputs are not compressed.
   var compression: (any UnitEncoder)? { get }
+  /// The output's fields that the sink's own keys name, and where in the definition: a field that the output does not have is an error there.
+  var namedFields: [(name: String, place: Position)] { get }
   /// Begins to work. Opens no output yet.
   ///
   /// - Throws: ``WriteError``.
@@ -56,6 +58,8 @@ extension Sink {
   package var sampleEncoder: any RecordEncoder { encoder }
   /// None: outputs are not compressed.
   package var compression: (any UnitEncoder)? { nil }
+  /// None.
+  package var namedFields: [(name: String, place: Position)] { [] }
   /// One output after another, unless each item has its own.
   package var isSerial: Bool { grouping != .item }
 }

@@ -23,6 +23,15 @@ struct DeadLetters: AsyncParsableCommand {
     @Option(help: "Only those with this code.") var code: String?
     @Option(help: "Only those whose reason holds this text.") var reason: String?
 
+    func validate() throws {
+      if let stage, Stage(rawValue: stage) == nil {
+        throw ValidationError("there is no stage “\(stage)”; there are \(Stage.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      if let code, ErrorCode(named: code) == nil {
+        throw ValidationError("no dead letter has the code “\(code)”; dead-letters list shows those that there are")
+      }
+    }
+
     func filter(_ subject: Subject) -> DeadLetterFilter {
       var filter = DeadLetterFilter()
       filter.id = id
@@ -222,6 +231,11 @@ struct DeadLetters: AsyncParsableCommand {
       if let id = filter.id { try await DeadLetters.require(id, ledger) }
       guard all || filter.isNarrow else {
         throw ValidationError("say which: --id, --run, --item, --stage, --code, --reason, or --all")
+      }
+      let pipelines = try await Set(ledger.runs(pipeline: nil).map(\.pipeline))
+      guard self.filter.subject != nil || filter.isNarrow || pipelines.count < 2 else {
+        throw ValidationError(
+          "there are dead letters of several pipelines (\(pipelines.sorted().joined(separator: ", "))); name one, or a run")
       }
       let subject = try Subject(self.filter.subject, common)
       let dropped: Int

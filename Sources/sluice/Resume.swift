@@ -69,7 +69,10 @@ struct Resume: AsyncParsableCommand {
         return record
       }
       if let record = try await ledger.unfinishedRuns(pipeline: subject.pipeline).first { return record }
-      if try await ledger.runs(pipeline: subject.pipeline, limit: 1).isEmpty { throw nothingBegun(subject) }
+      if try await ledger.runs(pipeline: subject.pipeline, limit: 1).isEmpty {
+        guard let pipeline = subject.pipeline, subject.definition == nil else { throw nothingBegun(subject) }
+        throw RunFailure.nothingToResume("there is no run of a pipeline “\(pipeline)” in \(subject.state.path)")
+      }
     } catch {
       throw .from(error)
     }

@@ -61,7 +61,7 @@ struct RunMessages: Sendable {
       let shown = names.map { "“\($0)”" }.joined(separator: ", ")
       let records =
         records == 1 ? "the one record that was read does not have" : "none of the \(Human.count(records)) records that were read has"
-      console.event(.warning, "\(records) \(shown), which parse.fields names: NULL is written for \(names.count == 1 ? "it" : "them")")
+      console.log(.warning, "\(records) \(shown), which parse.fields names: NULL is written for \(names.count == 1 ? "it" : "them")")
     case .schema(let fields): console.event(.info, "inferred fields: \(fields)")
     case .retyped(let fields):
       console.event(

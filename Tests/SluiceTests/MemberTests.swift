@@ -175,6 +175,30 @@ struct MemberTests {
     #expect(try shop.sluice("dead-letters", "list", "pipeline.yaml").stdout.isEmpty)
   }
 
+  @Test("an archive on a server is asked for as often as any item, and one that can't be had holds up no other item")
+  func archivesOfBadServers() throws {
+    let shop = try Workshop()
+    try zip(shop, "files/x.zip", "[('a.csv', 'n\\n1\\n'), ('b.csv', 'n\\n2\\n')]")
+    try shop.write("files/y.zip", try #require(shop.data("files/x.zip")))
+    try shop.write("files/ok.csv", "n\n3\n")
+    let server = try ScriptServer(shop, "misbehaving.py", shop.path("files"))
+    let paths = ["flaky/x.zip", "down/y.zip", "missing/z.zip", "plain/ok.csv"].map { "'\(server.url)/\($0)'" }
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: [\(paths.joined(separator: ", "))], retry: {attempts: 4, backoff: 1ms..2ms}}
+      parse: {fields: {n: bigint}}
+      write: {path: 'out/{item.stem}.csv'}
+      """)
+    let outcome = try shop.runPipeline()
+    #expect(
+      outcome.status == 69 && outcome.items == ["total": 5, "done": 3, "skipped": 0, "failed": 2], "\(outcome.stdout)\(outcome.stderr)")
+    for (name, n) in [("a", 1), ("b", 2), ("ok", 3)] { #expect(shop.read("out/\(name).csv") == "n\n\(n)\n") }
+    #expect(outcome.stderr.contains("\(server.url)/down/y.zip: failed in fetch: the server answers 503"), "\(outcome.stderr)")
+    #expect(outcome.stderr.contains("\(server.url)/missing/z.zip: failed in fetch: the server answers 404"), "\(outcome.stderr)")
+  }
+
   @Test("numbers of a directory that lead beyond all bounds cost their member, or nothing at all")
   func numbersOfADirectory() throws {
     let shop = try Workshop()

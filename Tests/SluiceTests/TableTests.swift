@@ -148,6 +148,32 @@ struct TableTests {
     }
   }
 
+  @Test(
+    "a table that would drop rows in silence fails the item",
+    arguments: [
+      "CREATE TABLE o(id INTEGER UNIQUE ON CONFLICT IGNORE, city TEXT); INSERT INTO o VALUES (2, 'old')",
+      "CREATE TABLE o(id INTEGER UNIQUE ON CONFLICT REPLACE, city TEXT); INSERT INTO o VALUES (2, 'old')",
+      "CREATE TABLE o(id INTEGER, city TEXT); INSERT INTO o VALUES (2, 'old'); CREATE TRIGGER t BEFORE INSERT ON o WHEN new.id = 2 BEGIN SELECT RAISE(IGNORE); END",
+    ])
+  func dropsInSilence(_ table: String) throws {
+    try shop.write("a.csv", "id,city\n1,Rome\n2,Oslo\n")
+    _ = try query(table)
+    try define("table: o, database: orders.db")
+    let run = try shop.runPipeline()
+    #expect(run.status == 69 && run.items["failed"] == 1, "\(run.stdout)\(run.stderr)")
+    #expect(try query("SELECT * FROM o") == "2|old\n")
+  }
+
+  @Test("a key that is no field of the output is told by check, at its place")
+  func unknownKey() throws {
+    try define("table: o, database: orders.db, mode: merge, key: [id, ctiy]", more: "parse: {fields: {id: bigint, city: text}}\n")
+    let checked = try shop.sluice("check", "pipeline.yaml")
+    #expect(
+      checked.status == 78 && checked.stderr.contains("pipeline.yaml:4:63: error: the output has no field “ctiy”"), "\(checked.stderr)")
+    try define("table: o, database: orders.db, mode: merge, key: [id, ctiy]")
+    #expect(try shop.sluice("check", "pipeline.yaml").status == 0)
+  }
+
   @Test("a table that is another one when its rows are committed fails the item, and the run can be closed")
   func changedBeforeCommit() throws {
     try shop.write("a.csv", "id,city\n1,Rome\n")

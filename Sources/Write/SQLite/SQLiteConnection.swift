@@ -10,6 +10,8 @@ final class SQLiteConnection: @unchecked Sendable {
   struct Failure: Error {
     let code: Int32
     let message: String
+    /// The code of rows that break a constraint.
+    static let constraint = SQLITE_CONSTRAINT
 
     /// Whether the table will never take the rows: they break a constraint, or it is not the table that the statement is for.
     var isRefusal: Bool { isConstraint || code & 0xFF == SQLITE_ERROR }

@@ -164,8 +164,13 @@ final class SQLiteSession: SinkSession {
         + (others.isEmpty ? "NOTHING" : "UPDATE SET \(others)")
     }
     if token.target.mode == .replace { try connection.run("DELETE FROM \(table)") }
-    // The condition parts the query from ON, which could begin a join's (sqlite.org/lang_upsert.html).
-    try connection.run("INSERT INTO \(table) (\(list)) SELECT \(list) FROM \(staging) WHERE true ORDER BY \(number)\(conflict)")
+    // OR ABORT, since a table may say ON CONFLICT IGNORE. The condition parts the query from ON, which could begin a join's
+    // (sqlite.org/lang_upsert.html).
+    try connection.run("INSERT OR ABORT INTO \(table) (\(list)) SELECT \(list) FROM \(staging) WHERE true ORDER BY \(number)\(conflict)")
+    let took = try connection.count("SELECT changes()")
+    if took < token.rows, !conflict.hasSuffix("NOTHING") {
+      throw SQLiteConnection.Failure(code: SQLiteConnection.Failure.constraint, message: "a trigger of the table ignores \(token.rows - took) of them")
+    }
     try connection.dropTable(token.staging)
   }
 }
