@@ -88,7 +88,8 @@ public enum FetchError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .status(let code, _): "the server answers \(code)\(Self.meaning(of: code))"
     case .comeAgain(let code, let after): "the server answers \(code) and asks to come again in \(Self.words(after))"
-    case .answer(let words, _), .connection(let words), .member(let words, _), .memberContent(let words, _), .refused(let words, _, _): words
+    case .answer(let words, _), .connection(let words), .member(let words, _), .memberContent(let words, _), .refused(let words, _, _):
+      words
     case .address(let words): "the address can't be used: \(words)"
     case .checksum(let expected, let found): "the content's SHA-256 is \(found), and the definition says \(expected)"
     case .changed: "the source changed while it was read"

@@ -86,7 +86,7 @@ MUTANTS = [
     ("deepExpressions", "nesting is bounded", "Sources/Transform/ExpressionSyntax.swift", "if depth > Syntax.greatestNesting {", "if false {"),
     ("growingValues", "texts have a greatest length", "Sources/Transform/TextWriter.swift", "if built + count > bounds.textBytes {", "if false {"),
     ("checksWithoutFields", "a definition without fields is checked", "Sources/Definition/PipelineDefinition.swift",
-     "for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) }",
+     "for diagnostic in diagnostics { reader.report(diagnostic) }",
      "if definition.parse.fields != nil { for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) } }"),
     ("allErrorsAtOnce", "what follows a step that was not read is not judged", "Sources/Transform/TransformSection.swift", "if !element.isWhole {", "if false {"),
     ("supervisorHistories", "a unit goes back when its worker is told to end", POOL, "      again.insert(delivery, at: 0)\n      return schedule(now)\n",

@@ -147,7 +147,8 @@ private struct Drafting {
     var guesses = RecordFormats.guesses(sniffer)
     if guesses.isEmpty, let document = sniffer.document {
       guard !RecordFormats.canRead(document) else {
-        throw RunFailure.sample("\(look.item.key): it is \(document.name) in which no object is a record; there is nothing to go by", .wrongFormat)
+        throw RunFailure.sample(
+          "\(look.item.key): it is \(document.name) in which no object is a record; there is nothing to go by", .wrongFormat)
       }
       throw RunFailure.sample("\(look.item.key): \(RecordFormats.refusal(of: document))", .wrongFormat)
     }

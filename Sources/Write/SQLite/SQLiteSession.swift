@@ -169,7 +169,8 @@ final class SQLiteSession: SinkSession {
     try connection.run("INSERT OR ABORT INTO \(table) (\(list)) SELECT \(list) FROM \(staging) WHERE true ORDER BY \(number)\(conflict)")
     let took = try connection.count("SELECT changes()")
     if took < token.rows, !conflict.hasSuffix("NOTHING") {
-      throw SQLiteConnection.Failure(code: SQLiteConnection.Failure.constraint, message: "a trigger of the table ignores \(token.rows - took) of them")
+      throw SQLiteConnection.Failure(
+        code: SQLiteConnection.Failure.constraint, message: "a trigger of the table ignores \(token.rows - took) of them")
     }
     try connection.dropTable(token.staging)
   }
