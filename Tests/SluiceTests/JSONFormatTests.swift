@@ -292,7 +292,7 @@ struct JSONFormatTests {
     )
     let killed = try shop.run(
       Workshop.failpointBinary, ["run", "pipeline.yaml", "--progress", "none", "--no-supervisor"],
-      environment: ["SLUICE_FAILPOINTS": "part.write/after=kill@12"])
+      environment: ["SLUICE_FAILPOINTS": "ledger.checkpoint/after=kill@2"])
     #expect(killed.status != 0, "\(killed.stderr)")
     let resumed = try shop.sluice("resume", "pipeline.yaml")
     #expect(resumed.status == 0 && resumed.stdout.contains("600,000 read"), "\(resumed.stdout)\(resumed.stderr)")
