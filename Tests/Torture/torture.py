@@ -370,6 +370,16 @@ def play(what):
     return torture.play(what)
 
 
+def end_strays(home):
+    """Ends the runs that stand still in a case which was cut off as the time was over."""
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            if os.readlink(path + "/cwd").startswith(home + "/"):
+                os.kill(int(path[6:]), signal.SIGKILL)
+        except OSError:
+            pass
+
+
 def main():
     global torture
     parser = argparse.ArgumentParser()
@@ -407,6 +417,7 @@ def main():
             if options.seconds and time.monotonic() - begun > options.seconds:
                 pool.terminate()
                 break
+    end_strays(torture.home)
     print("| failpoint | cases | crashes | lost | doubled | differing |\n|---|---|---|---|---|---|")
     for name in sorted(table):
         print("| %s | %s |" % (name, " | ".join(str(n) for n in table[name])))
