@@ -280,4 +280,14 @@ struct InitKindsTests {
     #expect(try shop.sluice("run", "a.yaml").status == 65)
     #expect(shop.records("out/a.jsonl").count == 2)
   }
+
+  @Test("whole numbers beyond 64 bits stay what they are")
+  func numbersBeyondBigint() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "id,big\n1,12345678901234567890\n2,12345678901234567891\n")
+    #expect(try shop.sluice("init", "a.csv").status == 0)
+    #expect(shop.read("a.yaml").contains("big: text"), "\(shop.read("a.yaml"))")
+    #expect(try shop.sluice("run", "a.yaml").status == 0)
+    #expect(shop.records("out/a.jsonl").map { $0["big"] as? String } == ["12345678901234567890", "12345678901234567891"])
+  }
 }

@@ -191,4 +191,23 @@ struct MessageTests {
       #expect(lines.first??["message"]?.hasPrefix("bad.yaml:2:9: error: ") == true, "\(told.stderr)")
     }
   }
+
+  @Test("dead letters of several pipelines are dropped by name, and filters that match nothing by their spelling are errors")
+  func droppedByName() throws {
+    let shop = try Workshop()
+    try shop.write("a.csv", "n\nx\n")
+    for name in ["one", "two"] {
+      try shop.write("\(name).yaml", "pipeline: \(name)\nfetch: {from: a.csv}\nparse: {fields: {n: bigint}}\nwrite: {path: \(name).csv}\n")
+      #expect(try shop.runPipeline("\(name).yaml").status == 65)
+    }
+    let all = try shop.sluice("dead-letters", "drop", "--all")
+    #expect(all.status == 64 && all.stderr.contains("several pipelines (one, two)"), "\(all.stderr)")
+    #expect(try shop.sluice("dead-letters", "list").stdout.contains("#2"))
+    for filter in [["--stage", "pasre"], ["--code", "invalid_valeu"]] {
+      let refused = try shop.run(Workshop.binary, ["dead-letters", "list"] + filter)
+      #expect(refused.status == 64 && refused.stderr.contains("“\(filter[1])”"), "\(refused.stderr)")
+    }
+    #expect(try shop.sluice("dead-letters", "list", "--stage", "parse", "--code", "invalid_value").stdout.contains("#1"))
+    #expect(try shop.sluice("dead-letters", "drop", "one", "--all").stdout == "1 dropped\n")
+  }
 }
