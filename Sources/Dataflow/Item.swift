@@ -25,6 +25,8 @@ package struct Item: Sendable {
   package var listed: SourceState?
   /// The SHA-256 that its content must have, in hexadecimal; nil where the definition gives none.
   var sha256: String?
+  /// The text between an archive's key and a member's name in a member's key.
+  package static let memberSeparator = "!/"
   /// Keys that earlier builds may have given it.
   package var formerKeys: [String] = []
 

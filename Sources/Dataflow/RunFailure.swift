@@ -42,7 +42,7 @@ extension RunFailure {
   /// Two items with one output.
   package static func collision(_ a: String, _ b: String, target: String) -> RunFailure {
     func name(_ key: String) -> Substring? { key.split(separator: "/").last }
-    let areMembers = a.contains("!/") && b.contains("!/")
+    let areMembers = [a, b].allSatisfy { $0.contains(Item.memberSeparator) }
     let remedy =
       switch name(a) == name(b) {
       case false: "put {item.name} into write.path"

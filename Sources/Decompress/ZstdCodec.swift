@@ -86,8 +86,11 @@ enum ZstdCodec: Codec {
           }
           out.count += output.pos
           isHolding = output.pos == output.size
-          wanted = code == 0 ? Self.firstBytes : code
-          if code == 0 { return DecoderStep(taken: taken, isEnd: true) }
+          if code == 0 {
+            wanted = Self.firstBytes
+            return DecoderStep(taken: taken, isEnd: true)
+          }
+          wanted = code
         } while taken < input.byteCount && out.count < out.capacity
         return DecoderStep(taken: taken, isEnd: false)
       }

@@ -44,10 +44,16 @@ package struct Fetcher: Sendable {
 
   // MARK: Trying again
 
-  /// Runs `body` again while that may help and tries are left.
+  /// Asks a source: once where it answers at once, else again while that may help and tries are left.
   ///
   /// - Throws: the last error of `body`, or ``FetchError/comeAgain(_:after:)``.
-  package func patiently<T>(_ body: () async throws(FetchError) -> T) async throws(FetchError) -> T {
+  package func ask<T>(_ source: any ItemSource, _ body: () async throws(FetchError) -> T) async throws(FetchError) -> T {
+    if source.traits.contains(.answersAtOnce) { return try await body() }
+    return try await patiently(body)
+  }
+
+  /// Runs `body` again while that may help and tries are left.
+  func patiently<T>(_ body: () async throws(FetchError) -> T) async throws(FetchError) -> T {
     var failures = 0
     while true {
       do throws(FetchError) {
@@ -84,8 +90,7 @@ package struct Fetcher: Sendable {
   ///
   /// - Throws: ``FetchError``, after all tries.
   package func head(_ source: any ItemSource, _ location: String, known: String?) async throws(FetchError) -> SourceState {
-    if source.traits.contains(.answersAtOnce) { return try await source.head(location, ifChangedSince: known, in: session) }
-    return try await patiently { () async throws(FetchError) in try await source.head(location, ifChangedSince: known, in: session) }
+    try await ask(source) { () async throws(FetchError) in try await source.head(location, ifChangedSince: known, in: session) }
   }
 
   /// Lists the items of a pattern. Each page gets the tries of a fetch.

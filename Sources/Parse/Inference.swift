@@ -54,7 +54,7 @@ public enum Inference {
     case _ where text.isEmpty: false
     case .bigint: !isText && fits(.text(text, isText: isText), type)
     // A whole number beyond 64 bits is an identifier, of which a double would lose digits.
-    case .double: !isText && fits(.text(text, isText: isText), type) && !(isWhole(text) && !fits(.text(text, isText: isText), .bigint))
+    case .double: !isText && fits(.text(text, isText: isText), type) && (!isWhole(text) || fits(.text(text, isText: isText), .bigint))
     case .boolean: !isText && ["true", "false"].contains(text.lowercased())
     default: fits(.text(text, isText: isText), type)
     }

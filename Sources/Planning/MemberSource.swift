@@ -13,8 +13,6 @@ import Synchronization
 /// It stands before the source that has the archives: whatever that is, its archives are read by ranges.
 final class MemberSource: ItemSource {
   static let name = "member"
-  /// Stands between an archive's key and a member's name.
-  static let separator = "!/"
 
   private let inner: any ItemSource
   private let archive: any Archive.Type
@@ -39,10 +37,7 @@ final class MemberSource: ItemSource {
   ) async throws(FetchError) -> [ListedItem] {
     let session = fetcher.session
     do throws(FetchError) {
-      let opened =
-        inner.traits.contains(.answersAtOnce)
-        ? try await open(listed.location, in: session)
-        : try await fetcher.patiently { () async throws(FetchError) in try await open(listed.location, in: session) }
+      let opened = try await fetcher.ask(inner) { () async throws(FetchError) in try await open(listed.location, in: session) }
       if let sha256 { try await check(opened, sha256, listed.location, session) }
       return opened.order.compactMap { name in
         guard patterns.isEmpty || patterns.contains(where: { $0.matches(name) }), let member = opened.members[name] else { return nil }
@@ -81,7 +76,7 @@ final class MemberSource: ItemSource {
   /// - Parameter name: the member's; empty for the archive itself.
   private func item(_ listed: ListedItem, _ name: String, _ state: SourceState?) -> ListedItem {
     ListedItem(
-      key: name.isEmpty ? listed.key : listed.key + Self.separator + FileName.shown(name),
+      key: name.isEmpty ? listed.key : listed.key + Item.memberSeparator + FileName.shown(name),
       name: name.isEmpty ? listed.name : Sources.itemName(path: name), location: MemberLocation(name: name, archive: listed.location).text,
       kept: "\(type(of: inner).name) \(archive.name) \(MemberLocation(name: name, archive: listed.kept).text)", state: state)
   }
@@ -107,7 +102,7 @@ final class MemberSource: ItemSource {
 
   /// The member that a key tells of, as far as the key goes; nil for a key of another item.
   static func named(_ key: String, _ definition: PipelineDefinition) -> Item? {
-    guard let end = key.range(of: separator) else { return nil }
+    guard let end = key.range(of: Item.memberSeparator) else { return nil }
     let (own, name) = (String(key[..<end.lowerBound]), FileName.path(shown: String(key[end.upperBound...])))
     let type = Sources.answering(to: own) ?? FileSource.self
     guard let archive = definition.decompress.archive(ofItem: type.itemName(key: own)) else { return nil }
@@ -210,7 +205,7 @@ final class MemberSource: ItemSource {
 extension PipelineDefinition {
   /// Whether an item is an archive itself, and not a member of one.
   package func isArchive(_ item: Item) -> Bool {
-    !item.key.contains(MemberSource.separator) && decompress.archive(ofItem: item.name) != nil
+    !item.key.contains(Item.memberSeparator) && decompress.archive(ofItem: item.name) != nil
   }
 }
 

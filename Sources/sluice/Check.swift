@@ -18,7 +18,6 @@ struct Check: AsyncParsableCommand {
     let console = try common.console()
     let values = try variables.values()
     var failed = false
-    var results: [[String: Any]] = []
     for pipeline in pipelines {
       do throws(DefinitionErrors) {
         let definition = try PipelineDefinition.load(path: pipeline, variables: values).prepared()
@@ -39,15 +38,20 @@ struct Check: AsyncParsableCommand {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
         }
         for size in definition.loadedSizes { console.log(.info, "\(pipeline): \(definition.redactor.redact(Human.loaded(size)))") }
-        results.append(JSONForms.checked(pipeline, []))
-        if !common.quiet, common.output != .json { console.print(pipelines.count == 1 ? "ok" : "\(pipeline): ok") }
+        if common.output == .json {
+          console.print(json: JSONForms.checked(pipeline, []))
+        } else if !common.quiet {
+          console.print(pipelines.count == 1 ? "ok" : "\(pipeline): ok")
+        }
       } catch {
-        results.append(JSONForms.checked(pipeline, error.sorted))
-        if common.output != .json { _ = console.fail(.definition(error)) }
+        if common.output == .json {
+          console.print(json: JSONForms.checked(pipeline, error.sorted))
+        } else {
+          _ = console.fail(.definition(error))
+        }
         failed = true
       }
     }
-    if common.output == .json { for result in results { console.print(json: result) } }
     if failed { throw ExitCode(.wrongDefinition) }
   }
 }

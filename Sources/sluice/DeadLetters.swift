@@ -64,7 +64,7 @@ struct DeadLetters: AsyncParsableCommand {
       case .all: break
       }
       let ledger = try await subject.ledger()
-      if let run = criteria.run { try await subject.requireRun(run, ledger) }
+      if let run = criteria.run { _ = try await subject.requireRun(run, ledger) }
       try await subject.hideSecrets(console, ledger)
       return (ledger, filter)
     }

@@ -143,7 +143,7 @@ struct Subject {
     guard let ledger = try Ledgers.openReadOnly(state.path) else {
       throw ValidationError("there is no ledger in \(state.path); give the definition's path, or --state")
     }
-    if let run { try await requireRun(run, ledger) }
+    if let run { _ = try await requireRun(run, ledger) }
     if let pipeline, definition == nil, try await ledger.runs(pipeline: pipeline, limit: 1).isEmpty {
       let known = try await Set(ledger.runs(pipeline: nil).map(\.pipeline)).sorted()
       throw ValidationError(
@@ -153,9 +153,10 @@ struct Subject {
     return ledger
   }
 
-  /// Asks that there be a run of this number.
-  func requireRun(_ number: Int64, _ ledger: any Ledger) async throws {
-    if try await ledger.run(RunID(number)) == nil { throw ValidationError("there is no run \(number) in \(state.path)") }
+  /// The run of this number, which there must be.
+  func requireRun(_ number: Int64, _ ledger: any Ledger) async throws -> RunRecord {
+    guard let record = try await ledger.run(RunID(number)) else { throw ValidationError("there is no run \(number) in \(state.path)") }
+    return record
   }
 
   /// Takes the secrets that the pipelines' definitions name out of what `console` shows, as far as the environment holds them now.

@@ -26,7 +26,7 @@ struct Runs: AsyncParsableCommand {
       let subject = try Subject(subject, common)
       let ledger = try await subject.ledger()
       let runs =
-        if subject.run != nil { [try await subject.record(ledger)].compactMap(\.self) } else {
+        if let run = subject.run { [try await subject.requireRun(run, ledger)] } else {
           try await ledger.runs(pipeline: subject.pipeline, limit: limit.value)
         }
       try await subject.hideSecrets(console, ledger)
@@ -56,9 +56,7 @@ struct Runs: AsyncParsableCommand {
     func run() async throws {
       let console = try common.console()
       let subject = try Subject(subject, common)
-      guard let record = try await subject.ledger().run(RunID(run)) else {
-        throw ValidationError("there is no run \(run) in \(subject.state.path)")
-      }
+      let record = try await subject.requireRun(run, subject.ledger())
       do throws(RunFailure) {
         let definition: PipelineDefinition
         do throws(DefinitionErrors) {

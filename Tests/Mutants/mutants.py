@@ -87,7 +87,7 @@ MUTANTS = [
     ("growingValues", "texts have a greatest length", "Sources/Transform/TextWriter.swift", "if built + count > bounds.textBytes {", "if false {"),
     ("checksWithoutFields", "a definition without fields is checked", "Sources/Definition/PipelineDefinition.swift",
      "for diagnostic in diagnostics { reader.report(diagnostic) }",
-     "if definition.parse.fields != nil { for diagnostic in definition.compile(definition.knownFields).diagnostics { reader.report(diagnostic) } }"),
+     "if definition.parse.fields != nil { for diagnostic in diagnostics { reader.report(diagnostic) } }"),
     ("allErrorsAtOnce", "what follows a step that was not read is not judged", "Sources/Transform/TransformSection.swift", "if !element.isWhole {", "if false {"),
     ("supervisorHistories", "a unit goes back when its worker is told to end", POOL, "      again.insert(delivery, at: 0)\n      return schedule(now)\n",
      "      return schedule(now)\n"),
@@ -284,7 +284,7 @@ MUTANTS = [
     ("absentFieldsOfAHalf", "half a run says nothing of absent fields", "Sources/Runs/Runner.swift", "if continuing == nil { flow.tellAbsentFields() }", "flow.tellAbsentFields()"),
     ("unknownKey", "a key is looked for among the fields", "Sources/Definition/PipelineDefinition.swift", "where chain.output.position(of: field.name) == nil {", "where chain.output.position(of: field.name) == -1 {"),
     ("absentFields", "a field that no record has is told", "Sources/Parse/JSONObjects.swift", "    batch.absentFields = absentFields\n", ""),
-    ("misspeltSubjects", "a run that is not there is told", "Sources/sluice/Options.swift", "    if let run { try await requireRun(run, ledger) }\n", ""),
+    ("misspeltSubjects", "a run that is not there is told", "Sources/sluice/Options.swift", "    if let run { _ = try await requireRun(run, ledger) }\n", ""),
     ("tinyLetters", "many letters are made as they are put in", "Sources/Dataflow/ChunkLetters.swift",
      "if source.faults.count * Self.bytesOfFew < source.raw.count {", "if source.faults.count >= 0 {"),
 ]

@@ -146,11 +146,10 @@ private struct Drafting {
     let sniffer = Sniffer(text, isWhole: look.isTextWhole, name: look.item.name)
     var guesses = RecordFormats.guesses(sniffer)
     if guesses.isEmpty, let document = sniffer.document {
-      guard !RecordFormats.canRead(document) else {
-        throw RunFailure.sample(
-          "\(look.item.key): it is \(document.name) in which no object is a record; there is nothing to go by", .wrongFormat)
-      }
-      throw RunFailure.sample("\(look.item.key): \(RecordFormats.refusal(of: document))", .wrongFormat)
+      let reason =
+        RecordFormats.canRead(document)
+        ? "it is \(document.name) in which no object is a record; there is nothing to go by" : RecordFormats.refusal(of: document)
+      throw RunFailure.sample("\(look.item.key): \(reason)", .wrongFormat)
     }
     for i in guesses.indices where !guesses[i].isTable && guesses[i].format.readsFromAnyLine {
       for slice in look.convertedSlices(encoding.encoding) { guesses[i].learn(slice) }

@@ -38,7 +38,7 @@ struct SQLiteSink: Sink {
       "With append, a source that has changed is a new item: its rows are added to those of before, and with --full all are added again. merge or replace does away with them.",
       "The table must have the output's fields. For merge it must have a unique index on the key.",
       "A row that breaks a constraint of the table, or that a trigger ignores, fails its item.",
-      "replace takes the place of all rows of the table, whoever wrote them: give it a table of the pipeline's own.",
+      "replace takes the place of all rows of the table, those of other writers too: give it a table of the pipeline's own.",
     ])
 
   static func takes(_ write: Value) -> Bool { write["table"] != nil }
@@ -46,8 +46,8 @@ struct SQLiteSink: Sink {
   private let table: String
   private let database: String
   private let mode: Mode
-  private let key: [String]
   let namedFields: [(name: String, place: Position)]
+  private var key: [String] { namedFields.map(\.name) }
 
   init(_ write: Value, _ reader: inout DefinitionReader) {
     table = write["table"]?.text ?? ""
@@ -55,7 +55,6 @@ struct SQLiteSink: Sink {
     database = path.hasPrefix("sqlite:") ? String(path.dropFirst("sqlite:".count)) : path
     mode = write["mode"]?.text.flatMap(Mode.init) ?? .append
     namedFields = write["key"]?.elements.compactMap { value in value.text.map { ($0, value.position) } } ?? []
-    key = namedFields.map(\.name)
     func refuse(_ key: String, _ words: String, _ code: ErrorCode = .invalidSetting) {
       reader.report((write[key] ?? write).position.diagnostic(words, code))
     }
