@@ -34,6 +34,7 @@ struct ChunkEncoder {
   /// Appends the batch of one record of a chunk; ``finish(_:)`` must follow the last.
   func append(_ batch: RecordBatch, of record: RecordChunk, _ chunk: ItemChunk, to made: inout EncodedChunk) throws {
     var batch = batch
+    batch.firstRecord = made.counts.read
     encoding.refuse(in: &batch)
     encoding.append(batch, to: made.output)
     let (counts, letters) = try account(batch, record, chunk.task)

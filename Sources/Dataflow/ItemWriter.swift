@@ -65,7 +65,7 @@ struct ItemWriter {
   private func take(
     _ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks, _ attempt: inout Attempt
   ) async throws -> Bool {
-    if output.isEmpty, header.count > 0 { try output.append(header) }
+    if output.isEmpty, header.count > 0 { _ = try output.append(SinkChunk(header)) }
     while let chunk = await chunks.next(task, taken: attempt.chunks) {
       try await append(chunk, task, output, &attempt)
     }
@@ -80,7 +80,10 @@ struct ItemWriter {
 
   private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: any SinkWriter, _ attempt: inout Attempt) async throws {
     if attempt.chunks == 0, task.start.offset == 0 { attempt.point.lines = task.prologue?.lines ?? 0 }
-    if chunk.output.count > 0 { try output.append(chunk.output, checksum: chunk.checksum) }
+    if chunk.output.count > 0 {
+      let refused = try output.append(SinkChunk(chunk.output, checksum: chunk.checksum, firstRecord: attempt.point.counts.read))
+      if let first = refused.first { throw Failure(.cannotWrite, .write, first.reason) }
+    }
     for letters in chunk.letters {
       attempt.letterBytes += letters.bytes
       attempt.letters.append(letters.after(records: attempt.point.counts.read, lines: attempt.point.lines))

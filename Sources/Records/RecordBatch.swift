@@ -202,6 +202,8 @@ public struct RecordBatch: Sendable {
   public var faults = RecordFaults()
   /// How many records the chunk holds, good and bad.
   public var recordCount: Int
+  /// The number, from 0, of the batch's first record among those that are encoded into one chunk of output: other than 0 where several batches are.
+  public var firstRecord = 0
   /// The fields that may be NULL, and that the format looked for by name in each record and found in none.
   public var absentFields: [String] = []
   /// How many records were left out on purpose: by the step `filter`, by a lookup with `on_missing: skip`, or by a program.

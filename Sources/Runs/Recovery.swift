@@ -44,7 +44,7 @@ struct Recovery {
       throw LedgerError(ledger.place, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
     }
     return try await BlockingThreads.files.run { [definition] in
-      let committer = sink.committer(in: definition.folder)
+      let committer = sink.committer(in: definition.folder, known: [definition.sink])
       switch try committer.inspect(committable) {
       case .committed: return nil
       case .missing: return "what was prepared for it, \(committable.name), is gone"
@@ -57,7 +57,7 @@ struct Recovery {
   private func forget(_ committables: [Committable]) async throws {
     try await BlockingThreads.files.run { [definition] in
       for (name, committables) in Dictionary(grouping: committables, by: \.sink) {
-        _ = try Sinks.named(name)?.committer(in: definition.folder).commit([], forgetting: committables)
+        _ = try Sinks.named(name)?.committer(in: definition.folder, known: [definition.sink]).commit([], forgetting: committables)
       }
     }
   }

@@ -99,6 +99,8 @@ private struct Replay {
     var item: ItemID?
     var pending = ByteBuffer(capacity: 64 << 10)
     var hasRecords = false
+    /// Records that went into the writer, and into `pending`.
+    var records = (written: 0, pending: 0)
   }
 
   func perform() async throws -> ReplayResult {
@@ -175,6 +177,8 @@ private struct Replay {
         }
         outcome.passed.append(letter.id)
         if batch.selectedCount == 0 { result.filtered += 1 } else { output.hasRecords = true }
+        batch.firstRecord = output.records.pending
+        output.records.pending += 1
         encoding.append(batch, to: output.pending)
         if output.pending.count >= RecordChunker.chunkBytes { try await flush(&output) }
       }
@@ -200,7 +204,9 @@ private struct Replay {
     let bytes = try encoding.finished(output.pending)
     output.pending = ByteBuffer(capacity: 64 << 10)
     let writer = output.writer
-    try await BlockingThreads.files.run { try writer.append(bytes) }
+    let first = output.records.written
+    output.records = (first + output.records.pending, 0)
+    try await BlockingThreads.files.run { _ = try writer.append(SinkChunk(bytes, firstRecord: first)) }
   }
 
   /// Prepares an output; nil where nothing went into it.

@@ -124,7 +124,7 @@ package struct FileSink: Sink {
   }
 
   /// Makes a committer that renames parts; committables hold their paths.
-  package static func committer(in folder: String) -> any Committer { FileOutputs(folder: folder) }
+  package static func committer(in folder: String, known: [any Sink]) -> any Committer { FileOutputs(folder: folder) }
 
   /// Begins to write; no file is opened yet.
   package func start(_ context: SinkContext) -> any SinkSession { FileOutputs(folder: context.folder) }
@@ -184,7 +184,10 @@ extension PartFile: SinkWriter {
   var position: SinkPosition { written.position }
   var isEmpty: Bool { length == 0 }
   var canTruncate: Bool { true }
-  func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try append(bytes.bytes, bytes.count, checksum: checksum) }
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+    try append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum)
+    return []
+  }
   func flush() throws { try sync() }
 
   func truncate(to position: SinkPosition) throws {

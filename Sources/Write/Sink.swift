@@ -12,15 +12,19 @@ package protocol Sink: Component, Sendable {
   static func takes(_ write: Value) -> Bool
   /// Reads the sink's own keys of `write`, and reports errors in them.
   init(_ write: Value, _ reader: inout DefinitionReader)
-  /// Makes a committer for outputs that an earlier process prepared. It needs no definition: the committables hold all.
+  /// Makes a committer for outputs that an earlier process prepared. The committables hold all that it needs, but for passwords.
   ///
-  /// - Parameter folder: the definition's folder, which relative names begin at.
-  static func committer(in folder: String) -> any Committer
+  /// - Parameters:
+  ///   - folder: the definition's folder, which relative names begin at.
+  ///   - known: the sinks of the present definition. A database sink takes credentials from the one with the same server, database and user.
+  static func committer(in folder: String, known: [any Sink]) -> any Committer
 
   /// Which records go into one output.
   var grouping: OutputGrouping { get }
   /// Whether outputs are written one after another, as into a database that takes one writer at a time. Then write has one worker.
   var isSerial: Bool { get }
+  /// Whether writers and commits may refuse single rows (``RowRefusal``). Then the engine keeps a chunk's records until its append returns.
+  var refusesRows: Bool { get }
   /// Returns the output of an item, or of the run.
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot
   /// Returns the output for the dead letters of `slot` that pass in replay `number`, from 1.
@@ -60,6 +64,8 @@ extension Sink {
   package var compression: (any UnitEncoder)? { nil }
   /// None.
   package var namedFields: [(name: String, place: Position)] { [] }
+  /// No: what the encoder lets through is taken.
+  package var refusesRows: Bool { false }
   /// One output after another, unless each item has its own.
   package var isSerial: Bool { grouping != .item }
 }
@@ -99,6 +105,51 @@ package struct OutputSlot: Sendable, Hashable {
   package var shown: String
   /// The absolute path of the file that the commit puts in place or replaces; nil where it is no file.
   package var file: String?
+  /// The item's key; nil for an output of the run.
+  package var item: String?
+  /// The run's number, as text.
+  package var run = ""
+  /// Whether it is for dead letters that pass in a replay: then it adds to what the item has in the target, and replaces nothing.
+  package var isReplay = false
+}
+
+/// The encoder's bytes of some records, as a writer takes them.
+package struct SinkChunk: Sendable {
+  /// The bytes, which are not written to any more.
+  package var bytes: ByteBuffer
+  /// The checksum of the bytes.
+  package var checksum: Checksum
+  /// The number, from 0, that the chunk's first record has in its item.
+  package var firstRecord: Int
+
+  /// Makes a chunk from bytes and their checksum.
+  package init(_ bytes: ByteBuffer, checksum: Checksum, firstRecord: Int) {
+    self.bytes = bytes
+    self.checksum = checksum
+    self.firstRecord = firstRecord
+  }
+
+  /// Makes a chunk, and computes its checksum.
+  package init(_ bytes: ByteBuffer, firstRecord: Int = 0) {
+    self.init(bytes, checksum: Checksum(bytes.bytes, bytes.count), firstRecord: firstRecord)
+  }
+}
+
+/// A row that the target does not take, though it takes the others.
+package struct RowRefusal: Sendable, Equatable {
+  /// The row's number, from 0, among the encoded rows of its chunk; in a ``CommitRefusal`` the number, from 0, of its record in the item.
+  package var row: Int
+  /// The field at fault; nil where the target does not say.
+  package var field: String?
+  /// The target's words.
+  package var reason: String
+
+  /// Makes a refusal from the target's words.
+  package init(row: Int, field: String? = nil, reason: String) {
+    self.row = row
+    self.field = field
+    self.reason = reason
+  }
 }
 
 /// Makes prepared outputs visible. All calls block, and each may be repeated: after a crash recovery does not know whether it was done.
@@ -116,17 +167,25 @@ package protocol Committer: Sendable {
   func commit(_ committables: [Committable], forgetting forgotten: [Committable]) throws -> [CommitRefusal]
 }
 
-/// A committable that its target does not take: its item then fails, and its replay counts as not done.
+/// A committable that its target does not take: nothing of it is visible, and what was prepared for it is gone.
+///
+/// With ``rows`` or ``startsOver`` the engine starts the item over; else the item fails. A replay counts as not done in each case.
 package struct CommitRefusal: Sendable {
   /// The committable that was refused.
   package var committable: Committable
   /// The target's reason, as a sentence for people.
   package var reason: String
+  /// The rows that are refused, where the target would take the others: their records become dead letters before they reach the sink again.
+  package var rows: [RowRefusal]
+  /// Whether what was prepared got lost, as with a connection: the target would take the same rows.
+  package var startsOver: Bool
 
   /// Makes a refusal from the target's reason.
-  init(_ committable: Committable, reason: String) {
+  package init(_ committable: Committable, reason: String, rows: [RowRefusal] = [], startsOver: Bool = false) {
     self.committable = committable
     self.reason = reason
+    self.rows = rows
+    self.startsOver = startsOver
   }
 }
 
@@ -170,8 +229,8 @@ package protocol SinkWriter: AnyObject, Sendable {
   var canTruncate: Bool { get }
   /// Appends the encoder's bytes of some records.
   ///
-  /// - Parameter checksum: the checksum of the bytes.
-  func append(_ bytes: ByteBuffer, checksum: Checksum) throws
+  /// - Returns: the rows that the target refuses, and which are left out; empty unless the sink ``Sink/refusesRows``.
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal]
   /// Makes all durable that was appended before the call: then the ledger may speak of it.
   func flush() throws
   /// Drops all that comes after a position of this output.
@@ -182,11 +241,6 @@ package protocol SinkWriter: AnyObject, Sendable {
   var committable: Committable? { get }
   /// Removes the output, which will not be committed.
   func discard() throws
-}
-
-extension SinkWriter {
-  /// Appends the encoder's bytes of some records, and computes their checksum.
-  package func append(_ bytes: ByteBuffer) throws { try append(bytes, checksum: Checksum(bytes.bytes, bytes.count)) }
 }
 
 /// The registry of sinks: a line each.

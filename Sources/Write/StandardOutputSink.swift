@@ -34,7 +34,7 @@ struct StandardOutputSink: Sink {
   var encoder: any RecordEncoder { format.encoder }
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot { OutputSlot(name: "-", shown: Self.shown) }
   func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { slot }
-  static func committer(in folder: String) -> any Committer { StandardOutput() }
+  static func committer(in folder: String, known: [any Sink]) -> any Committer { StandardOutput() }
   func start(_ context: SinkContext) -> any SinkSession { StandardOutput() }
 }
 
@@ -86,7 +86,8 @@ private final class StandardOutputStream: SinkWriter {
 
   func interrupt() { state.withLock { $0.isInterrupted = true } }
 
-  func append(_ bytes: ByteBuffer, checksum: Checksum) throws {
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+    let bytes = chunk.bytes
     var done = 0
     defer { state.withLock { $0.length += done } }
     while done < bytes.count {
@@ -96,6 +97,7 @@ private final class StandardOutputStream: SinkWriter {
       guard written >= 0 else { throw WriteError(action: "write to", path: StandardOutputSink.shown, code: errno) }
       done += written
     }
+    return []
   }
 
   private func awaitRoom() throws {

@@ -30,7 +30,7 @@ enum SinkFault: Sendable, CaseIterable {
 struct BrokenSink: Sink {
   static let page = FileSink.page
   static func takes(_ write: Value) -> Bool { false }
-  static func committer(in folder: String) -> any Committer { FileSink.committer(in: folder) }
+  static func committer(in folder: String, known: [any Sink]) -> any Committer { FileSink.committer(in: folder, known: known) }
   let inner: any Sink
   let fault: SinkFault
 
@@ -119,7 +119,7 @@ private final class BrokenWriter: SinkWriter {
   var position: SinkPosition { fault == .standsStill ? SinkPosition("1") : inner.position }
   var isEmpty: Bool { inner.isEmpty }
   var canTruncate: Bool { inner.canTruncate }
-  func append(_ bytes: ByteBuffer, checksum: Checksum) throws { try inner.append(bytes, checksum: checksum) }
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] { try inner.append(chunk) }
   func flush() throws { try inner.flush() }
   func truncate(to position: SinkPosition) throws { if fault != .keepsWhatCameAfter { try inner.truncate(to: position) } }
   func release() throws { try inner.release() }

@@ -28,20 +28,20 @@ struct SQLiteFailureTests {
     }
     func allow(pages: Int) throws { try database.use(staging: .leavesAlone) { try $0.run("PRAGMA max_page_count = \(pages)") } }
     let (a, b) = (try open("a"), try open("b"))
-    try a.append(bench.records(0, 100).bytes)
+    _ = try a.append(SinkChunk(bench.records(0, 100).bytes))
     try a.flush()
     let flushed = a.position
-    try a.append(bench.records(100, 100).bytes)
+    _ = try a.append(SinkChunk(bench.records(100, 100).bytes))
     let lost = a.position
     try allow(pages: try database.use(staging: .leavesAlone) { try $0.count("PRAGMA page_count") } + 2)
-    #expect(throws: WriteError.self) { try b.append(bench.records(0, 20_000).bytes) }
+    #expect(throws: WriteError.self) { _ = try b.append(SinkChunk(bench.records(0, 20_000).bytes)) }
     #expect(try database.use(staging: .leavesAlone) { !$0.isInTransaction }, "SQLite has rolled nothing back: this test shows nothing")
     try allow(pages: 1 << 20)
 
     let session = try bench.session()
     let calls: [(String, () throws -> Void)] = [
       ("flush", { try a.flush() }), ("flush of the one that failed", { try b.flush() }), ("prepare", { try session.prepare([a]) }),
-      ("append", { try a.append(bench.records(200, 1).bytes) }), ("truncate", { try a.truncate(to: flushed) }),
+      ("append", { _ = try a.append(SinkChunk(bench.records(200, 1).bytes)) }), ("truncate", { try a.truncate(to: flushed) }),
       ("open", { _ = try open("c") }),
     ]
     for (name, call) in calls {
@@ -58,7 +58,7 @@ struct SQLiteFailureTests {
     defer { bench.remove() }
     let session = try bench.session()
     let writer = try session.open(bench.slot(), Bench.schema, at: .start)
-    try writer.append(bench.records(0, 100).bytes)
+    _ = try writer.append(SinkChunk(bench.records(0, 100).bytes))
     try writer.release()
     try session.prepare([writer])
     let committable = try #require(writer.committable)

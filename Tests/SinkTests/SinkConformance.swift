@@ -102,7 +102,7 @@ struct Bench {
   func visibility() throws -> [String] {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
-    try writer.append(records(0, 100).bytes)
+    _ = try writer.append(SinkChunk(records(0, 100).bytes))
     var wrong = try differs(nil, "after append")
     try writer.flush()
     wrong += try differs(nil, "after flush")
@@ -115,13 +115,13 @@ struct Bench {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
     let made = records(0, 100)
-    try writer.append(made.bytes)
+    _ = try writer.append(SinkChunk(made.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     var wrong = try session.commit([committable], forgetting: []).map(\.reason)
     wrong += try differs(made.shown, "after the commit")
     // Recovery looks first, and does again what may not have been done.
-    let committer = type(of: sink).committer(in: folder)
+    let committer = type(of: sink).committer(in: folder, known: [sink])
     if try committer.inspect(committable) == .whole { _ = try committer.commit([committable], forgetting: []) }
     wrong += try differs(made.shown, "after recovery")
     _ = try committer.commit([], forgetting: [committable])
@@ -131,7 +131,7 @@ struct Bench {
   func inspection() throws -> [String] {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
-    try writer.append(records(0, 10).bytes)
+    _ = try writer.append(SinkChunk(records(0, 10).bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     let committer = try self.session()
@@ -150,10 +150,10 @@ struct Bench {
     do {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      try writer.append(first.bytes)
+      _ = try writer.append(SinkChunk(first.bytes))
       position = writer.position
       try writer.flush()
-      try writer.append(lost.bytes)
+      _ = try writer.append(SinkChunk(lost.bytes))
       if position == writer.position { return ["the position is the same after more records"] }
     }
     let session = try session()
@@ -166,7 +166,7 @@ struct Bench {
     }
     let writer = try session.open(slot(), Self.schema, at: position)
     if writer.isEmpty { wrong.append("an output that is gone on with says that it is empty") }
-    try writer.append(last.bytes)
+    _ = try writer.append(SinkChunk(last.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -178,13 +178,13 @@ struct Bench {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
     guard writer.canTruncate else { return [] }
-    try writer.append(first.bytes)
+    _ = try writer.append(SinkChunk(first.bytes))
     let position = writer.position
-    try writer.append(dropped.bytes)
+    _ = try writer.append(SinkChunk(dropped.bytes))
     try writer.flush()
     try writer.truncate(to: position)
     var wrong = writer.position == position ? [] : ["the position is another one after it was gone back to"]
-    try writer.append(last.bytes)
+    _ = try writer.append(SinkChunk(last.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -195,14 +195,14 @@ struct Bench {
     do {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      try writer.append(records(0, 90).bytes)
+      _ = try writer.append(SinkChunk(records(0, 90).bytes))
       try writer.flush()
     }
     let made = records(200, 20)
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
     var wrong = writer.isEmpty ? [] : ["an output that begins anew is not empty"]
-    try writer.append(made.bytes)
+    _ = try writer.append(SinkChunk(made.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -214,7 +214,7 @@ struct Bench {
     for way in ["discard", "abandon"] {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      try writer.append(records(0, 90).bytes)
+      _ = try writer.append(SinkChunk(records(0, 90).bytes))
       try writer.flush()
       let position = writer.position
       if way == "discard" { try writer.discard() } else { try session.abandon(slot()) }
@@ -241,7 +241,7 @@ struct Bench {
     for (i, name) in ["a", "b", "c"].enumerated() {
       let made = records(i * 100, 40)
       let writer = try session.open(slot(name), Self.schema, at: .start)
-      try writer.append(made.bytes)
+      _ = try writer.append(SinkChunk(made.bytes))
       try writer.release()
       writers.append(writer)
       shown += made.shown

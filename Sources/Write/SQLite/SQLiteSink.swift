@@ -92,7 +92,7 @@ struct SQLiteSink: Sink {
     "sluice_staging_" + String(StableHash.of(parts.joined(separator: "\0")), radix: 16)
   }
 
-  static func committer(in folder: String) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
+  static func committer(in folder: String, known: [any Sink]) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
 
   func start(_ context: SinkContext) -> any SinkSession {
     SQLiteSession(

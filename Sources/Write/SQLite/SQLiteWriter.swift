@@ -101,7 +101,7 @@ final class SQLiteWriter: SinkWriter {
   var isEmpty: Bool { state.withLock { $0.rows == 0 } }
   var canTruncate: Bool { true }
 
-  func append(_ bytes: ByteBuffer, checksum: Checksum) throws {
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
     try database.use(staging: .goesOn) { connection in
       let insert: SQLiteConnection.Statement
       if let known = state.withLock({ $0.insert }) {
@@ -113,7 +113,7 @@ final class SQLiteWriter: SinkWriter {
       }
       var at = 0
       var count = 0
-      while let block = SQLiteBlock(bytes, at: at) {
+      while let block = SQLiteBlock(chunk.bytes, at: at) {
         try FailPoint.tableInsert.pass(.before)
         try insert.insert(block)
         at += block.length
@@ -122,6 +122,7 @@ final class SQLiteWriter: SinkWriter {
       let added = count
       state.withLock { $0.rows += added }
     }
+    return []
   }
 
   /// Ends the transaction that staged rows wait in.
