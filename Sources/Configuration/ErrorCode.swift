@@ -59,6 +59,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
   case noMatch = "SL-506"
 
   case cannotWrite = "SL-601"
+  case refusedRecord = "SL-602"
 
   case ledger = "SL-701"
   case locked = "SL-702"
@@ -92,6 +93,7 @@ public enum ErrorCode: String, Sendable, CaseIterable {
     case .noMatch: "no_match"
     case .programFailed: "program_failed"
     case .programRefused: "program_refused"
+    case .refusedRecord: "refused"
     case .poison: "poison"
     case .wrongChecksum: "checksum_mismatch"
     case .workerFailed: "worker_failed"
@@ -134,6 +136,7 @@ extension RecordFault.Code {
     case .noMatch: .noMatch
     case .programFailed, .parserFailed: .programFailed
     case .programRefused: .programRefused
+    case .refused: .refusedRecord
     case .poison: .poison
     }
   }

@@ -296,6 +296,13 @@ extension ErrorCode {
       .init(
         "output can't be written", cause: "The disk is full, the folder may not be written to, or the disk fails.",
         remedy: "Make room or rights, then “sluice resume”: it goes on from the last checkpoints, and no reader has seen half a file.")
+    case .refusedRecord:
+      .init(
+        "a table refused a record",
+        cause: "The row broke a constraint of the table, or a value does not fit its column. All other rows are in the table.",
+        remedy:
+          "The reason has the database's words. Mend the table or the definition; then “sluice dead-letters replay” takes the records through it."
+      )
     case .ledger:
       .init(
         "the ledger can't be read or written",

@@ -5,8 +5,8 @@ import Records
 import Synchronization
 import Write
 
-/// Batches as the bytes that a definition's sink takes, compressed where it says so.
-package struct BatchEncoding {
+/// Batches as the bytes that a sink takes, compressed where it says so.
+package struct BatchEncoding: Sendable {
   private let encoder: any RecordEncoder
   private let compression: (any UnitEncoder)?
   /// Output bytes for a thousand of the source, by what batches came to so far: then a batch's buffer need not grow.
@@ -14,10 +14,10 @@ package struct BatchEncoding {
 
   private final class Ratio: Sendable { let value = Atomic(1500) }
 
-  /// The encoding that a definition's sink asks for.
-  package init(_ definition: PipelineDefinition) {
-    encoder = definition.sink.encoder
-    compression = definition.sink.compression
+  /// The encoding that a sink asks for.
+  package init(_ sink: any Sink) {
+    encoder = sink.encoder
+    compression = sink.compression
   }
 
   /// Encodes a batch and compresses it.
@@ -43,7 +43,7 @@ package struct BatchEncoding {
   package func append(_ batch: RecordBatch, to output: ByteBuffer) { encoder.encode(batch, to: output) }
 
   /// The bytes before an output's first record, as they go into the part; empty where the format has none.
-  func header(_ schema: Schema) throws -> ByteBuffer {
+  package func header(_ schema: Schema) throws -> ByteBuffer {
     let header = encoder.header(schema)
     let output = ByteBuffer(capacity: header.count)
     output.append(header)

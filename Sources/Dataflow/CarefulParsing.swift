@@ -29,10 +29,7 @@ struct CarefulParsing {
 
   /// Takes a chunk through, record after record. A record that is known to have killed an engine becomes a dead letter untried.
   func work(_ chunk: ItemChunk, _ assignment: Assignment, _ mark: EngineBoard.Mark) async throws -> EncodedChunk {
-    let output = ByteBuffer(capacity: chunk.chunk.buffer.count)
-    var made = EncodedChunk(
-      item: chunk.task.index, output: output, checksum: Checksum(output.bytes, 0), continuation: chunk.continuation,
-      end: chunk.bytes.upperBound, lines: 0, counts: RecordCounts(), letters: [])
+    var made = encoder.begin(chunk)
     var records = SingleRecords(chunk)
     while let record = try records.next() {
       assignment.heartbeat.beat()

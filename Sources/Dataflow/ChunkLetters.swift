@@ -126,6 +126,7 @@ extension RecordFault.Code {
   /// The stage that finds it.
   var stage: Stage {
     switch self {
+    case .refused: .write
     case .evaluationFailed, .expectationFailed, .noMatch, .programFailed, .programRefused: .transform
     default: .parse
     }

@@ -15,7 +15,7 @@ final class Commits: Sendable {
   /// An item that is written to its end.
   struct WrittenItem: Sendable {
     let planned: PlannedItem
-    let output: any SinkWriter
+    let output: ItemOutputs
     let finished: FinishedItem
   }
 

@@ -1,5 +1,6 @@
 import Files
 import Configuration
+import Fetch
 import Ledger
 import Supervision
 import Synchronization
@@ -8,49 +9,54 @@ import Write
 /// Commits written items: prepares their outputs, tells the ledger that they are done, and lets the sink commit the prepared outputs.
 /// `Sources/Ledger/README.md` gives the order of the steps, and its reasons.
 final class Committer: Sendable {
-  private let ledger: any ItemLedger
-  private let session: any SinkSession
+  private let ledger: any ItemLedger & CommitLedger
+  private let sinks: RunSinks
   private let committed: CommittedOutputs
   private let failing: ItemFailing
   private let spools: Spools
   private let control: RunControl
   private let reporter: Reporter
+  private let repeated: RepeatedItems
+  private let retry: Fetcher.Retry
 
   init(
-    ledger: any ItemLedger, session: any SinkSession, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
-    control: RunControl, reporter: Reporter
+    ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
+    retry: Fetcher.Retry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
     self.ledger = ledger
-    self.session = session
+    self.sinks = sinks
     self.committed = committed
     self.failing = failing
     self.spools = spools
     self.control = control
     self.reporter = reporter
+    self.repeated = repeated
+    self.retry = retry
   }
 
   /// Commits items together. A failure stops the run.
   func commit(_ items: [Commits.WrittenItem]) async {
     // After a failure no item is said to be done: their parts stand, and resuming goes on with them.
     if control.failure != nil { return }
-    var refused: [Committable: String] = [:]
+    var refused: [Committable: CommitRefusal] = [:]
     do {
-      let writers = Dictionary(grouping: items.map(\.output), by: ObjectIdentifier.init).values.compactMap(\.first)
-      try await BlockingThreads.files.run { [session] in try session.prepare(writers) }
+      let writers = items.flatMap(\.output.writers)
+      try await BlockingThreads.files.run { [sinks] in try sinks.prepare(writers) }
       let before = committed.take()
-      try await ledger.finish(items.map(\.finished), committed: before)
-      let committables = items.compactMap(\.finished.commit?.committable)
-      let refusals = try await BlockingThreads.files.run { [session] in
-        try committables.isEmpty ? [] : session.commit(committables, forgetting: before)
+      try await ledger.finish(items.map(\.finished), committed: before.map(\.committable))
+      let commits = items.flatMap(\.finished.commits)
+      if !commits.isEmpty {
+        let refusals = try await commit(commits, forgetting: before)
+        refused = Dictionary(refusals.map { ($0.commit.committable, $0.refusal) }) { first, _ in first }
       }
-      refused = Dictionary(refusals.map { ($0.committable, $0.reason) }) { first, _ in first }
-      committed.add(committables.filter { refused[$0] == nil })
+      committed.add(commits.filter { refused[$0.committable] == nil })
     } catch {
       return control.abort(.from(error))
     }
     for item in items {
-      if let committable = item.finished.commit?.committable, let reason = refused[committable] {
-        await refuse(item, committable, reason)
+      let refusals = refused.isEmpty ? [] : item.finished.commits.compactMap { commit in refused[commit.committable].map { (commit, $0) } }
+      if !refusals.isEmpty {
+        await refuse(item, refusals)
         continue
       }
       spools.remove(item.planned)
@@ -60,11 +66,38 @@ final class Committer: Sendable {
     }
   }
 
-  /// Fails an item whose output the target does not take, though the ledger had called the item done.
-  private func refuse(_ item: Commits.WrittenItem, _ committable: Committable, _ reason: String) async {
+  /// Lets the sinks commit, again where that may help: a commit may be repeated.
+  private func commit(
+    _ commits: [PendingCommit], forgetting before: [PendingCommit]
+  ) async throws -> [(commit: PendingCommit, refusal: CommitRefusal)] {
+    var attempt = 1
+    while true {
+      do {
+        return try await BlockingThreads.files.run { [sinks] in try sinks.commit(commits, forgetting: before) }
+      } catch let error as WriteError where error.isTransient && attempt < retry.attempts && !control.isStopping {
+        let wait = retry.backoff.wait(after: attempt, random: .random(in: 0..<1))
+        reporter.retry(.write, item: commits.first?.committable.target ?? "", attempt: attempt, error.description, wait: wait)
+        try await Task.sleep(for: wait)
+        attempt += 1
+      }
+    }
+  }
+
+  /// Takes back an item whose output a target does not take, though the ledger had called the item done: it is written again without the rows
+  /// that are refused, or fails.
+  private func refuse(_ item: Commits.WrittenItem, _ refusals: [(commit: PendingCommit, refusal: CommitRefusal)]) async {
     control.takeBack(item.finished.progress.checkpoint, since: item.planned.start, reporter.progress)
     do {
-      try await failing.fail(item.planned, Failure(.cannotWrite, .write, reason), attempts: 1, refused: committable)
+      if refusals.allSatisfy({ $0.refusal.startsOver || !$0.refusal.rows.isEmpty }) {
+        for (commit, refusal) in refusals {
+          try await ledger.revoke(
+            commit,
+            refusing: refusal.rows.map { RefusedRecord(record: $0.row, field: $0.field, reason: reporter.redactor.redact($0.reason)) })
+        }
+        return repeated.add(item.planned)
+      }
+      let reason = refusals.map(\.refusal.reason).joined(separator: "; ")
+      try await failing.fail(item.planned, Failure(.cannotWrite, .write, reason), attempts: 1, refused: refusals.map(\.commit))
     } catch {
       control.abort(.from(error))
     }
@@ -73,14 +106,28 @@ final class Committer: Sendable {
 
 /// The committables that the sink has committed, until the next transaction of the ledger tells of them.
 final class CommittedOutputs: Sendable {
-  private let waiting = Mutex<[Committable]>([])
+  private let waiting = Mutex<[PendingCommit]>([])
 
-  func add(_ committables: [Committable]) { waiting.withLock { $0 += committables } }
+  func add(_ commits: [PendingCommit]) { waiting.withLock { $0 += commits } }
 
-  func take() -> [Committable] {
+  func take() -> [PendingCommit] {
     waiting.withLock { waiting in
       defer { waiting = [] }
       return waiting
+    }
+  }
+}
+
+/// The items that have to be written again, since a target refused rows of them at its commit.
+final class RepeatedItems: Sendable {
+  private let items = Mutex<[PlannedItem]>([])
+
+  func add(_ item: PlannedItem) { items.withLock { $0.append(item) } }
+
+  func take() -> [PlannedItem] {
+    items.withLock { items in
+      defer { items = [] }
+      return items
     }
   }
 }

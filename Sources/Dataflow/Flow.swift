@@ -30,6 +30,7 @@ package final class Flow: Sendable {
   private let groups: ItemGroups
   private let commits: Commits
   private let committed = CommittedOutputs()
+  private let repeated = RepeatedItems()
   private let downloads = Downloads()
   /// Whether each item goes by itself: work that is slow for each record, or is watched one by one, holds up no other item.
   private let isEachAlone: Bool
@@ -57,16 +58,14 @@ package final class Flow: Sendable {
   /// - Parameters:
   ///   - chain: the definition's steps, checked for the fields that are read.
   ///   - fetching: the connections to the sources; the caller closes them.
-  ///   - session: the work of the definition's sink for this run.
-  ///   - shared: the writer of the run's one output; nil where each item has an output of its own.
+  ///   - sinks: the definition's sinks at work.
   ///   - columns: those that items are expected to have; nil to go by the first item that comes.
   ///   - event: takes the run's events, from any thread.
-  /// - Throws: ``WriteError`` where the outputs' first bytes can't be made.
   package init(
     definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
-    session: any SinkSession, shared: (any SinkWriter)?, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    sinks: RunSinks, columns: [String]?, timeline: Timeline, progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void
-  ) throws {
+  ) {
     self.definition = definition
     self.ledger = ledger
     self.run = run
@@ -91,7 +90,7 @@ package final class Flow: Sendable {
     (self.control, self.reporter, self.board, self.programs, self.groups) = (control, reporter, board, programs, groups)
     isEachAlone = !chain.links.isEmpty || !suspects.isEmpty
     // An item with a part of its own holds it open until it is committed.
-    commits = Commits(limit: shared == nil ? 256 : 4096)
+    commits = Commits(limit: sinks.haveOwn ? 256 : 4096)
     let chunks = Channel<ChunkMessage>(messages: definition.stage(.parse).buffer)
     let batches = Channel<BatchMessage>(messages: definition.stage(.transform).buffer)
     (self.chunks, self.batches) = (chunks, batches)
@@ -118,10 +117,9 @@ package final class Flow: Sendable {
     transformPool = pools.make(.transform, batches)
     // One output is written by one worker, item after item.
     writePool = pools.make(
-      .write, writeGroups, size: definition.sink.isSerial ? PoolSize(min: 1, max: 1) : nil, conditions: .blocking)
+      .write, writeGroups, size: sinks.areSerial ? PoolSize(min: 1, max: 1) : nil, conditions: .blocking)
 
-    let encoding = BatchEncoding(definition)
-    let encoder = ChunkEncoder(definition, chain, run: run, encoding)
+    let encoder = ChunkEncoder(definition, chain, run: run, SinkEncodings(definition, chain))
     let steps = TransformStage.Steps(chain: chain, programs: programs)
     let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder, absentFields: absentFields)
     let output = EncodedOutput(control: control)
@@ -129,20 +127,20 @@ package final class Flow: Sendable {
     transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      ledger: ledger, session: session, committed: committed, failing: failing, spools: spools, control: control,
-      reporter: reporter)
+      ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools, retry: definition.fetch.retry,
+      control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(
-      definition: definition, run: run, ledger: ledger, shared: shared, header: try encoding.header(chain.output),
+      definition: definition, run: run, ledger: ledger, sinks: sinks,
       sourceSchemas: SourceSchemas(ledger, pipeline: definition.name), commits: commits, committer: committer, control: control,
       progress: progress)
     write = WriteStage(
-      definition: definition, ledger: ledger, session: session, shared: shared, schema: chain.output, items: items,
+      definition: definition, ledger: ledger, sinks: sinks, items: items,
       failing: failing, groups: groups, sources: sources, spools: spools, board: board, control: control, reporter: reporter)
 
-    control.onStop { [session, fetchGroups, decompressGroups, writeGroups] in
+    control.onStop { [sinks, fetchGroups, decompressGroups, writeGroups] in
       groups.stop()
       programs.interrupt()
-      session.interrupt()
+      sinks.interrupt()
       for channel in [fetchGroups, decompressGroups, writeGroups] { channel.close() }
     }
   }
@@ -169,8 +167,11 @@ package final class Flow: Sendable {
   /// Whether more items failed than may.
   package var hasTooManyFailedItems: Bool { control.hasTooManyFailedItems }
 
-  /// The committables that the sink has committed, and of which the ledger was not told yet.
-  package func takeCommitted() -> [Committable] { committed.take() }
+  /// The commits that their sinks have done, and of which the ledger was not told yet.
+  package func takeCommitted() -> [PendingCommit] { committed.take() }
+
+  /// The items that have to be written again, since a target refused rows of them at its commit.
+  package func takeRepeated() -> [PlannedItem] { repeated.take() }
 
   /// Adds the counts of an engine before this one, which died: limits hold for the run, and not for an engine.
   package func add(_ counts: RecordCounts, failedItems: Int) {

@@ -60,59 +60,63 @@ package struct Item: Sendable {
 /// An item that a run will work on, and from where.
 package struct PlannedItem: Sendable {
   var item: Item
-  var id: ItemID
-  var slot: OutputSlot
-  var base = SinkPosition.start
+  /// Its number in the ledger.
+  package var id: ItemID
+  /// Its output in each sink; where a run has one output, the same for all items.
+  var slots: [OutputSlot]
+  /// The position in each output of a run where the item's records begin.
+  var bases: [SinkPosition]
   var start: Checkpoint
   var startVersion: String?
   var failedBefore = false
   var knownVersion: String?
   var size: Int?
   var refusal: Failure?
+  /// The sinks that have the item's records already, at their versions.
+  var marks: [SinkMark] = []
+  /// The records that a sink refused when the item was written before.
+  var refused: [RefusedRecord] = []
 
   /// An item that begins at its start or goes on from a checkpoint.
   ///
   /// - Parameters:
   ///   - id: its number in the ledger.
-  ///   - slot: its output; the same for all items where the run has one.
-  ///   - base: the position where the item's share of the output begins.
+  ///   - slots: its output in each sink.
+  ///   - bases: the positions where its share of each output of the run begins.
   ///   - start: the checkpoint to go on from, or one at the start.
   ///   - startVersion: the version that `start` is of.
   ///   - failedBefore: whether an earlier run's attempts at it all failed.
   ///   - knownVersion: a version that need not be fetched again.
   ///   - size: its bytes as it is stored, where they are known before it is fetched.
   ///   - refusal: why its output can't be written; it fails of that, unread.
+  ///   - marks: the sinks that have its records already, by the present definition.
+  ///   - refused: the records that a sink refused when it was written before.
   package init(
-    item: Item, id: ItemID, slot: OutputSlot, base: SinkPosition, start: Checkpoint, startVersion: String?, failedBefore: Bool,
-    knownVersion: String?, size: Int?, refusal: Failure?
+    item: Item, id: ItemID, slots: [OutputSlot], bases: [SinkPosition], start: Checkpoint, startVersion: String?, failedBefore: Bool,
+    knownVersion: String?, size: Int?, refusal: Failure?, marks: [SinkMark] = [], refused: [RefusedRecord] = []
   ) {
     self.item = item
     self.id = id
-    self.slot = slot
-    self.base = base
+    self.slots = slots
+    self.bases = bases
     self.start = start
     self.startVersion = startVersion
     self.failedBefore = failedBefore
     self.knownVersion = knownVersion
     self.size = size
     self.refusal = refusal
+    self.marks = marks
+    self.refused = refused
   }
-}
 
-/// A chunk as write takes it: bytes for the sink, and what happened to its records.
-struct EncodedChunk: Sendable {
-  /// The item's number in its group, from 0.
-  var item: Int
-  var output: ByteBuffer
-  /// Of the output.
-  var checksum: Checksum
-  /// Where reading goes on behind the chunk, where that is known.
-  var continuation: RecordChunker.Continuation?
-  /// The end of the chunk in the decompressed item.
-  var end: Int
-  var lines: Int
-  var counts: RecordCounts
-  var letters: [ChunkLetters]
+  /// The item, to be written again from its beginning without the records that a sink refused.
+  package func again(marks: [SinkMark], refused: [RefusedRecord]) -> PlannedItem {
+    var again = self
+    again.start = Checkpoint()
+    (again.startVersion, again.knownVersion) = (nil, nil)
+    (again.marks, again.refused) = (marks, refused)
+    return again
+  }
 }
 
 /// The end of an attempt at an item that did not come to the item's end.

@@ -10,10 +10,7 @@ struct ItemWriter {
   let definition: PipelineDefinition
   let run: RunID
   let ledger: any ItemLedger
-  /// The writer of the run's one output; nil where each item has an output of its own.
-  let shared: (any SinkWriter)?
-  /// The bytes before an output's first record; empty where there are none.
-  let header: ByteBuffer
+  let sinks: RunSinks
   let sourceSchemas: SourceSchemas
   let commits: Commits
   let committer: Committer
@@ -46,7 +43,7 @@ struct ItemWriter {
   }
 
   /// Writes an attempt's chunks; true where it came to the item's end and handed it on.
-  func attempt(_ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks) async throws -> Bool {
+  func attempt(_ task: ItemTask, _ output: ItemOutputs, _ chunks: inout EncodedChunks) async throws -> Bool {
     var attempt = Attempt(task)
     var isWhole = false
     do {
@@ -54,6 +51,7 @@ struct ItemWriter {
     } catch {
       try? await attempt.underWay?.end()
       switch error {
+      case let error as WriteError where error.isTransient: task.end(.failed(Failure(error)))
       case is WriteError, is LedgerError, is CancellationError: throw error
       default: task.end(.worker("\(error)", .write))
       }
@@ -63,9 +61,9 @@ struct ItemWriter {
   }
 
   private func take(
-    _ task: ItemTask, _ output: any SinkWriter, _ chunks: inout EncodedChunks, _ attempt: inout Attempt
+    _ task: ItemTask, _ output: ItemOutputs, _ chunks: inout EncodedChunks, _ attempt: inout Attempt
   ) async throws -> Bool {
-    if output.isEmpty, header.count > 0 { _ = try output.append(SinkChunk(header)) }
+    try output.begin()
     while let chunk = await chunks.next(task, taken: attempt.chunks) {
       try await append(chunk, task, output, &attempt)
     }
@@ -78,25 +76,25 @@ struct ItemWriter {
     return false
   }
 
-  private func append(_ chunk: EncodedChunk, _ task: ItemTask, _ output: any SinkWriter, _ attempt: inout Attempt) async throws {
+  private func append(_ encoded: EncodedChunk, _ task: ItemTask, _ output: ItemOutputs, _ attempt: inout Attempt) async throws {
     if attempt.chunks == 0, task.start.offset == 0 { attempt.point.lines = task.prologue?.lines ?? 0 }
-    if chunk.output.count > 0 {
-      let refused = try output.append(SinkChunk(chunk.output, checksum: chunk.checksum, firstRecord: attempt.point.counts.read))
-      if let first = refused.first { throw Failure(.cannotWrite, .write, first.reason) }
-    }
+    let refused = task.planned.refused.filter { $0.version == task.version }
+    let (chunk, written) = try output.append(encoded, firstRecord: attempt.point.counts.read, refused: refused)
     for letters in chunk.letters {
+      let letters = letters.after(records: attempt.point.counts.read, lines: attempt.point.lines)
+      if output.takeDeadLetters { try output.append(letters) }
       attempt.letterBytes += letters.bytes
-      attempt.letters.append(letters.after(records: attempt.point.counts.read, lines: attempt.point.lines))
+      attempt.letters.append(letters)
     }
     attempt.chunks += 1
     attempt.point.offset = chunk.end
     attempt.point.lines += chunk.lines
     attempt.point.counts = attempt.point.counts + chunk.counts
-    attempt.point.bytes.written += chunk.output.count
+    attempt.point.bytes.written += written
     if let continuation = chunk.continuation { attempt.continuation = continuation }
     progress.update {
       $0.counts = $0.counts + chunk.counts
-      $0.bytes.written += chunk.output.count
+      $0.bytes.written += written
     }
     control.count(chunk.counts)
     if isDue(attempt) { try await beginCheckpoint(task, output, &attempt) }
@@ -118,10 +116,10 @@ struct ItemWriter {
 
   /// Flushes the output, then tells the ledger, which must never speak of bytes that are not on the disk. Chunks go on being written meanwhile, past the
   /// checkpoint's position.
-  private func beginCheckpoint(_ task: ItemTask, _ output: any SinkWriter, _ attempt: inout Attempt) async throws {
+  private func beginCheckpoint(_ task: ItemTask, _ output: ItemOutputs, _ attempt: inout Attempt) async throws {
     try await attempt.underWay?.end()
     // In one output the items before this one come first.
-    if shared != nil { await commits.drain() }
+    if sinks.haveShared { await commits.drain() }
     attempt.point.position = output.position
     let progress = progress(task, &attempt)
     let id = task.planned.id
@@ -154,30 +152,30 @@ struct ItemWriter {
 
   // MARK: The end
 
-  private func finish(_ task: ItemTask, _ output: any SinkWriter, _ attempt: inout Attempt) async throws {
+  private func finish(_ task: ItemTask, _ output: ItemOutputs, _ attempt: inout Attempt) async throws {
     try await attempt.underWay?.end()
-    // Many outputs may wait for their commit.
-    let own = shared == nil ? output : nil
-    try own?.release()
-    attempt.point.position = output.position
     let planned = task.planned
-    if let damage = task.damage { note(damage, planned, &attempt) }
+    if let damage = task.damage { try note(damage, planned, output, &attempt) }
+    // Many outputs may wait for their commit.
+    try output.release()
+    attempt.point.position = output.position
     var progress = progress(task, &attempt)
     progress.checkpoint.bytes.decompressed = task.decompressedBytes
-    let pending = own?.committable.map { PendingCommit($0, definition, run: run, item: planned.id, file: planned.slot.file) }
-    let finished = FinishedItem(
-      id: planned.id, version: task.version, progress: progress, commit: pending, seconds: task.age,
+    var finished = FinishedItem(
+      id: planned.id, version: task.version, progress: progress, commits: output.commits(run: run), seconds: task.age,
       sourceSchema: try await sourceSchemas.number(of: task.columns))
+    finished.marks = output.marks
     try await commits.add(Commits.WrittenItem(planned: planned, output: output, finished: finished)) { [committer] in
       await committer.commit($0)
     }
   }
 
   /// Adds the damaged rest of an item as a dead letter. The number of its records can't be known: it counts as one record that was read.
-  private func note(_ damage: Failure, _ planned: PlannedItem, _ attempt: inout Attempt) {
+  private func note(_ damage: Failure, _ planned: PlannedItem, _ output: ItemOutputs, _ attempt: inout Attempt) throws {
     let letter = DeadLetter(
       run: run, pipeline: definition.name, item: planned.item.key, itemID: planned.id, stage: damage.stage.rawValue,
       offset: attempt.point.offset, code: DeadLetter.damagedItem, reason: definition.redactor.redact(damage.reason))
+    try output.append([letter])
     attempt.letters.append([letter])
     var counts = RecordCounts()
     (counts.read, counts.deadLettered) = (1, 1)

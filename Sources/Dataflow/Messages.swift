@@ -139,6 +139,14 @@ struct EncodedChunks {
     messages = group.encoded.makeAsyncIterator()
   }
 
+  /// Waits for the item's first chunk, or its end: then its version is known.
+  mutating func awaitFirst(_ task: ItemTask) async {
+    while !task.hasEnded, task.chunkCount != 0 {
+      while let first = chunks.first, first.item < task.index { chunks.removeFirst() }
+      guard chunks.isEmpty, await takeMessage() else { return }
+    }
+  }
+
   /// The item's next chunk, after waiting for it; nil where it is whole, or failed.
   ///
   /// - Parameter taken: how many of the item's were taken already.

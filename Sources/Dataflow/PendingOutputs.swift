@@ -6,10 +6,10 @@ import Write
 extension PendingCommit {
   /// The pending commit of a prepared output, with the file that it becomes, where it becomes one.
   package init(
-    _ committable: Committable, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, replay: Int? = nil, file: String? = nil
+    _ committable: Committable, _ definition: PipelineDefinition, run: RunID?, item: ItemID?, replay: Int? = nil, sink: Int, file: String?
   ) {
     self.init(
-      committable, pipeline: definition.name, run: run, item: item, replay: replay,
+      committable, pipeline: definition.name, run: run, item: item, replay: replay, sink: sink,
       output: file.map { Output($0, definition, run: run, item: item, isReplay: replay != nil) })
   }
 }

@@ -28,7 +28,14 @@ struct TransformStage {
         let batch = try await steps.apply(
           to: parsed, chunk.task, worker: assignment.worker, assignment.heartbeat, mark, careful.beside)
         assignment.heartbeat.beat()
-        return try await careful.beside(assignment.heartbeat) { try mark.inside { try encoder.encode(batch, chunk) } }
+        return try await careful.beside(assignment.heartbeat) {
+          try mark.inside {
+            try encoder.encode(batch, chunk) {
+              assignment.heartbeat.beat()
+              return !chunk.task.hasEnded && !Task.isCancelled
+            }
+          }
+        }
       }
     }
     try await output.send(encoded, message.group, message.number, assignment)

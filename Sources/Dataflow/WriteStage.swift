@@ -15,10 +15,7 @@ import Write
 struct WriteStage {
   let definition: PipelineDefinition
   let ledger: any ItemLedger
-  let session: any SinkSession
-  /// The writer of the run's one output; nil where each item has an output of its own.
-  let shared: (any SinkWriter)?
-  let schema: Schema
+  let sinks: RunSinks
   let items: ItemWriter
   let failing: ItemFailing
   let groups: ItemGroups
@@ -54,23 +51,23 @@ struct WriteStage {
   private func write(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
     // Of an item that was stopped before it began nothing is made.
     if case .stopped? = first.end, first.start.offset == 0 { return }
-    var planned = first.planned
+    let planned = first.planned
     if planned.refusal != nil, let end = first.end { return try await settle(first, nil, planned, end) }
-    let output: any SinkWriter
+    var output: ItemOutputs
     do {
-      output = try open(planned, at: first.start.position)
-    } catch let error as WriteError where shared == nil && error.concernsOneOutput {
+      // A sink has the item already where it has this very content.
+      if !planned.marks.isEmpty { await chunks.awaitFirst(first) }
+      output = try ItemOutputs(sinks, definition, planned, at: first.start.position, version: first.version)
+    } catch let error as WriteError where error.concernsOneOutput || error.isTransient {
       let end = AttemptEnd.failed(Failure(error))
       first.end(end)
       return try await settle(first, nil, planned, end)
     }
-    // In a shared part an item that begins now begins where the one before it ended.
-    if shared != nil, first.start.offset == 0 { planned.base = output.position }
     var isWhole = try await items.attempt(first, output, &chunks)
     var task = first
     // A complete item is already queued for commit; later worker failures do not affect it.
     while !isWhole, case .failed(let failure, let counted, let isTold)? = task.end, mayTryAgain(failure, counted ?? task.attempt),
-      canGoBack(output, to: planned.base)
+      output.canGoBack
     {
       let attempts = counted ?? task.attempt
       if !isTold {
@@ -80,13 +77,21 @@ struct WriteStage {
       }
       if control.isStopping { return }
       try await ledger.startOver(planned.id)
-      if output.canTruncate { try output.truncate(to: planned.base) }
       let again = groups.make([planned], attempt: attempts + 1)
       task = again.tasks[0]
-      let attempted = task
-      try await sources.serve(again) {
-        var chunks = EncodedChunks(again, heartbeat)
-        isWhole = try await items.attempt(attempted, output, &chunks)
+      do {
+        try output.goBack()
+        let attempted = task
+        try await sources.serve(again) {
+          var chunks = EncodedChunks(again, heartbeat)
+          if !planned.marks.isEmpty {
+            await chunks.awaitFirst(attempted)
+            output = try ItemOutputs(sinks, definition, planned, at: .start, version: attempted.version)
+          }
+          isWhole = try await items.attempt(attempted, output, &chunks)
+        }
+      } catch let error as WriteError where error.isTransient {
+        task.end(.failed(Failure(error)))
       }
       groups.forget(again)
     }
@@ -105,24 +110,15 @@ struct WriteStage {
     failure.isTransient && attempts < definition.fetch.retry.attempts && !control.isStopping
   }
 
-  private func open(_ planned: PlannedItem, at position: SinkPosition) throws -> any SinkWriter {
-    try shared ?? session.open(planned.slot, schema, at: position)
-  }
-
-  /// Whether the writer can take back all bytes behind the position, or there are none.
-  private func canGoBack(_ output: any SinkWriter, to position: SinkPosition) -> Bool {
-    output.canTruncate || output.position == position
-  }
-
   /// Settles an item whose last attempt did not come to its end. The ledger hears of it first: a part that it does not speak of does no
   /// harm.
-  private func settle(_ task: ItemTask, _ output: (any SinkWriter)?, _ planned: PlannedItem, _ end: AttemptEnd) async throws {
+  private func settle(_ task: ItemTask, _ output: ItemOutputs?, _ planned: PlannedItem, _ end: AttemptEnd) async throws {
     switch end {
     case .stopped: return
     case .unchanged:
       try await ledger.unchanged(planned.id, version: planned.knownVersion ?? "")
       spools.remove(planned)
-      try discard(output, planned)
+      try output?.discard()
       reporter.progress.update { $0.itemsSkipped += 1 }
     // An item that fails after the run has stopped for failures is for the next run to try.
     case .failed where control.hasTooManyFailedItems: return
@@ -131,15 +127,11 @@ struct WriteStage {
     case .failed(let failure, _, _) where failure.code == .ledger:
       control.abort(.state("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
     case .failed(var failure, let attempts, _):
-      if let output, !canGoBack(output, to: planned.base) { failure.reason += "; records of it are in \(planned.slot.shown) already" }
-      try await failing.fail(planned, failure, attempts: attempts ?? task.attempt) { try discard(output, planned) }
+      if let output, !output.canGoBack {
+        failure.reason += "; records of it are in \(planned.slots.map(\.shown).joined(separator: ", ")) already"
+      }
+      try await failing.fail(planned, failure, attempts: attempts ?? task.attempt) { try output?.discard() }
     }
-  }
-
-  /// Takes away the output of an item that is not done.
-  private func discard(_ output: (any SinkWriter)?, _ planned: PlannedItem) throws {
-    guard let output, output.canTruncate else { return }
-    if shared != nil { try output.truncate(to: planned.base) } else { try output.discard() }
   }
 }
 
@@ -153,9 +145,9 @@ struct ItemFailing {
 
   /// Tells the ledger, then takes away the item's output, then tells the user and the limits.
   ///
-  /// - Parameter refused: the committable that its sink will never commit.
+  /// - Parameter refused: the commits that their sinks will never do.
   func fail(
-    _ planned: PlannedItem, _ failure: Failure, attempts: Int, refused: Committable? = nil, discarding discard: () throws -> Void = {}
+    _ planned: PlannedItem, _ failure: Failure, attempts: Int, refused: [PendingCommit] = [], discarding discard: () throws -> Void = {}
   ) async throws {
     let reason = reporter.redactor.redact(failure.reason)
     try await ledger.fail(

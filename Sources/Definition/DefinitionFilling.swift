@@ -31,6 +31,7 @@ extension PipelineDefinition {
     if let section = value["transform"] { transform = TransformSection(section["steps"] ?? section, &reader) }
     if let program = parse.program { transform.begin(with: program.options, answering: program.fields) }
     if let section = value["write"] { write = WriteSection(section, &reader) }
+    if let section = value["dead_letters"], section.isRead { write.addDeadLetters(section, &reader) }
     if let limits = value["limits"] {
       if let share = limits["dead_letters"]?.text.flatMap(Scalars.share) { deadLetterLimit = share }
       if let exceed = limits["on_exceed"]?.text.flatMap(OnExceed.init) { onExceed = exceed }
@@ -45,6 +46,7 @@ extension PipelineDefinition {
     for section in ["decompress", "parse", "transform", "write"] {
       fingerprintText += "\(section): \(value[section].map(Self.plain) ?? "")\n"
     }
+    if let section = value["dead_letters"] { fingerprintText += "dead_letters: \(Self.plain(section))\n" }
   }
 
   /// Spells a value without its positions, for the fingerprint. It leaves out the keys that say how the work is done and do not change the

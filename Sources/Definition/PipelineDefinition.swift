@@ -121,15 +121,22 @@ public struct PipelineDefinition: Sendable {
     secretValues.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
   }
 
-  /// The sink that records go to.
-  package var sink: any Sink { write.sink }
+  /// The sinks that records go to, in the order of the definition; that of dead letters is the last.
+  package var sinks: [SinkEntry] { write.sinks }
 
-  /// The folder and the pipeline that the sink needs to name its outputs.
+  /// Whether the records of all items go into one output of some sink, which is then made again from all items where any is new.
+  package var hasOutputOfRun: Bool { sinks.contains { $0.sink.grouping == .run } }
+  /// Whether some sink has an output for each item.
+  package var hasOutputsOfItems: Bool { sinks.contains { $0.sink.grouping == .item } }
+  /// Whether records go to a stream, and can't be taken back.
+  package var isStreaming: Bool { sinks.contains { $0.sink.grouping == .stream } }
+
+  /// The folder and the pipeline that a sink needs to name its outputs.
   package var sinkContext: SinkContext { SinkContext(folder: folder, pipeline: name) }
 
-  /// Makes the error of an output that can't be used, placed at the key of `write` that names it. The message is redacted.
-  public func wrongOutput(_ message: String, _ code: ErrorCode) -> DefinitionErrors {
-    errors([write.position.diagnostic(message, code)], file: shownPath)
+  /// Makes the error of an output that can't be used, placed at the sink's key that names it. The message is redacted.
+  package func wrongOutput(of entry: SinkEntry, _ message: String, _ code: ErrorCode) -> DefinitionErrors {
+    errors([entry.position.diagnostic(message, code)], file: shownPath)
   }
 
   /// Loads and checks a definition's file. It reads files that the text names by `${file:…}`, but none that its steps load.
@@ -182,12 +189,17 @@ public struct PipelineDefinition: Sendable {
     // Checks expressions and keys as far as the fields are known.
     let (chain, diagnostics) = definition.compile(definition.knownFields)
     for diagnostic in diagnostics { reader.report(diagnostic) }
-    if diagnostics.isEmpty, !definition.knownFields.isOpen {
-      for field in definition.sink.namedFields where chain.output.position(of: field.name) == nil {
-        let names = Excerpt.list(chain.output.fields.map(\.name))
-        reader.report(field.place.diagnostic("the output has no field “\(field.name)”; it has \(names)", .wrongExpression))
+    if diagnostics.isEmpty {
+      for entry in definition.sinks {
+        let output = entry.takesDeadLetters ? DeadLetterRecords.schema : chain.output
+        guard entry.takesDeadLetters || !definition.knownFields.isOpen else { continue }
+        for field in entry.sink.namedFields where output.position(of: field.name) == nil {
+          let names = Excerpt.list(output.fields.map(\.name))
+          reader.report(field.place.diagnostic("the output has no field “\(field.name)”; it has \(names)", .wrongExpression))
+        }
       }
     }
+    for diagnostic in definition.sharedOutputs { reader.report(diagnostic) }
     guard reader.diagnostics.isEmpty else { throw definition.errors(reader.diagnostics, file: path) }
     return definition
   }
@@ -269,7 +281,9 @@ public struct PipelineDefinition: Sendable {
   /// Checks the transform against the fields of records. The errors are placed in the file.
   func compile(_ scope: Scope) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
     TransformChain.compile(
-      transform.steps, scope: scope, bounds: EvaluationBounds(textBytes: parse.recordLimit, batchBytes: memory))
+      transform.steps, scope: scope,
+      conditions: sinks.count == 1 && sinks[0].condition == nil ? [] : sinks.map { entry in entry.condition.map { ($0.text, $0.place) } },
+      bounds: EvaluationBounds(textBytes: parse.recordLimit, batchBytes: memory))
   }
 
   /// Returns the definition for input that stands in the definition itself: not compressed and UTF-8. Its format is JSON Lines where

@@ -104,21 +104,23 @@ package struct FinishedItem: Sendable {
   package var version: String
   /// The rest of the item. Its checkpoint is at the item's end and has no continuation.
   package var progress: ItemProgress
-  /// The commit that its sink owes; nil where the run has one output for all, or none.
-  package var commit: PendingCommit?
+  /// The commits that its sinks owe; empty where the run has one output for all, or none.
+  package var commits: [PendingCommit]
+  /// The sinks that its records are in from now on, of those that commit each item for itself; empty where the definition has one sink.
+  package var marks: [Int] = []
   /// The time that its last attempt took.
   package var seconds: Double
   /// The number of its columns, from ``HistoryLedger/sourceSchema(pipeline:_:)``; nil where it has no columns.
   package var sourceSchema: Int64?
 
   /// Makes a finished item, and drops its continuation, for nothing is left to read.
-  package init(id: ItemID, version: String, progress: ItemProgress, commit: PendingCommit?, seconds: Double, sourceSchema: Int64?) {
+  package init(id: ItemID, version: String, progress: ItemProgress, commits: [PendingCommit], seconds: Double, sourceSchema: Int64?) {
     self.seconds = seconds
     self.sourceSchema = sourceSchema
     self.id = id
     self.version = version
     self.progress = progress
-    self.commit = commit
+    self.commits = commits
     // The last checkpoint stays: it says how long the item's share of the output is.
     self.progress.checkpoint.continuation = nil
   }

@@ -13,7 +13,9 @@ package protocol CommitLedger: Sendable {
 
   /// Takes a commit back, where its prepared output is damaged or its target refuses it. The items of it start over, those of a run's one
   /// output without the closed ones; or the dead letters of its replay are open again.
-  func revoke(_ commit: PendingCommit) async throws
+  ///
+  /// - Parameter refused: the records that the target refuses. The item's next try makes dead letters of them.
+  func revoke(_ commit: PendingCommit, refusing refused: [RefusedRecord]) async throws
 
   /// The paths of replays' outputs whose records newer outputs hold too.
   func staleOutputs(pipeline: String) async throws -> [String]
@@ -37,4 +39,9 @@ package protocol CommitLedger: Sendable {
   ///
   /// - Parameter isLast: whether the pipeline has no more of them.
   func list(_ outputs: [Output], pipeline: String, isLast: Bool) async throws
+}
+
+extension CommitLedger {
+  /// Takes a commit back whose target refuses no record in particular.
+  package func revoke(_ commit: PendingCommit) async throws { try await revoke(commit, refusing: []) }
 }

@@ -48,18 +48,23 @@ package struct ItemEntry: Sendable {
   /// Whether the dead letters and counts of the content before stay until ``ItemProgress/replacesEarlier``, though the item starts over: its
   /// source may still say that nothing changed.
   package var keepsEarlier: Bool
+  /// Whether no sink counts as having the item's records: then all of them are written again (`--full`).
+  package var forgetsSinks: Bool
   /// The place among all the run's items, from 0, those included that are done already.
   package var ordinal: Int
   /// Whether the ledger has it already; false spares the ledger to look for what is to be forgotten.
   package var isKnown: Bool
 
   /// Makes an entry.
-  package init(key: String, location: String?, ordinal: Int, startsOver: Bool, keepsEarlier: Bool = false, isKnown: Bool) {
+  package init(
+    key: String, location: String?, ordinal: Int, startsOver: Bool, keepsEarlier: Bool = false, forgetsSinks: Bool = false, isKnown: Bool
+  ) {
     self.key = key
     self.location = location
     self.ordinal = ordinal
     self.startsOver = startsOver
     self.keepsEarlier = keepsEarlier
+    self.forgetsSinks = forgetsSinks
     self.isKnown = isKnown
   }
 }

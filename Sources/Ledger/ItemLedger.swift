@@ -47,14 +47,57 @@ package protocol ItemLedger: Sendable {
 
   /// Makes an item failed, with a dead letter for it. Its checkpoint and the dead letters of its records go.
   ///
-  /// - Parameter refused: the committable that its sink will never commit.
-  func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable?) async throws
+  /// - Parameter refused: the commits that their sinks will never do: the item is in those sinks no more.
+  func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: [PendingCommit]) async throws
+
+  /// The sinks that each item's records are in, by their last commits, where the definition had several.
+  func sinkMarks(_ ids: [ItemID]) async throws -> [[SinkMark]]
+
+  /// The records of an item that a sink has refused, and that have not become dead letters yet.
+  func refusedRecords(_ id: ItemID) async throws -> [RefusedRecord]
 
   /// Forgets all that an earlier try left of an item: checkpoint, dead letters, version, columns and counts.
   func startOver(_ id: ItemID) async throws
 
   /// Gives items new keys, which their dead letters take over.
   func rename(_ items: [(id: ItemID, key: String)]) async throws
+}
+
+/// The mark that one of several sinks has an item's records: the sink is passed over where the item is read again for another one.
+package struct SinkMark: Sendable, Hashable {
+  /// The sink's place among those of the definition, from 0.
+  package var sink: Int
+  /// The version of the item that is in it.
+  package var version: String
+  /// The fingerprint of the definition that it was written by.
+  package var definitionHash: String
+
+  /// Makes a mark.
+  package init(sink: Int, version: String, definitionHash: String) {
+    self.sink = sink
+    self.version = version
+    self.definitionHash = definitionHash
+  }
+}
+
+/// A record that a sink refused at its commit: the item is read again without it, and it becomes a dead letter then.
+package struct RefusedRecord: Sendable, Hashable {
+  /// The record's number in its item, from 0.
+  package var record: Int
+  /// The version of the item; the ledger fills it in.
+  package var version: String
+  /// The field that the sink named; nil where it named none.
+  package var field: String?
+  /// The sink's reason.
+  package var reason: String
+
+  /// Makes a refused record.
+  package init(record: Int, version: String = "", field: String?, reason: String) {
+    self.record = record
+    self.version = version
+    self.field = field
+    self.reason = reason
+  }
 }
 
 /// Some of a ledger's items.
@@ -89,6 +132,6 @@ extension ItemLedger {
 
   /// Makes an item failed, with a dead letter for it.
   package func fail(_ id: ItemID, error: String, _ letter: DeadLetter) async throws {
-    try await fail(id, error: error, letter, refused: nil)
+    try await fail(id, error: error, letter, refused: [])
   }
 }

@@ -21,9 +21,9 @@ package protocol RunLedger: Sendable {
   /// Ends a run.
   ///
   /// - Parameters:
-  ///   - commit: of the run's one output, where it has one that is whole.
+  ///   - commits: of the outputs that are the run's and not an item's, where they are whole.
   ///   - committed: the committables that their sinks have committed since.
-  func endRun(_ id: RunID, _ end: RunEnd, commit: PendingCommit?, committed: [Committable]) async throws
+  func endRun(_ id: RunID, _ end: RunEnd, commits: [PendingCommit], committed: [Committable]) async throws
 
   /// The runs of a pipeline, or of all with nil: the newest first, at most `limit`.
   func runs(pipeline: String?, limit: Int) async throws -> [RunRecord]

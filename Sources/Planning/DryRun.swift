@@ -143,7 +143,7 @@ package struct DryRun: Sendable {
         key: decision.item.key, action: decision.action, reason: decision.reason, size: decision.state.size,
         version: decision.state.version,
         problem: (decision.refusal?.reason ?? decision.problem?.description).map(definition.redactor.redact),
-        target: naming.slot(decision.item).shown)
+        target: naming.slots(decision.item).map(\.shown).joined(separator: ", "))
     }
     if decisions.contains(where: { $0.problem?.isTransient == false || $0.refusal != nil }) {
       report.exitCode = ExitStatus.failedItems.rawValue
@@ -252,8 +252,9 @@ package struct DryRun: Sendable {
     var five = batch
     five.selection = Array(batch.selected.prefix(Self.shownRecords))
     let out = ByteBuffer(capacity: 4096)
-    out.append(definition.sink.sampleEncoder.header(schema))
-    definition.sink.sampleEncoder.encode(five, to: out)
+    let encoder = (definition.sinks.first ?? SinkEntry()).sink.sampleEncoder
+    out.append(encoder.header(schema))
+    encoder.encode(five, to: out)
     return String(decoding: out.copy(0..<out.count), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }

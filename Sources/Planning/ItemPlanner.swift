@@ -108,14 +108,23 @@ struct ItemPlanner {
 
   /// Looks at the outputs that items would go on with. An item whose output is not as it was written starts over.
   func verified(_ decisions: [ItemDecision], _ naming: OutputNaming) async throws -> [ItemDecision] {
-    guard definition.sink.grouping == .item, decisions.contains(where: { $0.action == .resume }) else { return decisions }
+    guard definition.hasOutputsOfItems, decisions.contains(where: { $0.action == .resume }) else { return decisions }
     var decisions = decisions
-    let session = try definition.sink.start(definition.sinkContext)
+    let sinks = definition.sinks
+    let own = try sinks.filter { $0.sink.grouping == .item }.map { (entry: $0, session: try $0.sink.start(definition.sinkContext)) }
     for i in decisions.indices where decisions[i].action == .resume {
       guard let position = decisions[i].record?.checkpoint?.position else { continue }
-      let slot = naming.slot(decisions[i].item)
-      let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: position) }
-      if finding != .whole { decisions[i].startOver(finding.loss("its part")) }
+      guard let parts = SinkPositions.parts(of: position, count: sinks.count) else {
+        decisions[i].startOver("the ledger's words for its outputs can't be read")
+        continue
+      }
+      for (entry, session) in own {
+        // A sink that has the item already has no part of it.
+        guard let part = parts[entry.number], decisions[i].action == .resume else { continue }
+        let slot = naming.slot(decisions[i].item, in: entry)
+        let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: part) }
+        if finding != .whole { decisions[i].startOver(finding.loss("its part")) }
+      }
     }
     return decisions
   }
@@ -143,7 +152,7 @@ struct ItemPlanner {
       decision.action = .skip
       decision.reason = "failed in this run"
       decision.hasFailed = true
-    } else if isDone, !answersAtOnce, let problem, problem.mayPass || definition.sink.grouping != .item {
+    } else if isDone, !answersAtOnce, let problem, problem.mayPass || !definition.sinks.allSatisfy({ $0.sink.grouping == .item }) {
       decision.action = .skip
       decision.isUnasked = true
       decision.reason = "could not be asked about; what is known stays"
@@ -162,7 +171,7 @@ struct ItemPlanner {
       let isSame = isSeen ? state.version == record.version : record.version.map(item.source.isStable) == true
       decision.action = .resume
       decision.reason = "from record \(point.counts.read + 1)"
-      if definition.sink.grouping == .stream {
+      if definition.isStreaming {
         decision.startOver("what was written of it can't be gone on from")
       }
       if !isSame {

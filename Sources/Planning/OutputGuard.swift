@@ -120,18 +120,22 @@ extension OutputGuard {
     let naming = OutputNaming(definition: definition, run: "new", date: Date())
     let (named, matched) = await itemsToLookAt()
     var paths = CanonicalPaths()
-    if definition.sink.grouping != .item {
-      // An output that has the run's number or day in its name is another one each time.
-      let later = OutputNaming(definition: definition, run: "newer", date: .distantFuture)
-      if let file = naming.slot(nil).file, later.slot(nil).file == file { try check(file, named + matched, &paths) }
-      return
+    for entry in definition.sinks {
+      if entry.sink.grouping != .item {
+        // An output that has the run's number or day in its name is another one each time.
+        guard naming.isSameInAllRuns(entry), let file = naming.slot(nil, in: entry).file else { continue }
+        try check(file, named + matched, entry, &paths)
+        continue
+      }
+      for item in named { if let file = naming.slot(item, in: entry).file { try check(file, named, entry, &paths) } }
+      // Where an item would replace another one, it fails alone.
+      for item in matched { if let file = naming.slot(item, in: entry).file { try check(file, [item], entry, &paths) } }
     }
-    for item in named { if let file = naming.slot(item).file { try check(file, named, &paths) } }
-    // Where an item would replace another one, it fails alone.
-    for item in matched { if let file = naming.slot(item).file { try check(file, [item], &paths) } }
   }
 
-  private func check(_ target: String, _ items: [Item], _ paths: inout CanonicalPaths) throws(DefinitionErrors) {
+  private func check(
+    _ target: String, _ items: [Item], _ entry: SinkEntry, _ paths: inout CanonicalPaths
+  ) throws(DefinitionErrors) {
     do throws(Failure) {
       guard let replaced = try replaced(at: target, &paths) else { return }
       for item in items {
@@ -140,7 +144,7 @@ extension OutputGuard {
       }
     } catch {
       // A disk's troubles are no fault of the definition: the run, or the item, fails of them.
-      if error.code != .cannotWrite { throw definition.wrongOutput(error.reason, error.code) }
+      if error.code != .cannotWrite { throw definition.wrongOutput(of: entry, error.reason, error.code) }
     }
   }
 
@@ -168,8 +172,11 @@ extension OutputGuard {
     let naming = OutputNaming(definition: definition, run: "1", date: Date())
     return definition.fetch.entries.flatMap { entry in
       entry.pattern.alternatives.prefix(100).filter { pattern in
-        entry.source.takesOutput(pattern) { name in
-          naming.slot(Item(ListedItem(key: name, name: name, location: name, kept: name), entry.source)).file
+        definition.sinks.contains { sink in
+          entry.source.takesOutput(pattern) { name in
+            let item = Item(ListedItem(key: name, name: name, location: name, kept: name), entry.source)
+            return naming.slot(sink.sink.grouping == .item ? item : nil, in: sink).file
+          }
         }
       }
     }.map(\.shown)

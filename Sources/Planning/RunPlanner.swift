@@ -51,7 +51,7 @@ package struct RunPlanner {
   /// - Parameter items: the items; nil to discover them.
   /// - Throws: ``RunFailure``, ``NoSource``, ``LedgerError``.
   package func plan(_ items: [Item]?) async throws -> RunPlan {
-    let isShared = definition.sink.grouping == .run
+    let isShared = definition.hasOutputOfRun
     // Servers are asked once; files may be looked at twice, so that items of which nothing is new are never all held.
     let keepsAll =
       isShared && (continuing != nil || items != nil || !definition.fetch.entries.allSatisfy { $0.source.traits.contains(.answersAtOnce) })
@@ -60,12 +60,12 @@ package struct RunPlanner {
       found = try await decide(items, keepsAll: true)
     }
     var decisions = found.decisions
-    var plan = RunPlan()
+    var plan = RunPlan(sinks: definition.sinks.count)
     plan.total = found.total
+    decisions = try await planner.verified(decisions, naming)
     if isShared {
       try await settle(&decisions, &plan)
     } else {
-      decisions = try await planner.verified(decisions, naming)
       if let continuing { try await tellOfGoneOutputs(continuing) }
       if items != nil, let continuing, let ledger { plan.total = try await ledger.totals(continuing.id).items.values.reduce(0, +) }
     }
@@ -88,9 +88,8 @@ package struct RunPlanner {
   ///
   /// - Parameter decisions: about the items that `--limit-items` lets through.
   private func refuseToLeaveOut(_ decisions: [ItemDecision]) async throws {
-    let slot = naming.slot(nil)
     // An output with the run's number in its name takes no other's place.
-    guard OutputNaming(definition: definition, run: "other", date: .distantFuture).slot(nil).shown == slot.shown else { return }
+    guard let slot = naming.ofRun.first(where: { $0.entry.sink.grouping == .run && naming.isSameInAllRuns($0.entry) })?.slot else { return }
     let taken = Set(decisions.map { Array($0.item.key.utf8) })
     try await ledger?.forEachPage(.done(pipeline: definition.name)) { items in
       guard let left = items.first(where: { !taken.contains(Array($0.key.utf8)) }) else { return }
@@ -104,12 +103,11 @@ package struct RunPlanner {
   /// The decision about every item, in order.
   func decisions() async throws -> [ItemDecision] {
     var decisions = try await decide(nil, keepsAll: true).decisions
-    if definition.sink.grouping == .run {
-      var plan = RunPlan()
+    decisions = try await planner.verified(decisions, naming)
+    if definition.hasOutputOfRun {
+      var plan = RunPlan(sinks: definition.sinks.count)
       try await settle(&decisions, &plan)
       if options.limitItems != nil, decisions.contains(where: { $0.action.isWork }) { try await refuseToLeaveOut(decisions) }
-    } else {
-      decisions = try await planner.verified(decisions, naming)
     }
     let (rest, work) = (decisions.filter { !$0.action.isWork }, decisions.filter { $0.action.isWork })
     var checked = work
@@ -165,13 +163,17 @@ package struct RunPlanner {
 
   // MARK: Targets
 
-  private func target(_ item: Item?) -> String { naming.slot(item).name }
-
   /// Refuses outputs that would replace another item's or pipeline's output, a source, or a thing that is no file. An item with such an output
-  /// fails; where the run has one output, the run does.
+  /// fails; where the output is the run's, the run does.
   private func checkTargets(_ work: inout [ItemDecision], isDiscovering: Bool) async throws {
-    let isShared = definition.sink.grouping == .run
-    guard !work.isEmpty, naming.slot(isShared ? nil : work[0].item).file != nil else { return }
+    guard !work.isEmpty else { return }
+    for entry in definition.sinks { try await checkTargets(of: entry, &work, isDiscovering: isDiscovering) }
+  }
+
+  private func checkTargets(of entry: SinkEntry, _ work: inout [ItemDecision], isDiscovering: Bool) async throws {
+    let isShared = entry.sink.grouping != .item
+    func target(_ item: Item) -> String { naming.slot(isShared ? nil : item, in: entry).name }
+    guard naming.slot(isShared ? nil : work[0].item, in: entry).file != nil else { return }
     func refuse(_ position: Int, _ refusal: Failure) throws {
       if isShared { throw RunFailure.output(refusal) }
       work[position].refusal = work[position].refusal ?? refusal
@@ -186,7 +188,7 @@ package struct RunPlanner {
     var replaced: [FileStatus.Identity: Int] = [:]
     var paths = CanonicalPaths()
     for i in work.indices where !isShared || i == 0 {
-      let target = self.target(isShared ? nil : work[i].item)
+      let target = target(work[i].item)
       if !isShared { try claim(work[i].item, target, isNew: true) }
       do throws(Failure) {
         if let file = try outputs.replaced(at: target, &paths) { replaced[file] = i }
@@ -194,15 +196,14 @@ package struct RunPlanner {
         try refuse(i, error)
       }
     }
-    try await checkOwners(work, Array(replaced.values), refuse)
+    try await checkOwners(entry, work, Array(replaced.values), refuse)
     func check(_ found: [Discovery.Found]) throws {
       for item in found.map(\.item) {
         if !isShared, isDiscovering { try claim(item, target(item), isNew: false) }
         guard !replaced.isEmpty, let path = item.localPath, let status = SourceFile.status(path),
           let position = replaced[FileStatus(status).identity]
         else { continue }
-        let target = self.target(isShared ? nil : work[position].item)
-        try refuse(position, OutputGuard.isSource(definition.relative(target), item.key))
+        try refuse(position, OutputGuard.isSource(definition.relative(target(work[position].item)), item.key))
       }
     }
     if isDiscovering, options.limitItems == nil {
@@ -220,11 +221,11 @@ package struct RunPlanner {
   }
 
   private func checkOwners(
-    _ work: [ItemDecision], _ positions: [Int], _ refuse: (Int, Failure) throws -> Void
+    _ entry: SinkEntry, _ work: [ItemDecision], _ positions: [Int], _ refuse: (Int, Failure) throws -> Void
   ) async throws {
     guard let ledger, !positions.isEmpty else { return }
-    let isShared = definition.sink.grouping == .run
-    let targets = positions.map { target(isShared ? nil : work[$0].item) }
+    let isShared = entry.sink.grouping != .item
+    let targets = positions.map { naming.slot(isShared ? nil : work[$0].item, in: entry).name }
     let known = try await ledger.outputs(at: targets.map(OutputPlace.canonical))
     let keys = try await ledger.keys(known.compactMap { $0?.item?.value })
     for (at, position) in positions.enumerated() {
@@ -246,10 +247,11 @@ package struct RunPlanner {
     var first = ""
     try await ledger?.forEachPage(.doneIn(run.id)) { items in
       for item in Discovery(definition: definition).named(items.map(\.key)) {
-        guard let file = naming.slot(item).file else { return }
-        guard !FileManager.default.fileExists(atPath: file) else { continue }
-        if gone == 0 { first = file }
-        gone += 1
+        for entry in definition.sinks where entry.sink.grouping == .item {
+          guard let file = naming.slot(item, in: entry).file, !FileManager.default.fileExists(atPath: file) else { continue }
+          if gone == 0 { first = file }
+          gone += 1
+        }
       }
     }
     if gone > 0 { event(.outputsGone(count: gone, first: first)) }
@@ -262,22 +264,26 @@ package struct RunPlanner {
     if !decisions.contains(where: { $0.action.isWork }), continuing == nil { return }
     var loss = "the one output is made again from all items"
     if let continuing {
-      let kept = Self.kept(decisions, continuing)
-      if let kept {
-        let slot = naming.slot(nil)
-        let session = try definition.sink.start(definition.sinkContext)
-        let finding = try await BlockingThreads.files.run { try session.inspect(slot, at: kept.position) }
-        if finding == .whole {
-          plan.kept = kept.position
-          plan.base = kept.base
+      if let kept = Self.kept(decisions, continuing, sinks: definition.sinks.count) {
+        var found: [(slot: OutputSlot, finding: OutputFinding)] = []
+        for (entry, slot) in naming.ofRun {
+          let session = try entry.sink.start(definition.sinkContext)
+          let position = kept.positions[entry.number]
+          found.append((slot, try await BlockingThreads.files.run { try session.inspect(slot, at: position) }))
+        }
+        if found.allSatisfy({ $0.finding == .whole }) {
+          plan.kept = kept.positions
+          plan.bases = kept.bases
           return
         }
-        if finding == .committed, !decisions.contains(where: { $0.action.isWork }) {
+        if found.allSatisfy({ $0.finding == .committed }), !decisions.contains(where: { $0.action.isWork }) {
           plan.isInPlace = true
           return
         }
-        loss = finding.loss("the part of its one output")
-        event(.startsOver(item: slot.shown, reason: loss))
+        for (slot, finding) in found where finding != .whole {
+          loss = finding.loss("the part of its one output")
+          event(.startsOver(item: slot.shown, reason: loss))
+        }
       }
     }
     for i in decisions.indices where decisions[i].action != .fetch {
@@ -286,28 +292,35 @@ package struct RunPlanner {
     }
   }
 
-  /// The end of what the part holds, and where the item that is resumed begins in it; nil where the part can't be gone on with. It holds the
-  /// items done in this run, in order, then at most one that is resumed; new ones follow.
-  static func kept(_ decisions: [ItemDecision], _ continuing: RunRecord) -> (position: SinkPosition, base: SinkPosition)? {
-    var position = SinkPosition.start
-    var base = SinkPosition.start
+  /// The ends of what the parts of the run's outputs hold, and where the item that is resumed begins in them, a sink each; nil where they can't be
+  /// gone on with. They hold the items done in this run, in order, then at most one that is resumed; new ones follow.
+  static func kept(
+    _ decisions: [ItemDecision], _ continuing: RunRecord, sinks: Int
+  ) -> (positions: [SinkPosition], bases: [SinkPosition])? {
+    var positions = Array(repeating: SinkPosition.start, count: sinks)
+    var bases = positions
     var isPast = false
+    func parts(_ point: Checkpoint) -> [SinkPosition]? {
+      SinkPositions.parts(of: point.position, count: sinks).map { $0.map { $0 ?? .start } }
+    }
     // Items that failed in this run have nothing in the output.
     for decision in decisions where !decision.hasFailed {
       switch decision.action {
       case .skip:
-        guard !isPast, let record = decision.record, record.run == continuing.id, let point = record.checkpoint else { return nil }
-        position = point.position
-        base = position
+        guard !isPast, let record = decision.record, record.run == continuing.id, let point = record.checkpoint.flatMap(parts) else {
+          return nil
+        }
+        positions = point
+        bases = positions
       case .resume:
-        guard !isPast, let point = decision.record?.checkpoint else { return nil }
-        position = point.position
+        guard !isPast, let point = decision.record?.checkpoint.flatMap(parts) else { return nil }
+        positions = point
         isPast = true
       case .fetch: isPast = true
       case .replace: return nil
       }
       if decision.record?.status == .failed { return nil }
     }
-    return (position, base)
+    return (positions, bases)
   }
 }

@@ -31,7 +31,7 @@ package struct Trial {
     let programs = Programs(chain, Programs.Setting(definition))
     var batch = try await programs.apply(chain, to: format.parse(chunk, mapping))
     await programs.finish()
-    definition.sink.encoder.refuse(in: &batch)
+    _ = try SinkEncodings(definition, chain).select(in: &batch)
     self.batch = batch
   }
 

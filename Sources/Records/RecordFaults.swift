@@ -26,6 +26,8 @@ public struct RecordFault: Sendable {
     case parserFailed = "parser_failed"
     /// A program of the user's answered with an error for the record.
     case programRefused = "program_refused"
+    /// The target of a sink refused the record, as by a constraint of a table.
+    case refused
     /// The record crashed or hung the engine.
     case poison
   }

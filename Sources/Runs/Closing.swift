@@ -37,7 +37,7 @@ struct Closing {
   /// Closes a run with all that is left of it.
   func close(_ run: RunRecord) async throws {
     var items = try await ledger.openItems(pipeline: run.pipeline, without: []).filter { $0.run == run.id }
-    let lacksOutput = definition.sink.grouping == .run && (run.status == .running || run.status == .interrupted)
+    let lacksOutput = definition.hasOutputOfRun && (run.status == .running || run.status == .interrupted)
     if lacksOutput {
       // The items that are done for an output which never was in its place have to be done again.
       let done = try await ledger.items(run: run.id).filter { $0.status == .done }
@@ -47,7 +47,7 @@ struct Closing {
     guard lacksOutput else { return }
     let naming = OutputNaming(definition: definition, run: run.id.description, date: run.startedAt)
     try await BlockingThreads.files.run { [definition] in
-      try definition.sink.start(definition.sinkContext).abandon(naming.slot(nil))
+      for (entry, slot) in naming.ofRun { try entry.sink.start(definition.sinkContext).abandon(slot) }
     }
   }
 
@@ -58,9 +58,11 @@ struct Closing {
     try await BlockingThreads.files.run { [definition, state] in
       for (record, item) in zip(items, Discovery(definition: definition).named(items.map(\.key))) {
         Spool.remove(state.spoolPath(pipeline: definition.name, key: record.key))
-        guard definition.sink.grouping == .item, record.status != .failed else { continue }
+        guard record.status != .failed else { continue }
         let naming = OutputNaming(definition: definition, run: record.run.description, date: Date())
-        try definition.sink.start(definition.sinkContext).abandon(naming.slot(item))
+        for entry in definition.sinks where entry.sink.grouping == .item {
+          try entry.sink.start(definition.sinkContext).abandon(naming.slot(item, in: entry))
+        }
       }
     }
   }

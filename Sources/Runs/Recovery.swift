@@ -22,15 +22,21 @@ struct Recovery {
     var committed: [Committable] = []
     for pending in try await ledger.pendingCommits(pipeline: definition.name) {
       if let lost = try await settle(pending.committable) {
-        try await ledger.revoke(pending)
-        event(.startsOver(item: pending.committable.target, reason: lost))
+        try await ledger.revoke(
+          pending,
+          refusing: lost.rows.map {
+            RefusedRecord(record: $0.row, field: $0.field, reason: definition.redactor.redact($0.reason))
+          })
+        event(.startsOver(item: pending.committable.target, reason: definition.redactor.redact(lost.reason)))
       } else {
         committed.append(pending.committable)
       }
     }
     try await ledger.committed(committed)
-    try await forget(committed)
-    try await BlockingThreads.files.run { [definition] in try definition.sink.start(definition.sinkContext).settle() }
+    try await BlockingThreads.files.run { [definition, committed] in
+      try SinkCommitters(definition: definition).forget(committed)
+      for entry in definition.sinks { try entry.sink.start(definition.sinkContext).settle() }
+    }
     try await removeStale()
     try await removeSpools()
     try await listOutputs()
@@ -38,26 +44,17 @@ struct Recovery {
 
   /// Commits an output that an earlier process had prepared.
   ///
-  /// - Returns: why it can't be committed, where it can't.
-  private func settle(_ committable: Committable) async throws -> String? {
-    guard let sink = Sinks.named(committable.sink) else {
-      throw LedgerError(ledger.place, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
-    }
-    return try await BlockingThreads.files.run { [definition] in
-      let committer = sink.committer(in: definition.folder, known: [definition.sink])
+  /// - Returns: why it can't be committed, where it can't, and the rows that are refused.
+  private func settle(_ committable: Committable) async throws -> (reason: String, rows: [RowRefusal])? {
+    try await BlockingThreads.files.run { [definition, ledger] in
+      guard let committer = SinkCommitters(definition: definition).named(committable.sink) else {
+        throw LedgerError(ledger.place, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
+      }
       switch try committer.inspect(committable) {
       case .committed: return nil
-      case .missing: return "what was prepared for it, \(committable.name), is gone"
-      case .short, .altered: return "its part \(committable.name) was changed from outside"
-      case .whole: return try committer.commit([committable], forgetting: []).first?.reason
-      }
-    }
-  }
-
-  private func forget(_ committables: [Committable]) async throws {
-    try await BlockingThreads.files.run { [definition] in
-      for (name, committables) in Dictionary(grouping: committables, by: \.sink) {
-        _ = try Sinks.named(name)?.committer(in: definition.folder, known: [definition.sink]).commit([], forgetting: committables)
+      case .missing: return ("what was prepared for it, \(committable.name), is gone", [])
+      case .short, .altered: return ("its part \(committable.name) was changed from outside", [])
+      case .whole: return try committer.commit([committable], forgetting: []).first.map { ($0.reason, $0.rows) }
       }
     }
   }
@@ -83,17 +80,21 @@ struct Recovery {
       guard let file = slot.file, FileManager.default.fileExists(atPath: file) else { return nil }
       return Output(file, definition, run: run, item: item, isReplay: false)
     }
-    if definition.sink.grouping == .item {
-      try await ledger.forEachPage(.done(pipeline: definition.name)) { items in
-        let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
-          runs[row.run].flatMap { output($0.slot(item), row.run, row.id) }
+    for entry in definition.sinks {
+      switch entry.sink.grouping {
+      case .item:
+        try await ledger.forEachPage(.done(pipeline: definition.name)) { items in
+          let outputs = zip(items, Discovery(definition: definition).named(items.map(\.key))).compactMap { row, item in
+            runs[row.run].flatMap { output($0.slot(item, in: entry), row.run, row.id) }
+          }
+          try await ledger.list(outputs, pipeline: definition.name, isLast: false)
         }
-        try await ledger.list(outputs, pipeline: definition.name, isLast: false)
+      case .run:
+        try await ledger.list(
+          runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.slot(nil, in: entry), $0, nil) }, pipeline: definition.name,
+          isLast: false)
+      case .stream: break
       }
-    } else if definition.sink.grouping == .run {
-      try await ledger.list(
-        runs.sorted { $0.key.value > $1.key.value }.compactMap { output($1.slot(nil), $0, nil) }, pipeline: definition.name, isLast: false
-      )
     }
     try await ledger.list([], pipeline: definition.name, isLast: true)
   }

@@ -36,14 +36,18 @@ extension Runner {
         filter.isRecord = true
         let run = try await ledger.runs(pipeline: definition.name, limit: 1).first
         let naming = OutputNaming(definition: definition, run: run?.id.description ?? "0", date: Date())
-        guard definition.sink.grouping != .stream else {
+        guard !definition.isStreaming else {
           throw RunFailure.nothingToReplay(
             "a replay writes files beside the outputs, and write.path is “-”, standard output; replay with a definition that writes a file")
+        }
+        let (outputs, sessions) = try await BlockingThreads.files.run { [definition] in
+          let outputs = definition.sinks.filter { !$0.takesDeadLetters }
+          return (outputs, try outputs.map { try $0.sink.start(definition.sinkContext) })
         }
         let replay = Replay(
           definition: definition, ledger: ledger, filter: filter, naming: naming,
           number: try await ReplayNumber(naming, ledger).free(for: try await ledger.replayGroups(filter).map(\.item)),
-          encoding: BatchEncoding(definition), session: try definition.sink.start(definition.sinkContext))
+          sinks: zip(outputs, sessions).map { ($0, $1) })
         return try await replay.perform()
       }
     } catch {
@@ -66,17 +70,22 @@ private struct ReplayNumber {
   func free(for items: [String]) async throws -> Int {
     let definition = naming.definition
     let discovery = Discovery(definition: definition)
-    let targets = definition.sink.grouping == .item ? Set(discovery.named(items).map(naming.slot)) : [naming.slot(nil)]
+    let named = discovery.named(items)
+    var targets: [(entry: SinkEntry, slot: OutputSlot)] = []
+    for entry in definition.sinks where !entry.takesDeadLetters {
+      targets += entry.sink.grouping == .item ? named.map { (entry, naming.slot($0, in: entry)) } : [(entry, naming.slot(nil, in: entry))]
+    }
     var taken: Set<String> = []
-    try await ledger.forEachPage(.pipeline(definition.name)) { items in
-      guard definition.sink.grouping == .item else { return }
-      for target in discovery.named(items.map(\.key)).compactMap({ naming.slot($0).file }) where target.contains(".replay-") {
-        taken.insert(target)
+    if definition.hasOutputsOfItems {
+      try await ledger.forEachPage(.pipeline(definition.name)) { items in
+        for slot in discovery.named(items.map(\.key)).flatMap(naming.slots) {
+          if let file = slot.file, file.contains(".replay-") { taken.insert(file) }
+        }
       }
     }
     var number = try await ledger.nextReplay()
     while true {
-      let names = targets.compactMap { definition.sink.replaySlot(number, of: $0).file }
+      let names = Set(targets.compactMap { $0.entry.sink.replaySlot(number, of: $0.slot).file })
       if !names.contains(where: { taken.contains($0) || (try? FileStatus.of($0, followsLinks: false)) != nil }) { return number }
       number += 1
     }
@@ -89,11 +98,13 @@ private struct Replay {
   let filter: DeadLetterFilter
   let naming: OutputNaming
   let number: Int
-  let encoding: BatchEncoding
-  let session: any SinkSession
+  /// The sinks that take records, and their work.
+  let sinks: [(entry: SinkEntry, session: any SinkSession)]
 
-  /// An output under way.
+  /// An output under way in one sink.
   private struct Output {
+    let entry: SinkEntry
+    let encoding: BatchEncoding
     var slot: OutputSlot
     var writer: any SinkWriter
     var item: ItemID?
@@ -101,46 +112,73 @@ private struct Replay {
     var hasRecords = false
     /// Records that went into the writer, and into `pending`.
     var records = (written: 0, pending: 0)
+    /// The dead letters whose rows are in `pending`.
+    var letters: [Int64] = []
   }
+  /// The dead letters that a sink refused in an earlier try at this replay, with its reasons.
+  var refused: [Int64: RowRefusal] = [:]
+  /// Dead letters that a sink refuses: the replay begins anew without them, for other sinks have them.
+  private struct Refused: Error { var letters: [Int64: RowRefusal] }
 
   func perform() async throws -> ReplayResult {
+    var replay = self
+    while true {
+      do {
+        return try await replay.attempt()
+      } catch let refused as Refused {
+        replay.refused.merge(refused.letters) { first, _ in first }
+      }
+    }
+  }
+
+  private func attempt() async throws -> ReplayResult {
     var result = ReplayResult()
     var outcome = ReplayOutcome()
     var commits: [PendingCommit] = []
-    var shared: Output?
+    var open: [Output] = []
     for group in try await ledger.replayGroups(filter) {
       let item = Discovery(definition: definition).named([group.item])[0]
       let chain = try definition.transformChain(for: try schema(group))
       let programs = Programs(chain, Programs.Setting(definition))
-      var output: Output
-      if let shared {
-        output = shared
-      } else {
-        output = try await open(
-          naming.slot(definition.sink.grouping == .item ? item : nil), definition.sink.grouping == .item ? group.itemID : nil, chain.output)
+      for (entry, session) in sinks where !open.contains(where: { $0.entry.number == entry.number }) {
+        let isOwn = entry.sink.grouping == .item
+        open.append(
+          try await self.open(entry, session, naming.slot(isOwn ? item : nil, in: entry), isOwn ? group.itemID : nil, chain.output))
       }
-      try await replay(group, item, chain, programs, &output, &outcome, &result)
+      open.sort { $0.entry.number < $1.entry.number }
+      try await replay(group, item, chain, programs, &open, &outcome, &result)
       await programs.finish()
-      if definition.sink.grouping == .item {
+      for output in open where output.entry.sink.grouping == .item {
         if let commit = try await close(output) { commits.append(commit) }
-      } else {
-        shared = output
       }
+      open.removeAll { $0.entry.sink.grouping == .item }
     }
-    if let shared, let commit = try await close(shared) { commits.append(commit) }
+    for output in open { if let commit = try await close(output) { commits.append(commit) } }
     guard !outcome.passed.isEmpty || !outcome.failed.isEmpty else { return result }
     try await ledger.replayed(number, pipeline: definition.name, outcome, commits)
-    let committables = commits.map(\.committable)
-    let refusals = try await BlockingThreads.files.run { [session] in try session.commit(committables, forgetting: []) }
-    for commit in commits where refusals.contains(where: { $0.committable == commit.committable }) { try await ledger.revoke(commit) }
-    if let refusal = refusals.first { throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason) }
-    try await ledger.committed(committables)
-    _ = try await BlockingThreads.files.run { [session] in try session.commit([], forgetting: committables) }
+    try await commit(commits)
     result.number = number
     result.passed = outcome.passed.count
     result.failed = outcome.failed.count
     result.outputs = commits.compactMap { $0.output.map { definition.absolute($0.path) } }
     return result
+  }
+
+  /// Lets the sinks commit; a commit that is refused gives its dead letters back.
+  private func commit(_ commits: [PendingCommit]) async throws {
+    let refused = try await BlockingThreads.files.run { [sinks] in
+      try sinks.flatMap { entry, session in
+        try session.commit(commits.filter { $0.sink == entry.number }.map(\.committable), forgetting: [])
+      }
+    }
+    for commit in commits where refused.contains(where: { $0.committable == commit.committable }) { try await ledger.revoke(commit) }
+    if let refusal = refused.first { throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason) }
+    try await ledger.committed(commits.map(\.committable))
+    try await BlockingThreads.files.run { [sinks] in
+      for (entry, session) in sinks {
+        _ = try session.commit([], forgetting: commits.filter { $0.sink == entry.number }.map(\.committable))
+      }
+    }
   }
 
   private func schema(_ group: ReplayGroup) throws(RunFailure) -> Schema {
@@ -150,7 +188,7 @@ private struct Replay {
   }
 
   private func replay(
-    _ group: ReplayGroup, _ item: Item, _ chain: TransformChain, _ programs: Programs, _ output: inout Output,
+    _ group: ReplayGroup, _ item: Item, _ chain: TransformChain, _ programs: Programs, _ outputs: inout [Output],
     _ outcome: inout ReplayOutcome,
     _ result: inout ReplayResult
   ) async throws {
@@ -162,7 +200,10 @@ private struct Replay {
     } catch {
       throw RunFailure.sample("\(group.item): \(error)")
     }
-    if output.writer.isEmpty, output.pending.count == 0 { output.pending.append(definition.sink.encoder.header(chain.output)) }
+    for i in outputs.indices where outputs[i].writer.isEmpty && outputs[i].pending.count == 0 {
+      outputs[i].pending.append(outputs[i].entry.sink.encoder.header(chain.output))
+    }
+    let encodings = SinkEncodings(definition, chain)
     var last: DeadLetter?
     while true {
       let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)
@@ -170,17 +211,20 @@ private struct Replay {
       last = letters.last
       for letter in letters {
         var batch = try await programs.apply(chain, to: read(letter, format, mapping))
-        encoding.refuse(in: &batch)
+        let selections = try encodings.select(in: &batch)
+        if let refusal = refused[letter.id] {
+          batch.faults.append(RecordFault(code: .refused, reason: refusal.reason, field: refusal.field, record: 0))
+        }
         if let fault = batch.faults.first {
           outcome.failed.append((letter.id, fault.field, fault.code.rawValue, definition.redactor.redact(fault.reason)))
           continue
         }
         outcome.passed.append(letter.id)
-        if batch.selectedCount == 0 { result.filtered += 1 } else { output.hasRecords = true }
-        batch.firstRecord = output.records.pending
-        output.records.pending += 1
-        encoding.append(batch, to: output.pending)
-        if output.pending.count >= RecordChunker.chunkBytes { try await flush(&output) }
+        if batch.selectedCount == 0 { result.filtered += 1 }
+        for (i, selection) in selections.enumerated() {
+          batch.selection = selection
+          try await append(batch, letter.id, to: &outputs[i])
+        }
       }
     }
   }
@@ -193,20 +237,38 @@ private struct Replay {
     return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), mapping)
   }
 
-  private func open(_ slot: OutputSlot, _ item: ItemID?, _ schema: Schema) async throws -> Output {
-    let slot = definition.sink.replaySlot(number, of: slot)
+  private func append(_ batch: RecordBatch, _ letter: Int64, to output: inout Output) async throws {
+    var batch = batch
+    if batch.selectedCount > 0 {
+      output.hasRecords = true
+      output.letters.append(letter)
+    }
+    batch.firstRecord = output.records.pending
+    output.records.pending += 1
+    output.encoding.append(batch, to: output.pending)
+    if output.pending.count >= RecordChunker.chunkBytes { try await flush(&output) }
+  }
+
+  private func open(
+    _ entry: SinkEntry, _ session: any SinkSession, _ slot: OutputSlot, _ item: ItemID?, _ schema: Schema
+  ) async throws -> Output {
+    let slot = entry.sink.replaySlot(number, of: slot)
     return Output(
-      slot: slot, writer: try await BlockingThreads.files.run { [session] in try session.open(slot, schema, at: .start) }, item: item)
+      entry: entry, encoding: BatchEncoding(entry.sink), slot: slot,
+      writer: try await BlockingThreads.files.run { try session.open(slot, schema, at: .start) }, item: item)
   }
 
   private func flush(_ output: inout Output) async throws {
     guard output.pending.count > 0 else { return }
-    let bytes = try encoding.finished(output.pending)
+    let bytes = try output.encoding.finished(output.pending)
     output.pending = ByteBuffer(capacity: 64 << 10)
     let writer = output.writer
     let first = output.records.written
     output.records = (first + output.records.pending, 0)
-    try await BlockingThreads.files.run { _ = try writer.append(SinkChunk(bytes, firstRecord: first)) }
+    let refusals = try await BlockingThreads.files.run { try writer.append(SinkChunk(bytes, firstRecord: first)) }
+    defer { output.letters = [] }
+    if refusals.isEmpty { return }
+    throw Refused(letters: Dictionary(refusals.map { (output.letters[$0.row], $0) }) { first, _ in first })
   }
 
   /// Prepares an output; nil where nothing went into it.
@@ -218,9 +280,11 @@ private struct Replay {
       return nil
     }
     try await flush(&output)
-    try await BlockingThreads.files.run { [session] in try session.prepare([writer]) }
+    let session = sinks.first { $0.entry.number == output.entry.number }?.session
+    try await BlockingThreads.files.run { try session?.prepare([writer]) }
     return writer.committable.map {
-      PendingCommit($0, definition, run: nil, item: output.item, replay: number, file: output.slot.file)
+      PendingCommit(
+        $0, definition, run: nil, item: output.item, replay: number, sink: output.entry.number, file: output.slot.file)
     }
   }
 }

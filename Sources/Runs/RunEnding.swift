@@ -13,11 +13,7 @@ struct RunEnding {
   let ledger: any Ledger
   let run: RunID
   let flow: Flow
-  let session: any SinkSession
-  /// The writer of the run's one output; nil where each item has an output of its own.
-  let shared: (any SinkWriter)?
-  /// The run's one output.
-  let slot: OutputSlot
+  let sinks: RunSinks
   let progress: RunProgress
   let event: @Sendable (RunEvent) -> Void
 
@@ -29,12 +25,16 @@ struct RunEnding {
     let left = (totals.items[.pending] ?? 0) + (totals.items[.working] ?? 0)
     let failed = totals.items[.failed] ?? 0
     let isWhole = left == 0 && flow.failure == nil
-    var commit: PendingCommit?
+    var commits: [PendingCommit] = []
     // An output that would hold nothing, since all failed, does not take the place of one that holds something.
-    if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0, let shared {
+    if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0 {
       do {
-        try await BlockingThreads.files.run { try session.prepare([shared]) }
-        commit = shared.committable.map { PendingCommit($0, definition, run: run, item: nil, file: slot.file) }
+        try await BlockingThreads.files.run { [sinks] in try sinks.prepare(sinks.shared) }
+        commits = sinks.shared.compactMap { sink, writer in
+          writer.committable.map {
+            PendingCommit($0, definition, run: run, item: nil, sink: sink.entry.number, file: sink.slot?.file)
+          }
+        }
       } catch let error as WriteError {
         flow.abort(.write(error))
       }
@@ -48,21 +48,22 @@ struct RunEnding {
         restarts: snapshot.restarts, error: problem)
     }
     let committed = flow.takeCommitted()
-    try await ledger.endRun(run, ended(), commit: commit, committed: committed)
-    _ = try await BlockingThreads.files.run { try session.commit([], forgetting: committed) }
-    if let commit {
+    try await ledger.endRun(run, ended(), commits: commits, committed: committed.map(\.committable))
+    _ = try await BlockingThreads.files.run { [sinks] in try sinks.commit([], forgetting: committed) }
+    if !commits.isEmpty {
       do {
-        let committable = commit.committable
-        if let refusal = try await BlockingThreads.files.run({ try session.commit([committable], forgetting: []).first }) {
-          try await ledger.revoke(commit)
-          throw WriteError(action: "write", path: committable.target, reason: refusal.reason)
+        let refused = try await BlockingThreads.files.run { [sinks, commits] in try sinks.commit(commits, forgetting: []) }
+        for (commit, _) in refused { try await ledger.revoke(commit) }
+        let done = commits.filter { commit in !refused.contains { $0.commit.committable == commit.committable } }
+        try await ledger.committed(done.map(\.committable))
+        _ = try await BlockingThreads.files.run { [sinks] in try sinks.commit([], forgetting: done) }
+        if let (commit, refusal) = refused.first {
+          throw WriteError(action: "write", path: commit.committable.target, reason: refusal.reason)
         }
-        try await ledger.committed([committable])
-        _ = try await BlockingThreads.files.run { try session.commit([], forgetting: [committable]) }
       } catch let error as WriteError {
         flow.abort(.write(error))
         (status, exit, problem, code) = verdict(totals.counts, left: left, failed: failed)
-        try await ledger.endRun(run, ended(), commit: nil, committed: [])
+        try await ledger.endRun(run, ended(), commits: [], committed: [])
       }
     }
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()

@@ -76,7 +76,7 @@ package final class Runner: Sendable {
             "what run \(record.id) loads (\(files)) has changed since it began; put the former content back, or work on what is left in a new run, with the new content: sluice run \(ShellText.word(definition.shownPath))"
           )
         }
-        let open = try await ledger.items(run: record.id, onlyOpen: definition.sink.grouping != .run)
+        let open = try await ledger.items(run: record.id, onlyOpen: !definition.hasOutputOfRun)
         return try await work(ledger, continuing: record, resuming: try Discovery(definition: definition).items(open))
       }
     } catch {
@@ -167,35 +167,41 @@ package final class Runner: Sendable {
       plan.work.map {
         ItemEntry(
           key: $0.item.key, location: $0.item.keptLocation, ordinal: $0.order, startsOver: $0.action != .resume,
-          keepsEarlier: knownVersion($0) != nil,
+          keepsEarlier: knownVersion($0) != nil, forgetsSinks: options.isFull,
           isKnown: $0.record != nil)
       }
     )
     let targets = naming(run.description)
-    let planned = try await planned(plan, ids, targets, ledger)
+    var planned = try await planned(plan, ids, targets, ledger)
     try state.makeSpoolFolder(pipeline: definition.name)
-    let session = try await BlockingThreads.files.run { [definition] in try definition.sink.start(definition.sinkContext) }
-    var shared: (any SinkWriter)?
-    if definition.sink.grouping != .item, !plan.isInPlace {
-      shared = try await BlockingThreads.files.run { try session.open(targets.slot(nil), chain.output, at: plan.kept) }
+    let sinks = try await BlockingThreads.files.run { [definition] in
+      try RunSinks(definition, chain.output, slot: { targets.slot(nil, in: $0) }, kept: plan.isInPlace ? nil : plan.kept)
     }
-    if definition.sink.grouping == .stream { event(.toStandardOutput) }
+    if definition.isStreaming { event(.toStandardOutput) }
     let timeline = Timeline(try await ledger.timeline(run))
-    let flow = try Flow(
-      definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, session: session, shared: shared,
-      columns: try await columns(ledger, plan.work.first?.item, fetching), timeline: timeline, progress: progress, event: event)
-    if EngineRole.isStartedAgain {
-      flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
-    }
-    self.flow.withLock { $0 = flow }
-    if stopAsked.withLock({ $0 }) { flow.stop() }
-    await flow.run(planned)
-    if continuing == nil { flow.tellAbsentFields() }
-    await flow.finish()
-    self.flow.withLock { $0 = nil }
+    let columns = try await columns(ledger, plan.work.first?.item, fetching)
+    var flow: Flow
+    var round = 1
+    repeat {
+      flow = Flow(
+        definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, sinks: sinks, columns: columns,
+        timeline: timeline, progress: progress, event: event)
+      if EngineRole.isStartedAgain || round > 1 {
+        flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
+      }
+      let current = flow
+      self.flow.withLock { $0 = current }
+      if stopAsked.withLock({ $0 }) { flow.stop() }
+      await flow.run(planned)
+      if continuing == nil, round == 1 { flow.tellAbsentFields() }
+      await flow.finish()
+      self.flow.withLock { $0 = nil }
+      // A target may refuse other rows each time, as where other programs write into it.
+      planned = flow.failure == nil && round < 5 ? try await again(flow.takeRepeated(), ledger) : []
+      round += 1
+    } while !planned.isEmpty && !stopAsked.withLock({ $0 })
     let ending = RunEnding(
-      definition: definition, state: state, ledger: ledger, run: run, flow: flow, session: session, shared: shared,
-      slot: targets.slot(nil), progress: progress, event: event)
+      definition: definition, state: state, ledger: ledger, run: run, flow: flow, sinks: sinks, progress: progress, event: event)
     var result = try await ending.end(skipped: plan.total - plan.work.count - plan.failed.count)
     result.note(unasked: plan.unasked, isStopping: stopAsked.withLock { $0 }, definition.shownPath)
     return result
@@ -235,23 +241,40 @@ package final class Runner: Sendable {
 
   /// The version of an item that need not be read again: then its output, and all that the ledger has of it, stays.
   private func knownVersion(_ decision: ItemDecision) -> String? {
-    definition.sink.grouping != .run && decision.action == .replace ? decision.record?.version : nil
+    !definition.hasOutputOfRun && decision.action == .replace ? decision.record?.version : nil
   }
 
   private func planned(_ plan: RunPlan, _ ids: [ItemID], _ naming: OutputNaming, _ ledger: any Ledger) async throws -> [PlannedItem] {
     var planned: [PlannedItem] = []
     planned.reserveCapacity(ids.count)
-    let shared = definition.sink.grouping == .item ? nil : naming.slot(nil)
-    for (decision, id) in zip(plan.work, ids) {
+    let shared = naming.ofRun
+    let marks = definition.sinks.count > 1 ? try await ledger.sinkMarks(ids) : []
+    for (i, (decision, id)) in zip(plan.work, ids).enumerated() {
       let isResumed = decision.action == .resume
       var start = isResumed ? decision.record?.checkpoint ?? Checkpoint() : Checkpoint()
       if isResumed { start.continuation = try await ledger.continuation(id) }
+      let slots = shared.count == definition.sinks.count ? shared.map(\.slot) : naming.slots(decision.item)
       planned.append(
         PlannedItem(
-          item: decision.item, id: id, slot: shared ?? naming.slot(decision.item), base: plan.base, start: start,
+          item: decision.item, id: id, slots: slots, bases: plan.bases, start: start,
           startVersion: isResumed ? decision.record?.version : nil, failedBefore: decision.record?.status == .failed,
           knownVersion: knownVersion(decision),
-          size: decision.item.source.traits.contains(.exactSizes) ? decision.state.size : nil, refusal: decision.refusal))
+          size: decision.item.source.traits.contains(.exactSizes) ? decision.state.size : nil, refusal: decision.refusal,
+          marks: marks.isEmpty ? [] : marks[i].filter { $0.definitionHash == definition.fingerprint },
+          refused: decision.record == nil || !definition.sinks.contains(where: \.sink.refusesRows)
+            ? [] : try await ledger.refusedRecords(id)))
+    }
+    return planned
+  }
+
+  /// Plans items that are written again, without the records that a target refused.
+  private func again(_ items: [PlannedItem], _ ledger: any Ledger) async throws -> [PlannedItem] {
+    var planned: [PlannedItem] = []
+    let marks = try await ledger.sinkMarks(items.map(\.id))
+    for (item, marks) in zip(items, marks) {
+      planned.append(
+        item.again(
+          marks: marks.filter { $0.definitionHash == definition.fingerprint }, refused: try await ledger.refusedRecords(item.id)))
     }
     return planned
   }

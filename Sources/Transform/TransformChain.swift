@@ -17,6 +17,9 @@ public struct TransformChain: Sendable {
   /// The programs in their order, each with the steps that follow it.
   public private(set) var links: [Link] = []
 
+  /// The conditions that records must meet for each of several sinks, behind all steps; nil where a sink takes all.
+  public private(set) var conditions: [TransformPlan?] = []
+
   /// The fields of parsed records.
   public var input: Schema { first.input }
   /// The fields of the records that go to the sink.
@@ -29,9 +32,10 @@ public struct TransformChain: Sendable {
   ///
   /// - Parameters:
   ///   - scope: the fields of parsed records, as far as they are known. A chain that is to run must know them all.
+  ///   - conditions: for each sink the condition that its records must meet, and its place; nil where it takes all.
   ///   - bounds: the limits of the texts that expressions make.
   package static func compile(
-    _ steps: [any Step], scope: Scope, bounds: EvaluationBounds = EvaluationBounds()
+    _ steps: [any Step], scope: Scope, conditions: [(text: String, place: Position)?] = [], bounds: EvaluationBounds = EvaluationBounds()
   ) -> (chain: TransformChain, diagnostics: [Diagnostic]) {
     var diagnostics: [Diagnostic] = []
     var rest = steps[...]
@@ -48,6 +52,13 @@ public struct TransformChain: Sendable {
       _ = step.check(&fields)
       diagnostics += fields.diagnostics
       chain.links.append(Link(program: program, plan: plan(fields.scope)))
+    }
+    let end = (chain.links.last?.plan ?? chain.first).scope
+    chain.conditions = conditions.map { condition in
+      guard let condition else { return nil }
+      let (plan, found) = TransformPlan.compile([FilterStep(condition.text, at: condition.place)], scope: end, bounds)
+      diagnostics += found
+      return plan
     }
     return (chain, diagnostics)
   }

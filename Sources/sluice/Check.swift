@@ -34,7 +34,7 @@ struct Check: AsyncParsableCommand {
             "\(pipeline): \(secret) in fetch.from is a secret, since it comes from the environment: all its values make one item; give it with --var where they are several"
           )
         }
-        if definition.sink.grouping == .stream {
+        if definition.isStreaming {
           console.log(.info, "\(pipeline): records go to standard output, at least once each: nothing can be taken back there")
         }
         for size in definition.loadedSizes { console.log(.info, "\(pipeline): \(definition.redactor.redact(Human.loaded(size)))") }

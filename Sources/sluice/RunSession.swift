@@ -38,7 +38,7 @@ final class RunSession: Sendable {
     _ monitoring: MonitoringOptions
   ) {
     console.hide(definition.redactor)
-    if definition.sink.grouping == .stream { StandardStreams.divertResults() }
+    if definition.isStreaming { StandardStreams.divertResults() }
     self.console = console
     messages = RunMessages(console: console)
     self.monitoring = monitoring

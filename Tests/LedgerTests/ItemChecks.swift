@@ -189,7 +189,7 @@ extension LedgerBench {
     progress.checkpoint.continuation = [1, 2, 3]
     try await ledger.checkpoint(id, version: "v", progress)
     try await ledger.finish(
-      [FinishedItem(id: id, version: "v", progress: progress, commit: nil, seconds: 1, sourceSchema: nil)], committed: [])
+      [FinishedItem(id: id, version: "v", progress: progress, commits: [], seconds: 1, sourceSchema: nil)], committed: [])
     found.expect(try await ledger.continuation(id) == nil, "an item that is done has a continuation")
     return found.wrong
   }
@@ -209,7 +209,8 @@ extension LedgerBench {
       var progress = ItemProgress(point)
       progress.letters = [[.sample(run, key, ids[i], record: 8)]]
       return FinishedItem(
-        id: ids[i], version: "v\(i)", progress: progress, commit: .sample(key, run: run, item: ids[i]), seconds: 0.5, sourceSchema: nil)
+        id: ids[i], version: "v\(i)", progress: progress,
+        commits: [.sample(key, run: run, item: ids[i]), .sample(key + "2", run: run, item: ids[i])], seconds: 0.5, sourceSchema: nil)
     }
     try await ledger.finish(items, committed: [earlier.committable])
     for (i, key) in ["a", "b"].enumerated() {
@@ -227,11 +228,11 @@ extension LedgerBench {
     found.same(try await ledger.status("c"), .pending, "the state of an item that is not done")
     found.same(try await ledger.letters().map(\.item), ["a", "b"], "the dead letters")
     let pending = try await ledger.pendingCommits(pipeline: "p").sorted { $0.committable.name < $1.committable.name }
-    found.same(pending.map(\.committable), items.compactMap { $0.commit?.committable }, "the committables")
-    found.same(pending.map(\.item), Array(ids.prefix(2)), "the items of the committables")
-    found.same(pending.map(\.run), [run, run], "the runs of the committables")
+    found.same(pending.map(\.committable), items.flatMap { $0.commits.map(\.committable) }.sorted { $0.name < $1.name }, "the committables")
+    found.same(pending.map(\.item), [ids[0], ids[0], ids[1], ids[1]], "the items of the committables")
+    found.same(pending.map(\.run), [run, run, run, run], "the runs of the committables")
     let outputs = try await ledger.outputs(at: ["/data/a", "/data/b"])
-    for (got, want) in zip(outputs, items) { found.alike(got, want.commit?.output, "an output") }
+    for (got, want) in zip(outputs, items) { found.alike(got, want.commits[0].output, "an output") }
     found.same(try await ledger.hasOutputs(pipeline: "p"), true, "the pipeline has outputs")
     return found.wrong
   }
@@ -244,7 +245,7 @@ extension LedgerBench {
     let commits = ["a", "b"].enumerated().map { PendingCommit.sample($1, run: run, item: ids[$0]) }
     for (id, commit) in zip(ids, commits) { try await ledger.finish(id, read: 9, commit: commit) }
     let letter = DeadLetter.sample(run, "a", ids[0], record: nil, stage: "write", code: "refused", reason: "why")
-    try await ledger.fail(ids[0], error: "it is broken", letter, refused: commits[0].committable)
+    try await ledger.fail(ids[0], error: "it is broken", letter, refused: [commits[0]])
     let item = try await ledger.item("a")
     found.same(item?.status, .failed, "the state")
     found.same(item?.error, "it is broken", "the error")
@@ -259,6 +260,70 @@ extension LedgerBench {
     found.same(try await ledger.count { $0.item = "b" }, 1, "the dead letters of another item")
     try await ledger.fail(ids[1], error: "broken", .sample(run, "b", ids[1], record: nil))
     found.same(try await ledger.pendingCommits(pipeline: "p").map(\.committable.target), ["b"], "a committable that was not refused")
+    return found.wrong
+  }
+
+  func markingSinks() async throws -> [String] {
+    var found = Findings()
+    let ledger = try open()
+    let (run, ids) = try await ledger.start(["a", "b", "c"], definition: "h1")
+    func finish(_ id: ItemID, version: String, marks: [Int], _ commits: [PendingCommit]) async throws {
+      var item = FinishedItem(
+        id: id, version: version, progress: ItemProgress(Checkpoint()), commits: commits, seconds: 1, sourceSchema: nil)
+      item.marks = marks
+      try await ledger.finish([item], committed: [])
+    }
+    func commit(_ name: String, _ id: ItemID, sink: Int) -> PendingCommit {
+      var commit = PendingCommit.sample(name, run: run, item: id)
+      commit.sink = sink
+      return commit
+    }
+    let (first, third) = (commit("a", ids[0], sink: 0), commit("a2", ids[0], sink: 2))
+    try await finish(ids[0], version: "v1", marks: [0, 2], [first, third])
+    try await finish(ids[1], version: "w", marks: [1], [])
+    let a = [0, 2].map { SinkMark(sink: $0, version: "v1", definitionHash: "h1") }
+    let b = [SinkMark(sink: 1, version: "w", definitionHash: "h1")]
+    found.same(try await ledger.sinkMarks([ids[1], ids[2], ids[0]]), [b, [], a], "the marks")
+    found.same(try await ledger.pendingCommits(pipeline: "p").map(\.sink), [0, 2], "the sinks of the commits")
+    // An item that starts over keeps them; a sink that refuses it has it no more.
+    try await ledger.startOver(ids[0])
+    found.same(try await ledger.sinkMarks([ids[0]]), [a], "the marks of an item that starts over")
+    try await ledger.revoke(third)
+    found.same(try await ledger.sinkMarks([ids[0]]), [[a[0]]], "the marks after a commit was taken back")
+    try await ledger.fail(ids[1], error: "e", .sample(run, "b", ids[1], record: nil), refused: [commit("b", ids[1], sink: 1)])
+    found.same(try await ledger.sinkMarks([ids[1]]), [[]], "the marks after a sink refused it")
+    // Other content and another definition make another mark.
+    _ = try await ledger.start(["a", "b", "c"], definition: "h2")
+    found.same(try await ledger.sinkMarks([ids[0]]), [[a[0]]], "the marks of the run before")
+    try await finish(ids[0], version: "v2", marks: [0], [])
+    found.same(
+      try await ledger.sinkMarks([ids[0]]), [[SinkMark(sink: 0, version: "v2", definitionHash: "h2")]], "the marks of new content")
+    let entry = ItemEntry(key: "a", location: nil, ordinal: 0, startsOver: true, forgetsSinks: true, isKnown: true)
+    let new = NewRun(definition: "d", definitionPath: "p.yaml", variables: [:], schema: nil)
+    _ = try await ledger.begin(new, continuing: nil, pipeline: "p", definitionHash: "h2", [entry])
+    found.same(try await ledger.sinkMarks([ids[0]]), [[]], "the marks of an item that goes into all sinks again")
+    return found.wrong
+  }
+
+  func refusingRecords() async throws -> [String] {
+    var found = Findings()
+    let ledger = try open()
+    let (run, ids) = try await ledger.start(["a", "b"])
+    let commits = ["a", "b"].enumerated().map { PendingCommit.sample($1, run: run, item: ids[$0]) }
+    for (id, commit) in zip(ids, commits) { try await ledger.finish(id, commit: commit) }
+    let refused = [
+      RefusedRecord(record: 7, version: "v", field: "é", reason: "not unique"),
+      RefusedRecord(record: 1 << 40, version: "v", field: nil, reason: "too long"),
+    ]
+    try await ledger.revoke(commits[0], refusing: refused.reversed())
+    found.same(try await ledger.refusedRecords(ids[0]), refused, "the records that are refused")
+    found.same(try await ledger.refusedRecords(ids[1]), [], "those of another item")
+    found.same(try await ledger.status("a"), .pending, "the item's state")
+    _ = try await ledger.start(["a"], continuing: run, startsOver: true)
+    try await ledger.startOver(ids[0])
+    found.same(try await ledger.refusedRecords(ids[0]), refused, "the records after the item started over")
+    try await ledger.finish(ids[0], commit: commits[0])
+    found.same(try await ledger.refusedRecords(ids[0]), [], "the records after they became dead letters")
     return found.wrong
   }
 
@@ -292,7 +357,7 @@ extension LedgerBench {
     let done = ids.enumerated().filter { $0.offset % 3 != 0 }.map(\.element)
     try await ledger.finish(
       done.map {
-        FinishedItem(id: $0, version: "v", progress: ItemProgress(Checkpoint()), commit: nil, seconds: 1, sourceSchema: nil)
+        FinishedItem(id: $0, version: "v", progress: ItemProgress(Checkpoint()), commits: [], seconds: 1, sourceSchema: nil)
       }, committed: [])
     try await ledger.finish(other.items[0])
     let selections: [(ItemSelection, [ItemID])] = [

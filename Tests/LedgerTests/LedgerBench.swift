@@ -78,7 +78,8 @@ extension Ledger {
     (point.counts.read, point.counts.written) = (read, read)
     try await finish(
       [
-        FinishedItem(id: id, version: "v", progress: ItemProgress(point), commit: commit, seconds: seconds, sourceSchema: schema)
+        FinishedItem(
+          id: id, version: "v", progress: ItemProgress(point), commits: [commit].compactMap { $0 }, seconds: seconds, sourceSchema: schema)
       ], committed: [])
   }
 
@@ -96,7 +97,8 @@ extension Ledger {
   /// Ends a run.
   func end(_ run: RunID, _ status: RunStatus = .done, commit: PendingCommit? = nil, committed: [Committable] = []) async throws {
     try await endRun(
-      run, RunEnd(status: status, counts: RecordCounts(), bytes: ByteCounts(), retries: 0, restarts: 0, error: nil), commit: commit,
+      run, RunEnd(status: status, counts: RecordCounts(), bytes: ByteCounts(), retries: 0, restarts: 0, error: nil),
+      commits: [commit].compactMap { $0 },
       committed: committed)
   }
 

@@ -24,6 +24,8 @@ enum LedgerConformance {
     ("a continuation is kept byte for byte, or not at all", { try await $0.continuations() }),
     ("items are done with their committables and outputs", { try await $0.finishing() }),
     ("a failed item has its dead letter alone", { try await $0.failing() }),
+    ("sinks that have an item are marked", { try await $0.markingSinks() }),
+    ("records that a sink refused stay until the item is done", { try await $0.refusingRecords() }),
     ("an item that is unchanged is done as it was", { try await $0.leavingUnchanged() }),
     ("pages hold each item once", { try await $0.paging() }),
     ("open items are listed", { try await $0.openItems() }),

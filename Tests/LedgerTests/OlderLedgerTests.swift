@@ -90,7 +90,7 @@ private struct OlderLedger {
         try db.execute(sql: Self.second)
         try db.execute(
           sql: has("committables")
-            ? "INSERT INTO committables VALUES ('file', '.done.part', 'done.jsonl', '12:34', 'p', 5, 1, NULL)"
+            ? "INSERT INTO committables (sink, name, target, token, pipeline, run, item, replay) VALUES ('file', '.done.part', 'done.jsonl', '12:34', 'p', 5, 1, NULL)"
             : "INSERT INTO placements VALUES ('.done.part', 'done.jsonl', 'p', 5, 1, 12, 34)")
       }
       if has("3") { try db.execute(sql: "INSERT INTO events VALUES (1, 7, 1700000000, 'parse', 2, 'failed', 'why')") }

@@ -53,7 +53,7 @@ extension LedgerBench {
     try await ledger.finish(ids[0])
     try await ledger.fail(ids[1], error: "broken", .sample(run, "b", ids[1], record: nil))
     try await ledger.endRun(
-      run, RunEnd(status: .failed, counts: RecordCounts(), bytes: ByteCounts(), retries: 1, restarts: 0, error: "one item"), commit: nil,
+      run, RunEnd(status: .failed, counts: RecordCounts(), bytes: ByteCounts(), retries: 1, restarts: 0, error: "one item"), commits: [],
       committed: [])
     let began = try await ledger.run(run)?.startedAt
     let (again, open) = try await ledger.start(["b"], continuing: run, definition: "h2")
@@ -112,7 +112,7 @@ extension LedgerBench {
       let whole = status == .done ? PendingCommit.sample("all", run: run, item: nil) : nil
       try await ledger.endRun(
         run, RunEnd(status: status, counts: counts, bytes: bytes, retries: 3, restarts: 4, error: status == .done ? nil : "why"),
-        commit: whole, committed: [pending.committable])
+        commits: [whole].compactMap { $0 }, committed: [pending.committable])
       guard let record = try await ledger.run(run) else { return found.wrong + ["the run is not there"] }
       found.same(record.status, status, "the status")
       found.same(record.counts, counts, "the counts")
@@ -199,7 +199,7 @@ extension LedgerBench {
         try await ledger.checkpoint(id, version: "v", progress)
       } else {
         try await ledger.finish(
-          [FinishedItem(id: id, version: "v", progress: progress, commit: nil, seconds: 1, sourceSchema: nil)], committed: [])
+          [FinishedItem(id: id, version: "v", progress: progress, commits: [], seconds: 1, sourceSchema: nil)], committed: [])
       }
     }
     try await ledger.fail(ids[2], error: "broken", .sample(run, "c", ids[2], record: nil))
@@ -213,7 +213,7 @@ extension LedgerBench {
     var progress = ItemProgress(Checkpoint())
     progress.letters = [[.sample(run, "e", ids[4], record: nil, code: "damaged_item")]]
     try await ledger.finish(
-      [FinishedItem(id: ids[4], version: "v", progress: progress, commit: nil, seconds: 1, sourceSchema: nil)], committed: [])
+      [FinishedItem(id: ids[4], version: "v", progress: progress, commits: [], seconds: 1, sourceSchema: nil)], committed: [])
     try await ledger.checkpoint(ids[0], at: 1, [.sample(run, "a", ids[0], record: nil, code: "damaged_item")])
     found.same(try await ledger.damagedItems(run), 1, "damaged items")
     found.same(try await ledger.totals(RunID(999)).items, [:], "the items of a run that never was")

@@ -96,6 +96,15 @@ enum SQLiteFlaws {
   ]
 
   private static let items: [Entry] = [
+    ("forgets sinks that have an item", "sinks that have an item are marked", ignoring("INSERT ON item_sinks")),
+    ("keeps sinks that refused an item", "sinks that have an item are marked", ignoring("DELETE ON item_sinks")),
+    (
+      "forgets the sinks of commits", "sinks that have an item are marked",
+      after("INSERT ON committables", "UPDATE committables SET sink_number = 0")
+    ),
+    ("forgets refused records", "records that a sink refused stay until the item is done", ignoring("INSERT ON refused_records")),
+    ("keeps refused records", "records that a sink refused stay until the item is done", ignoring("DELETE ON refused_records")),
+
     (
       "has upper case keys", "items are told apart by the bytes of their keys",
       after(

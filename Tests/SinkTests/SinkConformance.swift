@@ -60,7 +60,7 @@ struct Bench {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let definition = try PipelineDefinition.load(
       text: "pipeline: p\nfetch: {from: a.csv}\nwrite: {\(suite.write)}\n", path: folder + "/p.yaml", variables: [:])
-    sink = suite.breaking(definition.sink)
+    sink = suite.breaking(definition.sinks[0].sink)
     context = definition.sinkContext
   }
 

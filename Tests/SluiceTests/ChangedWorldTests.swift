@@ -140,7 +140,7 @@ struct ChangedWorldTests {
       """
       DROP TABLE events; DROP INDEX items_open; DROP TABLE committables; DROP TABLE dead_letter_attempts;
       DROP TABLE replays; DROP TABLE replay_outputs; DROP TABLE source_schemas; DROP TABLE timelines;
-      DROP TABLE outputs; DROP TABLE unlisted_outputs;
+      DROP TABLE outputs; DROP TABLE unlisted_outputs; DROP TABLE item_sinks; DROP TABLE refused_records;
       ALTER TABLE items DROP COLUMN location; ALTER TABLE items DROP COLUMN source_schema; ALTER TABLE items DROP COLUMN seconds;
       ALTER TABLE checkpoints ADD COLUMN part_length INTEGER NOT NULL DEFAULT 0;
       UPDATE checkpoints SET part_length = CAST(substr(position, 1, instr(position || ':', ':') - 1) AS INTEGER);

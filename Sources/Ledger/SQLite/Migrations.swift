@@ -121,6 +121,21 @@ enum Migrations {
     migrator.registerMigration("blank lines of runs") { db in
       try db.execute(sql: "ALTER TABLE runs ADD COLUMN blank_lines INTEGER NOT NULL DEFAULT 0")
     }
+    migrator.registerMigration("several sinks") { db in
+      try db.execute(
+        sql: """
+          -- The sink's place in its definition.
+          ALTER TABLE committables ADD COLUMN sink_number INTEGER NOT NULL DEFAULT 0;
+          -- The sinks that have an item's records, where the definition has several.
+          CREATE TABLE item_sinks (
+            item INTEGER NOT NULL, sink INTEGER NOT NULL, version TEXT NOT NULL, definition_hash TEXT NOT NULL,
+            PRIMARY KEY (item, sink)) STRICT, WITHOUT ROWID;
+          -- Records that a sink refused at its commit, until they are dead letters.
+          CREATE TABLE refused_records (
+            item INTEGER NOT NULL, record INTEGER NOT NULL, version TEXT NOT NULL, field TEXT, reason TEXT NOT NULL,
+            PRIMARY KEY (item, record)) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

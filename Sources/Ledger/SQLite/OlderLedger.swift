@@ -9,6 +9,7 @@ enum OlderLedger {
     "items": ["header": "NULL", "source_schema": "NULL", "seconds": "NULL", "location": "NULL"],
     "checkpoints": ["continuation": "NULL", "blank_lines": "0"],
     "dead_letters": ["previous": "NULL", "next": "NULL", "replay": "NULL"],
+    "committables": ["sink_number": "0"],
   ]
 
   /// Tables that a version after the first added, and that its migration leaves empty.
@@ -19,6 +20,8 @@ enum OlderLedger {
     "events": ["id", "run", "at", "stage", "worker", "kind", "detail"],
     "source_schemas": ["id", "pipeline", "columns"],
     "timelines": ["run", "points"],
+    "item_sinks": ["item", "sink", "version", "definition_hash"],
+    "refused_records": ["item", "record", "version", "field", "reason"],
     "outputs": ["place", "path", "pipeline", "definition", "run", "item", "is_replay"],
   ]
 
@@ -48,10 +51,11 @@ enum OlderLedger {
         known.contains("placements")
           ? """
           SELECT 'file' AS sink, part AS name, target, CASE length WHEN 0 THEN '' ELSE length || coalesce(':' || checksum, '') END AS token,
-          pipeline, run, item, NULL AS replay FROM main.placements
+          pipeline, run, item, NULL AS replay, 0 AS sink_number FROM main.placements
           """
           : """
-          SELECT NULL AS sink, NULL AS name, NULL AS target, NULL AS token, NULL AS pipeline, NULL AS run, NULL AS item, NULL AS replay
+          SELECT NULL AS sink, NULL AS name, NULL AS target, NULL AS token, NULL AS pipeline, NULL AS run, NULL AS item, NULL AS replay,
+          0 AS sink_number
           WHERE FALSE
           """)
     }

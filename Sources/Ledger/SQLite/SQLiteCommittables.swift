@@ -6,10 +6,13 @@ extension SQLiteLedger {
   /// An output that an output now takes the place of makes the replays of what it was made from stale: they are in it.
   static func insert(_ db: Database, _ commit: PendingCommit) throws {
     try db.cachedStatement(
-      sql: "INSERT OR REPLACE INTO committables (sink, name, target, token, pipeline, run, item, replay) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+      sql: """
+        INSERT OR REPLACE INTO committables (sink, name, target, token, pipeline, run, item, replay, sink_number)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
     ).execute(arguments: [
       commit.committable.sink, commit.committable.name, commit.committable.target, commit.committable.token, commit.pipeline,
-      commit.run?.value, commit.item?.value, commit.replay,
+      commit.run?.value, commit.item?.value, commit.replay, commit.sink,
     ])
     if let output = commit.output { try insert(db, output) }
     // The output of a replay makes none stale.
@@ -35,7 +38,8 @@ extension SQLiteLedger {
           Committable(
             sink: try row.value("sink"), name: try row.value("name"), target: try row.value("target"), token: try row.value("token")),
           pipeline: try row.value("pipeline"), run: try row.value(orNil: "run", as: Int64.self).map(RunID.init),
-          item: try row.value(orNil: "item", as: Int64.self).map(ItemID.init), replay: try row.count(orNil: "replay"))
+          item: try row.value(orNil: "item", as: Int64.self).map(ItemID.init), replay: try row.count(orNil: "replay"),
+          sink: try row.count("sink_number"))
       }
     }
   }
@@ -45,7 +49,7 @@ extension SQLiteLedger {
     try await write(.ledgerCommitted) { try Self.forget($0, committables) }
   }
 
-  func revoke(_ commit: PendingCommit) async throws {
+  func revoke(_ commit: PendingCommit, refusing refused: [RefusedRecord]) async throws {
     try await write(.ledgerStartOver) { db in
       try Self.forget(db, [commit.committable])
       if let replay = commit.replay {
@@ -62,6 +66,15 @@ extension SQLiteLedger {
         items = try Int64.fetchAll(db, sql: "SELECT id FROM items WHERE run = ? AND status <> 'closed'", arguments: [commit.run?.value])
       }
       for item in items {
+        for record in refused {
+          try db.cachedStatement(
+            sql: """
+              INSERT OR REPLACE INTO refused_records (item, record, version, field, reason)
+              SELECT id, ?2, coalesce(version, ''), ?3, ?4 FROM items WHERE id = ?1
+              """
+          ).execute(arguments: [item, record.record, record.field, record.reason])
+        }
+        try Self.unmark(db, ItemID(item), sink: commit.sink)
         try Self.startOver(db, ItemID(item))
         try db.execute(sql: "UPDATE items SET status = 'pending' WHERE id = ?", arguments: [item])
       }

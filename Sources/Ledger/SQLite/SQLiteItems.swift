@@ -93,6 +93,9 @@ extension SQLiteLedger {
         arguments: [pipeline, item.key, run.value, item.ordinal, definitionHash, item.startsOver && !item.keepsEarlier, item.location])
       guard let number else { throw DamagedValue("id") }
       let id = ItemID(number)
+      if item.forgetsSinks, item.isKnown {
+        try db.cachedStatement(sql: "DELETE FROM item_sinks WHERE item = ?").execute(arguments: [number])
+      }
       if item.startsOver, item.isKnown {
         try item.keepsEarlier ? forgetCheckpoint(db, id) : forgetWork(db, id)
       }
@@ -179,7 +182,13 @@ extension SQLiteLedger {
         try update.execute(arguments: [
           item.version, counts.read, counts.written, counts.filtered, counts.deadLettered, item.seconds, item.sourceSchema, item.id.value,
         ])
-        if let commit = item.commit { try Self.insert(db, commit) }
+        for commit in item.commits { try Self.insert(db, commit) }
+        for sink in item.marks {
+          try db.cachedStatement(
+            sql: "INSERT OR REPLACE INTO item_sinks SELECT id, ?2, ?3, definition_hash FROM items WHERE id = ?1"
+          ).execute(arguments: [item.id.value, sink, item.version])
+        }
+        try db.cachedStatement(sql: "DELETE FROM refused_records WHERE item = ?").execute(arguments: [item.id.value])
       }
       try Self.forget(db, committed)
     }
@@ -191,13 +200,43 @@ extension SQLiteLedger {
     }
   }
 
-  func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: Committable?) async throws {
+  func fail(_ id: ItemID, error: String, _ letter: DeadLetter, refused: [PendingCommit]) async throws {
     try await write(.ledgerFailItem) { db in
-      if let refused { try Self.forget(db, [refused]) }
+      for refused in refused {
+        try Self.forget(db, [refused.committable])
+        try Self.unmark(db, id, sink: refused.sink)
+      }
       try Self.startOver(db, id)
       try db.execute(
         sql: "UPDATE items SET status = 'failed', error = ? WHERE id = ?", arguments: [error, id.value])
       try Self.insert(db, [letter])
+    }
+  }
+
+  func sinkMarks(_ ids: [ItemID]) async throws -> [[SinkMark]] {
+    try await read { db in
+      let statement = try db.cachedStatement(sql: "SELECT sink, version, definition_hash FROM item_sinks WHERE item = ? ORDER BY sink")
+      return try ids.map { id in
+        try Row.fetchAll(statement, arguments: [id.value]).map { row in
+          SinkMark(
+            sink: try row.count("sink"), version: try row.value("version"), definitionHash: try row.value("definition_hash"))
+        }
+      }
+    }
+  }
+
+  /// Says that a sink has an item's records no more.
+  static func unmark(_ db: Database, _ id: ItemID, sink: Int) throws {
+    try db.cachedStatement(sql: "DELETE FROM item_sinks WHERE item = ? AND sink = ?").execute(arguments: [id.value, sink])
+  }
+
+  func refusedRecords(_ id: ItemID) async throws -> [RefusedRecord] {
+    try await read { db in
+      try Row.fetchAll(db, sql: "SELECT * FROM refused_records WHERE item = ? ORDER BY record", arguments: [id.value]).map { row in
+        RefusedRecord(
+          record: try row.count("record"), version: try row.value("version"), field: try row.value(orNil: "field"),
+          reason: try row.value("reason"))
+      }
     }
   }
 }

@@ -36,7 +36,7 @@ extension SQLiteLedger {
     }
   }
 
-  func endRun(_ id: RunID, _ end: RunEnd, commit: PendingCommit?, committed: [Committable]) async throws {
+  func endRun(_ id: RunID, _ end: RunEnd, commits: [PendingCommit], committed: [Committable]) async throws {
     try await write(.ledgerEndRun) { db in
       try db.execute(
         sql: """
@@ -48,7 +48,7 @@ extension SQLiteLedger {
           end.counts.deadLettered, end.bytes.fetched, end.bytes.decompressed, end.bytes.written, end.retries, end.restarts, end.error,
           end.counts.blankLines, id.value,
         ])
-      if let commit { try Self.insert(db, commit) }
+      for commit in commits { try Self.insert(db, commit) }
       try Self.forget(db, committed)
     }
   }

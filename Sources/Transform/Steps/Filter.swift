@@ -31,6 +31,12 @@ package struct FilterStep: Step {
     place = nil
   }
 
+  /// Makes a step of a condition that stands elsewhere than in `transform`: of a sink's `when`.
+  init(_ condition: String, at place: Position) {
+    self.condition = PlacedText(condition, at: place)
+    self.place = place
+  }
+
   /// Reads the condition.
   package init(_ entry: Entry, _ reader: inout DefinitionReader) {
     condition = PlacedText(entry.value.text ?? "", at: entry.value.position)
