@@ -228,7 +228,14 @@ package struct DefinitionReader {
     case .durationRange: fits = Scalars.durationRange(text) != nil
     case .byteCount: fits = Scalars.byteCount(text) != nil
     case .share: fits = Scalars.share(text) != nil
-    case .fieldType: fits = FieldType.parse(text) != nil
+    case .fieldType:
+      do throws(FieldType.Wrong) {
+        _ = try FieldType(text)
+        fits = true
+      } catch {
+        report(wrongType(error, text, place))
+        return nil
+      }
     case .choice(let words):
       fits = words.contains(text)
       if !fits, let near = Spelling.nearest(to: text, among: words) {
@@ -238,12 +245,24 @@ package struct DefinitionReader {
     default: fits = true
     }
     guard fits else {
-      var hint = Scalars.bound(text, shape).map { "; the most is \($0)" } ?? ""
-      if case .fieldType = shape { hint = FieldType.meant(by: text).map { "; did you mean \($0)?" } ?? "" }
+      let hint = Scalars.bound(text, shape).map { "; the most is \($0)" } ?? ""
       report(place.diagnostic("expected \(shape.expected), found “\(redact(text))”\(hint)", .wrongShape))
       return nil
     }
     return .scalar(text, place)
+  }
+
+  private func wrongType(_ error: FieldType.Wrong, _ text: String, _ place: Position) -> Diagnostic {
+    guard let reason = error.reason else {
+      let hint = FieldType.meant(by: text).map { "; did you mean \($0)?" } ?? ""
+      return place.diagnostic("expected \(Shape.fieldType.expected), found “\(redact(text))”\(hint)", .wrongShape)
+    }
+    var place = place
+    if place.isVerbatim, let part = text.range(of: error.part) {
+      place.column += text.distance(from: text.startIndex, to: part.lowerBound)
+      place.length = max(1, error.part.count)
+    }
+    return place.diagnostic("\(redact(reason))", .wrongShape)
   }
 
   func redact(_ text: String) -> String { Redactor(secrets: secrets, environment: environment).redact(text) }

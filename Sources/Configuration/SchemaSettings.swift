@@ -5,7 +5,9 @@ extension Schema {
   package init(_ list: Value) {
     self.init(
       list.entries.map { entry in
-        entry.value.text.flatMap(FieldType.parse).map { Field(name: entry.key, type: $0.type, nullable: $0.nullable) }
+        entry.value.text.flatMap { try? FieldType($0) }.map {
+          Field(name: entry.key, type: $0.type, nullable: $0.nullable, spelling: $0.spelling)
+        }
           ?? Field(name: entry.key, type: .text)
       })
   }

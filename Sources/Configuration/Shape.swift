@@ -52,7 +52,8 @@ package indirect enum Shape: Sendable {
     case .share: "a count like 10 or a share like 0.1%"
     case .choice(let words): words.count == 1 ? words[0] : "one of \(words.joined(separator: ", "))"
     case .expression: "an SQL expression"
-    case .fieldType: "a type (bigint, double, boolean, text, timestamp, date, json), perhaps with not null"
+    case .fieldType:
+      "a type (bigint, double, decimal(12,2), boolean, text, timestamp, date, time, bytes, json), perhaps with its spelling and not null"
     case .null: "null"
     case .list: "a list"
     case .map: "a map"
@@ -99,7 +100,7 @@ extension Shape {
     case .byteCount: ["type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? ?([KMGT]i?)?B?$"]
     case .share: ["type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)?%?$"]
     case .choice(let words): ["enum": words]
-    case .fieldType: ["type": "string", "pattern": "^(bigint|double|boolean|text|timestamp|date|json)( not null)?$"]
+    case .fieldType: ["type": "string", "pattern": FieldType.pattern]
     case .null: ["type": "null"]
     case .list(let element): ["type": "array", "items": element.schema()]
     case .map(let value): ["type": "object", "additionalProperties": value.schema()]

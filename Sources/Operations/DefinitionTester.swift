@@ -76,10 +76,10 @@ package struct DefinitionTester: Sendable {
       let type = schema.map { schema in schema.position(of: cell.name).map { schema.fields[$0].type } ?? .text }
       let isBare =
         switch type {
-        case .bigint?, .double?, nil: Double(value) != nil && value.last?.isNumber == true || type == nil && isBoolean(value)
+        case .bigint?, .double?, .decimal?, nil: Double(value) != nil && value.last?.isNumber == true || type == nil && isBoolean(value)
         case .boolean?: isBoolean(value)
         case .json?: true
-        case .text?, .timestamp?, .date?: false
+        case .text?, .timestamp?, .date?, .time?, .bytes?: false
         }
       return "\(quoted(cell.name)):\(isBare ? value : quoted(value))"
     }
@@ -168,7 +168,20 @@ package struct DefinitionTester: Sendable {
       }
       TimeText.writeTimestamp(time, to: out)
       return String(decoding: out.copy(0..<out.count), as: UTF8.self) == found
-    case .boolean, .text, .date: return false
+    case .decimal(let precision, let scale):
+      var wanted = wanted
+      let value = wanted.withUTF8 { p in p.baseAddress.flatMap { DecimalText.decimal($0, p.count, precision: precision, scale: scale) } }
+      guard let value else { return false }
+      let out = ByteBuffer(capacity: 48)
+      DecimalText.write(value, scale: scale, to: out)
+      return String(decoding: out.copy(0..<out.count), as: UTF8.self) == found
+    case .time:
+      var wanted = wanted
+      guard let value = wanted.withUTF8({ p in p.baseAddress.flatMap { TimeText.time($0, p.count) } }) else { return false }
+      let out = ByteBuffer(capacity: 16)
+      TimeText.writeTime(value, to: out)
+      return String(decoding: out.copy(0..<out.count), as: UTF8.self) == found
+    case .boolean, .text, .date, .bytes: return false
     }
   }
 

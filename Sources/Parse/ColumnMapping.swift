@@ -61,13 +61,15 @@ extension RecordBatch {
     columns.reserveCapacity(mapping.columns.count)
     for (i, field) in mapping.schema.fields.enumerated() {
       if mapping.columns[i] == ColumnMapping.missing {
-        columns.append(Column(field: field, views: nil, values: Vector.nulls(field.type, count: rowCount)))
+        columns.append(Column(field: field.read, views: nil, values: Vector.nulls(field.type, count: rowCount)))
         continue
       }
-      let view = views(mapping.columns[i], field.type == .text)
+      let view = views(mapping.columns[i], field.type == .text || field.type == .bytes)
+      // Values that are spelled otherwise than any sink spells them are never copied.
+      let isRespelled = field.spelling != nil || field.type == .bytes
       var found: [(row: UInt32, code: RecordFault.Code)] = []
       let (values, isPlain) = view.read(
-        as: field, rowCount: rowCount, decoding: mapping.decoded[i], plainText: plainText
+        as: field, rowCount: rowCount, decoding: mapping.decoded[i] || isRespelled, plainText: plainText
       ) { row, code in
         guard !refused.contains(row) else { return }
         refused.insert(row)
@@ -75,7 +77,7 @@ extension RecordBatch {
       }
       let spelling = RecordFaults.Spelling(value: view.excerpt) { FaultReason.of($0, $1, field) }
       faults.append(found, field: field.name, record: record(ofRow:), spelling: spelling)
-      columns.append(Column(field: field, views: view, values: values, isPlain: isPlain))
+      columns.append(Column(field: field.read, views: isRespelled ? nil : view, values: values, isPlain: isPlain))
     }
     if !refused.isEmpty {
       selection = (0..<UInt32(rowCount)).filter { !refused.contains(Int($0)) }

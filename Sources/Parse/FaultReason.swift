@@ -7,7 +7,31 @@ enum FaultReason {
     switch code {
     case .missingValue: "\(field.name) is not null, and there is no value"
     case .invalidEncoding: "“\(excerpt)” holds half of a surrogate pair, which is no character"
-    default: "“\(excerpt)” is not a \(field.type.rawValue)\(hint(excerpt, field.type).map { "; \($0)" } ?? "")"
+    default: misfit(excerpt, field)
+    }
+  }
+
+  private static func misfit(_ excerpt: String, _ field: Field) -> String {
+    if let spelling = field.spelling {
+      let text = excerpt.utf8.count > 1 && excerpt.first == "\"" && excerpt.last == "\"" ? String(excerpt.dropFirst().dropLast()) : excerpt
+      return spelling.misfit(text, field.type)
+    }
+    let reason = "“\(excerpt)” is not a \(field.type.rawValue)"
+    return (digits(excerpt, field.type) ?? hint(excerpt, field.type)).map { "\(reason); \($0)" } ?? reason
+  }
+
+  /// Says which digits of a number a decimal has no place for.
+  private static func digits(_ excerpt: String, _ type: ValueType) -> String? {
+    guard case .decimal(let precision, let scale) = type else { return nil }
+    var text = excerpt
+    if text.utf8.count > 1, text.first == "\"", text.last == "\"" { text = String(text.dropFirst().dropLast()) }
+    let reading = text.withUTF8 { p in p.baseAddress.map { DecimalText.read($0, p.count, precision: precision, scale: scale) } }
+    switch reading {
+    case .fraction(let digits)?:
+      return "it has \(digits) digits behind the point, and the type \(scale): nothing is rounded unless an expression says so"
+    case .whole(let digits)?: return "it has \(digits) digits before the point, and the type has room for \(precision - scale)"
+    case .value?: return "its \(text.first == "+" ? "+" : "leading zero") would be lost: make the field text"
+    case .noNumber?, nil: return nil
     }
   }
 
@@ -16,7 +40,7 @@ enum FaultReason {
     var text = Substring(excerpt)
     if text.utf8.count > 1, text.first == "\"", text.last == "\"" { text = text.dropFirst().dropLast() }
     if NullWords.words.contains(String(text)) { return "if it stands for no value, name it in parse.null_values" }
-    guard type == .bigint || type == .double else { return nil }
+    guard type.isNumber else { return nil }
     var digits = text
     while digits.first == " " { digits = digits.dropFirst() }
     while digits.last == " " { digits = digits.dropLast() }

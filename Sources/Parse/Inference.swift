@@ -39,7 +39,9 @@ public enum Inference {
         case .boolean: return BooleanText.boolean(p, bytes.count) != nil
         case .date: return TimeText.date(p, bytes.count) != nil
         case .timestamp: return TimeText.timestamp(p, bytes.count) != nil
-        case .text, .json: return true
+        case .time: return TimeText.time(p, bytes.count) != nil
+        case .decimal(let precision, let scale): return DecimalText.fits(p, bytes.count, precision: precision, scale: scale)
+        case .text, .json, .bytes: return true
         }
       }
     }

@@ -85,6 +85,43 @@ public enum TimeText {
     return isInRange(result) ? result : nil
   }
 
+  /// Reads `HH:MM`, `HH:MM:SS` or the same with up to nine digits of fraction (kept to the microsecond) as microseconds since midnight; nil
+  /// where the bytes are no time of day.
+  public static func time(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int64? {
+    guard count >= 5, p[2] == 0x3A else { return nil }
+    let hour = two(p, 0), minute = two(p, 3)
+    guard hour >= 0, hour < 24, minute >= 0, minute < 60 else { return nil }
+    let whole = Int64(hour * 60 + minute) * 60_000_000
+    if count == 5 { return whole }
+    guard count >= 8, p[5] == 0x3A else { return nil }
+    let second = two(p, 6)
+    guard second >= 0, second < 60 else { return nil }
+    let micros = whole + Int64(second) * 1_000_000
+    if count == 8 { return micros }
+    guard p[8] == 0x2E, count >= 10, count <= 18 else { return nil }
+    var fraction: Int64 = 0
+    for i in 9..<count {
+      let digit = p[i] &- 0x30
+      if digit > 9 { return nil }
+      if i < 15 { fraction = fraction * 10 + Int64(digit) }
+    }
+    for _ in min(count - 9, 6)..<6 { fraction *= 10 }
+    return micros + fraction
+  }
+
+  /// The day of a timestamp, in days since 1970-01-01.
+  public static func day(_ micros: Int64) -> Int64 { micros / microsecondsPerDay - (micros % microsecondsPerDay < 0 ? 1 : 0) }
+
+  /// The weekday of a day, from 1 for Monday to 7 for Sunday. 1970-01-01 was a Thursday.
+  static func weekday(_ days: Int64) -> Int { Int(((days + 3) % 7 + 7) % 7) + 1 }
+
+  /// The week of a day by ISO 8601, and the year that the week belongs to: that in which its Thursday falls.
+  static func isoWeek(_ days: Int64) -> (year: Int, week: Int) {
+    let thursday = days + Int64(4 - weekday(days))
+    let year = civil(thursday).year
+    return (year, Int(thursday - daysSinceEpoch(year: year, month: 1, day: 1)) / 7 + 1)
+  }
+
   @inlinable
   static func days(in month: Int, of year: Int) -> Int {
     switch month {
@@ -139,13 +176,18 @@ public enum TimeText {
     }
     writeDate(days, to: out)
     out.append(0x20)
-    let seconds = Int(rest / 1_000_000)
+    writeTime(rest, to: out)
+  }
+
+  /// Appends `HH:MM:SS` for microseconds since midnight, with the fraction where there is one, without its last zeros.
+  public static func writeTime(_ micros: Int64, to out: ByteBuffer) {
+    let seconds = Int(micros / 1_000_000)
     pad(seconds / 3600, 2, to: out)
     out.append(0x3A)
     pad(seconds / 60 % 60, 2, to: out)
     out.append(0x3A)
     pad(seconds % 60, 2, to: out)
-    var fraction = Int(rest % 1_000_000)
+    var fraction = Int(micros % 1_000_000)
     guard fraction > 0 else { return }
     var digits = 6
     while fraction % 10 == 0 {
@@ -156,7 +198,15 @@ public enum TimeText {
     pad(fraction, digits, to: out)
   }
 
-  private static func pad(_ value: Int, _ width: Int, to out: ByteBuffer) {
+  /// Appends an offset from UTC, in seconds east, as `+HHMM`; seconds follow where there are any.
+  static func writeOffset(_ offset: Int, to out: ByteBuffer) {
+    out.append(offset < 0 ? 0x2D : 0x2B)
+    let seconds = abs(offset)
+    pad(seconds / 3600 * 100 + seconds / 60 % 60, 4, to: out)
+    if seconds % 60 != 0 { pad(seconds % 60, 2, to: out) }
+  }
+
+  static func pad(_ value: Int, _ width: Int, to out: ByteBuffer) {
     var divisor = 1
     for _ in 1..<max(width, 1) { divisor *= 10 }
     var rest = value

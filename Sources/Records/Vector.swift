@@ -16,6 +16,12 @@ public struct NullableVector<Element: Sendable>: Sendable {
   @inlinable public var count: Int { values.count }
   /// Whether the value of row `i` is NULL.
   @inlinable public func isNull(_ i: Int) -> Bool { !nulls.isEmpty && nulls[i] != 0 }
+
+  /// Makes the value of row `i` NULL.
+  public mutating func setNull(_ i: Int) {
+    if nulls.isEmpty { nulls = [UInt8](repeating: 0, count: values.count) }
+    nulls[i] = 1
+  }
 }
 
 /// The bytes of one text value, borrowed from memory that its vector's owners hold.
@@ -59,19 +65,23 @@ public struct TextVector: @unchecked Sendable {
 
 /// The decoded values of one column.
 public enum Vector: Sendable {
-  /// A bigint; a timestamp in microseconds since 1970-01-01 00:00 UTC; or a date in days since 1970-01-01.
+  /// A bigint; a timestamp in microseconds since 1970-01-01 00:00 UTC; a date in days since 1970-01-01; or a time in microseconds since
+  /// midnight.
   case integers(NullableVector<Int64>)
+  /// A decimal: the whole number that is its value times 10 to the scale, which its field's type says.
+  case decimals(NullableVector<Int128>)
   /// A double, which is finite.
   case doubles(NullableVector<Double>)
   /// 0 for false, 1 for true, 2 for NULL.
   case booleans([UInt8])
-  /// A text, or JSON in its own spelling.
+  /// A text, JSON in its own spelling, or bytes, which are any and not UTF-8.
   case text(TextVector)
 
   /// The number of rows.
   public var count: Int {
     switch self {
     case .integers(let v): v.count
+    case .decimals(let v): v.count
     case .doubles(let v): v.count
     case .booleans(let v): v.count
     case .text(let v): v.slices.count
@@ -82,6 +92,7 @@ public enum Vector: Sendable {
   public func isNull(_ i: Int) -> Bool {
     switch self {
     case .integers(let v): v.isNull(i)
+    case .decimals(let v): v.isNull(i)
     case .doubles(let v): v.isNull(i)
     case .booleans(let v): v[i] == 2
     case .text(let v): v.slices[i].start == nil
@@ -91,11 +102,12 @@ public enum Vector: Sendable {
   /// Makes a vector of `count` NULLs of a type.
   public static func nulls(_ type: ValueType, count: Int) -> Vector {
     switch type {
-    case .bigint, .timestamp, .date:
+    case .decimal: .decimals(NullableVector(values: Array(repeating: 0, count: count), nulls: Array(repeating: 1, count: count)))
+    case .bigint, .timestamp, .date, .time:
       .integers(NullableVector(values: Array(repeating: 0, count: count), nulls: Array(repeating: 1, count: count)))
     case .double: .doubles(NullableVector(values: Array(repeating: 0, count: count), nulls: Array(repeating: 1, count: count)))
     case .boolean: .booleans(Array(repeating: 2, count: count))
-    case .text, .json: .text(TextVector(slices: Array(repeating: .null, count: count), owners: []))
+    case .text, .json, .bytes: .text(TextVector(slices: Array(repeating: .null, count: count), owners: []))
     }
   }
 
@@ -103,6 +115,7 @@ public enum Vector: Sendable {
   public func gather(_ rows: [UInt32]) -> Vector {
     switch self {
     case .integers(let v): .integers(v.gather(rows))
+    case .decimals(let v): .decimals(v.gather(rows))
     case .doubles(let v): .doubles(v.gather(rows))
     case .booleans(let v): .booleans(rows.map { v[Int($0)] })
     case .text(let v): .text(TextVector(slices: rows.map { v.slices[Int($0)] }, owners: v.owners))
@@ -116,6 +129,7 @@ public enum Vector: Sendable {
     if rows.count == count { return self }
     switch self {
     case .integers(let v): return .integers(v.scatter(rows, count: count, empty: 0))
+    case .decimals(let v): return .decimals(v.scatter(rows, count: count, empty: 0))
     case .doubles(let v): return .doubles(v.scatter(rows, count: count, empty: 0))
     case .booleans(let v):
       var out = [UInt8](repeating: 2, count: count)

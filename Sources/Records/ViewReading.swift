@@ -30,6 +30,7 @@ extension FieldViews {
     as field: Field, rowCount: Int, decoding: Bool, plainText: Bool, refuse: (Int, RecordFault.Code) -> Void
   ) -> (values: Vector?, isPlain: Bool) {
     let missing = field.nullable ? nil : RecordFault.Code.missingValue
+    if let spelling = field.spelling { return (spelled(spelling, field.type, rowCount, missing, refuse), false) }
     switch field.type {
     case .bigint:
       if decoding {
@@ -43,6 +44,16 @@ extension FieldViews {
         return (.doubles(v), plain)
       }
       return (nil, checkNumbers(rowCount, missing, decimals: true, NumberText.isDouble, refuse))
+    case .decimal(let precision, let scale):
+      let (v, plain) = decimals(rowCount, missing, precision, scale, decoding, refuse)
+      return (v.map { .decimals($0) }, plain)
+    case .bytes: return (spelled(.base64, field.type, rowCount, missing, refuse), false)
+    case .time:
+      if decoding {
+        let (v, plain) = times(rowCount, missing, TimeText.time, refuse)
+        return (.integers(v), plain)
+      }
+      return (nil, check(rowCount, missing, { TimeText.time($0, $1) != nil }, { _, _ in true }, refuse))
     case .timestamp:
       if decoding {
         let (v, plain) = times(rowCount, missing, TimeText.timestamp, refuse)
@@ -131,7 +142,7 @@ extension FieldViews {
 
   private func mayUnquote(_ fits: (UnsafePointer<UInt8>, Int) -> Bool, _ p: UnsafePointer<UInt8>, _ n: Int) -> Bool {
     // In JSON a number in quotes is text; a time has no other spelling than in quotes.
-    fits(p, n) && (encoding == .csv || (n >= 10 && p[4] == 0x2D))
+    fits(p, n) && (encoding == .csv || (n >= 10 && p[4] == 0x2D) || (n >= 5 && p[2] == 0x3A))
   }
 
   @inline(__always)
@@ -173,6 +184,55 @@ extension FieldViews {
       filled = rowCount
     }
     return (NullableVector(values: values, nulls: nulls), plain)
+  }
+
+  /// A decimal may stand in quotes in JSON too: many writers put it there, so that no reader makes a double of it.
+  private func decimals(
+    _ rowCount: Int, _ missing: RecordFault.Code?, _ precision: Int, _ scale: Int, _ decoding: Bool,
+    _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> (NullableVector<Int128>?, isPlain: Bool) {
+    var plain = true
+    var vector = NullableVector<Int128>(values: decoding ? [Int128](repeating: 0, count: rowCount) : [])
+    let places = places
+    let views = places.views
+    var row = 0
+    while true {
+      if !decoding { row = sluice_skip_plain_decimals(views, row, rowCount, Int32(precision), Int32(scale), missing == nil ? 1 : 0) }
+      guard row < rowCount else { break }
+      let (p, n) = places.view(row)
+      if isNull(p, n) {
+        plain = plain && isPlainNull(n)
+        if decoding { vector.setNull(row) }
+        if let missing { refuse(row, missing) }
+      } else {
+        let (inner, count, quoted) = scalar(p, n)
+        if let value = DecimalText.decimal(inner, count, precision: precision, scale: scale), NumberText.isPlainNumber(inner, count) {
+          plain = plain && !quoted && DecimalText.isCanonical(inner, count, scale: scale)
+          if decoding { vector.values[row] = value }
+        } else {
+          plain = false
+          if decoding { vector.setNull(row) }
+          refuse(row, .invalidValue)
+        }
+      }
+      row += 1
+    }
+    return (decoding ? vector : nil, plain)
+  }
+
+  /// Reads values in a spelling of the definition's.
+  private func spelled(
+    _ spelling: FieldSpelling, _ type: ValueType, _ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void
+  ) -> Vector {
+    checkPresent(rowCount, missing, refuse)
+    var arena = TextArena()
+    let vector = spelling.read(type, count: rowCount) { row in
+      let slice = text(row, &arena)
+      return (slice, encoding == .json && view(row).start[0] != 0x22)
+    } refuse: {
+      refuse($0, .invalidValue)
+    }
+    return vector
   }
 
   @inline(__always)

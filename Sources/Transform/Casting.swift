@@ -6,10 +6,11 @@ enum Casting {
     guard let from, from != to else { return true }
     switch (from, to) {
     case (.text, _), (_, .text), (.json, .json): return true
-    case (.json, _): return to != .date && to != .timestamp
+    case (.json, _): return ![.date, .timestamp, .time, .bytes].contains(to)
     case (.bigint, .double), (.double, .bigint), (.bigint, .boolean), (.boolean, .bigint), (.boolean, .double): return true
-    case (.date, .timestamp), (.timestamp, .date): return true
-    case (.bigint, .json), (.double, .json), (.boolean, .json): return true
+    case (.bigint, .decimal), (.double, .decimal), (.decimal, .bigint), (.decimal, .double), (.decimal, .decimal): return true
+    case (.date, .timestamp), (.timestamp, .date), (.timestamp, .time): return true
+    case (.bigint, .json), (.double, .json), (.decimal, .json), (.boolean, .json): return true
     default: return false
     }
   }
@@ -17,6 +18,8 @@ enum Casting {
   /// - Parameter fail: told the position of each value that does not fit; it becomes NULL.
   static func cast(_ source: Vector, _ from: ValueType, to: ValueType, fail: (Int, String) -> Void) -> Vector {
     switch (source, to) {
+    case (.text(let v), .text) where from == .bytes: return .text(decoded(v, fail))
+    case (.text, .bytes): return source
     case (_, .text), (_, .json): return .text(text(source, from, asJSON: to == .json && from == .text, fail))
     case (.text(let v), _): return parse(v, to, fail)
     case (.integers(let v), .double): return .doubles(NullableVector(values: v.values.map(Double.init), nulls: v.nulls))
@@ -25,6 +28,48 @@ enum Casting {
       return .integers(NullableVector(values: v.values.map { $0 &* TimeText.microsecondsPerDay }, nulls: v.nulls))
     case (.integers(let v), .date) where from == .timestamp:
       return .integers(NullableVector(values: v.values.map { floorDivide($0, TimeText.microsecondsPerDay) }, nulls: v.nulls))
+    case (.integers(let v), .time) where from == .timestamp:
+      return .integers(
+        NullableVector(values: v.values.map { $0 - TimeText.day($0) * TimeText.microsecondsPerDay }, nulls: v.nulls))
+    case (.integers(let v), .decimal(let precision, let scale)):
+      return .decimals(decimals(v, to, fail) { DecimalText.rescaled(Int128($0), from: 0, to: scale, precision: precision) })
+    case (.doubles(let v), .decimal(let precision, let scale)):
+      let text = ByteBuffer(capacity: 64)
+      return .decimals(
+        decimals(v, to, fail) { value in
+          text.count = 0
+          NumberText.write(value, to: text)
+          guard case .value(let found) = DecimalText.read(text.bytes, text.count, precision: precision, scale: scale, rounds: true) else {
+            return nil
+          }
+          return found
+        })
+    case (.decimals(let v), .decimal(let precision, let scale)):
+      guard case .decimal(_, let old) = from else { return source }
+      return .decimals(
+        mapped(v, 0 as Int128) {
+          DecimalText.rescaled($0, from: old, to: scale, precision: precision)
+        } fail: {
+          fail($0, "\(shown(v.values[$0], old)) has too many digits for a \(to.rawValue)")
+        })
+    case (.decimals(let v), .bigint):
+      guard case .decimal(_, let old) = from else { return source }
+      return .integers(
+        mapped(v, 0 as Int64) {
+          DecimalText.rescaled($0, from: old, to: 0, precision: 38).flatMap { Int64(exactly: $0) }
+        } fail: {
+          fail($0, "\(shown(v.values[$0], old)) does not fit a bigint")
+        })
+    case (.decimals(let v), .double):
+      guard case .decimal(_, let old) = from else { return source }
+      let text = ByteBuffer(capacity: 64)
+      return .doubles(
+        mapped(v, 0 as Double) { value in
+          text.count = 0
+          DecimalText.write(value, scale: old, to: text)
+          return NumberText.double(text.bytes, text.count)
+        } fail: { _ in
+        })
     case (.doubles(let v), .bigint):
       var out = NullableVector(values: [Int64](repeating: 0, count: v.count), nulls: v.nulls)
       for i in 0..<v.count where !v.isNull(i) {
@@ -44,6 +89,46 @@ enum Casting {
     }
   }
 
+  /// Computes each value from another; `fail` is told the rows that have none, which become NULL.
+  @inline(__always)
+  private static func mapped<Old, New>(
+    _ values: NullableVector<Old>, _ empty: New, _ make: (Old) -> New?, fail: (Int) -> Void
+  ) -> NullableVector<New> {
+    var out = NullableVector(values: [New](repeating: empty, count: values.count), nulls: values.nulls)
+    for i in 0..<values.count where !values.isNull(i) {
+      if let value = make(values.values[i]) {
+        out.values[i] = value
+      } else {
+        fail(i)
+        out.setNull(i)
+      }
+    }
+    return out
+  }
+
+  private static func decimals<Old>(
+    _ values: NullableVector<Old>, _ type: ValueType, _ fail: (Int, String) -> Void, _ make: (Old) -> Int128?
+  ) -> NullableVector<Int128> {
+    mapped(values, 0 as Int128, make) { fail($0, "\(values.values[$0]) has too many digits for a \(type.rawValue)") }
+  }
+
+  private static func shown(_ value: Int128, _ scale: Int) -> String {
+    let out = ByteBuffer(capacity: 48)
+    DecimalText.write(value, scale: scale, to: out)
+    return String(decoding: out.copy(0..<out.count), as: UTF8.self)
+  }
+
+  /// Bytes as the text whose UTF-8 they are.
+  private static func decoded(_ bytes: TextVector, _ fail: (Int, String) -> Void) -> TextVector {
+    var out = bytes
+    for (i, slice) in bytes.slices.enumerated() {
+      guard let start = slice.start, UTF8Text.firstInvalid(start, slice.count) != nil else { continue }
+      fail(i, "the bytes are not UTF-8")
+      out.slices[i] = .null
+    }
+    return out
+  }
+
   static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a / b - (a % b < 0 ? 1 : 0) }
 
   private static func parse(_ texts: TextVector, _ type: ValueType, _ fail: (Int, String) -> Void) -> Vector {
@@ -52,6 +137,9 @@ enum Casting {
     case .double: return .doubles(parse(texts, 0, type, fail) { NumberText.double($0, $1).flatMap { $0.isFinite ? $0 : nil } })
     case .date: return .integers(parse(texts, 0, type, fail, TimeText.date))
     case .timestamp: return .integers(parse(texts, 0, type, fail, TimeText.timestamp))
+    case .time: return .integers(parse(texts, 0, type, fail, TimeText.time))
+    case .decimal(let precision, let scale):
+      return .decimals(parse(texts, 0, type, fail) { DecimalText.decimal($0, $1, precision: precision, scale: scale) })
     default:
       let parsed = parse(texts, false, type, fail, BooleanText.boolean)
       return .booleans((0..<parsed.count).map { parsed.isNull($0) ? 2 : (parsed.values[$0] ? 1 : 0) })

@@ -77,13 +77,7 @@ struct Evaluation {
       let slice = TextSlice(start: UnsafePointer(buffer.bytes), count: buffer.count)
       return .text(TextVector(slices: [TextSlice](repeating: slice, count: count), owners: [buffer]))
     case .null:
-      let nulls = [UInt8](repeating: 1, count: count)
-      switch type {
-      case .bigint, .date, .timestamp: return .integers(NullableVector(values: [Int64](repeating: 0, count: count), nulls: nulls))
-      case .double: return .doubles(NullableVector(values: [Double](repeating: 0, count: count), nulls: nulls))
-      case .boolean: return .booleans([UInt8](repeating: 2, count: count))
-      default: return .text(TextVector(slices: [TextSlice](repeating: .null, count: count), owners: []))
-      }
+      return .nulls(type ?? .text, count: count)
     }
   }
 
@@ -178,6 +172,9 @@ struct Evaluation {
     case .integers(var out):
       for case (let at, .integers(let piece)) in pieces { out.fill(at, piece) }
       return .integers(out)
+    case .decimals(var out):
+      for case (let at, .decimals(let piece)) in pieces { out.fill(at, piece) }
+      return .decimals(out)
     case .doubles(var out):
       for case (let at, .doubles(let piece)) in pieces { out.fill(at, piece) }
       return .doubles(out)
@@ -256,11 +253,6 @@ struct Evaluation {
 }
 
 extension NullableVector {
-  mutating func setNull(_ i: Int) {
-    if nulls.isEmpty { nulls = [UInt8](repeating: 0, count: values.count) }
-    nulls[i] = 1
-  }
-
   mutating func fill(_ at: [UInt32], _ piece: NullableVector) {
     for (i, row) in at.enumerated() {
       values[Int(row)] = piece.values[i]
@@ -275,6 +267,7 @@ enum Comparing {
     switch (a, b) {
     case (.integers(let x), .integers(let y)): return numbers(comparison, x, y)
     case (.doubles(let x), .doubles(let y)): return numbers(comparison, x, y)
+    case (.decimals(let x), .decimals(let y)): return numbers(comparison, x, y)
     case (.booleans(let x), .booleans(let y)):
       return zip(x, y).map { $0 == 2 || $1 == 2 ? 2 : (holds(comparison, Int($0) - Int($1)) ? 1 : 0) }
     case (.text(let x), .text(let y)):

@@ -35,6 +35,25 @@ struct Expression: Sendable {
     return truth != [1]
   }
 
+  /// Makes an expression that reads the texts of this one in a spelling of the definition's.
+  func read(as type: ValueType, _ spelling: FieldSpelling) -> Expression {
+    let reading = Function("cast", [.text], gives: type) { arguments, call in
+      spelling.read(type, count: call.count) {
+        (arguments[0].slice($0) ?? .null, false)
+      } refuse: {
+        call.fail($0, spelling.misfit(arguments[0].slice($0).map { Excerpt.of($0.bytes) } ?? "", type))
+      }
+    }
+    return Expression(node: .call(reading, [node], type), type: type, columns: columns, readsUnknown: readsUnknown)
+  }
+
+  private init(node: Node, type: ValueType, columns: Set<Int>, readsUnknown: Bool) {
+    self.node = node
+    self.type = type
+    self.columns = columns
+    self.readsUnknown = readsUnknown
+  }
+
   /// Parses and checks a condition: an expression that is a truth value or NULL.
   static func condition(_ text: String, scope: Scope) throws(ExpressionError) -> Expression {
     let expression = try Expression(text, scope: scope)
@@ -324,7 +343,7 @@ struct Checker {
       "bool": .boolean, "varchar": .text, "string": .text, "datetime": .timestamp,
     ]
     guard let target = ValueType(rawValue: type.lowercased()) ?? aliases[type.lowercased()] else {
-      let near = Spelling.nearest(to: type.lowercased(), among: ValueType.allCases.map(\.rawValue))
+      let near = Spelling.nearest(to: type.lowercased(), among: ValueType.names)
       throw fail("there is no type “\(type)”" + (near.map { "; did you mean \($0)?" } ?? ""), place)
     }
     let node = try check(operand)

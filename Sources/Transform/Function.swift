@@ -148,6 +148,7 @@ extension Vector {
     switch (self, other) {
     case (.integers(let a), .integers(let b)): .integers(a.followed(by: b))
     case (.doubles(let a), .doubles(let b)): .doubles(a.followed(by: b))
+    case (.decimals(let a), .decimals(let b)): .decimals(a.followed(by: b))
     case (.booleans(let a), .booleans(let b)): .booleans(a + b)
     case (.text(let a), .text(let b)): .text(TextVector(slices: a.slices + b.slices, owners: a.owners + b.owners))
     default: self

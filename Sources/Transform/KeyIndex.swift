@@ -69,6 +69,8 @@ struct KeyIndex: Sendable {
       found.indices.filter { found[$0] != none && (a.isNull($0) || a.values[$0] != b.values[Int(found[$0])]) }
     case (.doubles(let a), .doubles(let b)):
       found.indices.filter { found[$0] != none && (a.isNull($0) || a.values[$0] != b.values[Int(found[$0])]) }
+    case (.decimals(let a), .decimals(let b)):
+      found.indices.filter { found[$0] != none && (a.isNull($0) || a.values[$0] != b.values[Int(found[$0])]) }
     case (.booleans(let a), .booleans(let b)):
       found.indices.filter { found[$0] != none && (a[$0] == 2 || a[$0] != b[Int(found[$0])]) }
     case (.text(let a), .text(let b)):
@@ -105,6 +107,10 @@ struct KeyIndex: Sendable {
     for column in columns {
       switch column {
       case .integers(let v): for i in 0..<count { hashes[i] = mixed(hashes[i], UInt64(bitPattern: v.values[i])) }
+      case .decimals(let v):
+        for i in 0..<count {
+          hashes[i] = mixed(mixed(hashes[i], UInt64(truncatingIfNeeded: v.values[i])), UInt64(truncatingIfNeeded: v.values[i] >> 64))
+        }
       // The two zeros are one value.
       case .doubles(let v): for i in 0..<count { hashes[i] = mixed(hashes[i], v.values[i] == 0 ? 0 : v.values[i].bitPattern) }
       case .booleans(let v): for i in 0..<count { hashes[i] = mixed(hashes[i], UInt64(v[i])) }
@@ -155,6 +161,7 @@ extension Vector {
     switch self {
     case .integers(let v): 8 * v.values.count + v.nulls.count
     case .doubles(let v): 8 * v.values.count + v.nulls.count
+    case .decimals(let v): 16 * v.values.count + v.nulls.count
     case .booleans(let v): v.count
     case .text(let v): MemoryLayout<TextSlice>.stride * v.slices.count + v.owners.dropFirst().reduce(0) { $0 + $1.capacity }
     }
@@ -165,6 +172,7 @@ extension Vector {
     switch self {
     case .integers(let v): .integers(v.take(rows, empty: 0))
     case .doubles(let v): .doubles(v.take(rows, empty: 0))
+    case .decimals(let v): .decimals(v.take(rows, empty: 0))
     case .booleans(let v): .booleans(rows.map { $0 == KeyIndex.none ? 2 : v[Int($0)] })
     case .text(let v): .text(TextVector(slices: rows.map { $0 == KeyIndex.none ? .null : v.slices[Int($0)] }, owners: v.owners))
     }

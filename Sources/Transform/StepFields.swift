@@ -17,6 +17,8 @@ package struct StepFields {
   /// Begins with the fields that come to the first step.
   package init(_ scope: Scope) {
     self.scope = scope
+    // How the source spells values is the parser's alone.
+    self.scope.schema = Schema(scope.schema.fields.map(\.read))
     decoded = Array(repeating: false, count: scope.schema.fields.count)
     origins = Array(scope.schema.fields.indices)
   }
@@ -90,7 +92,15 @@ package struct StepFields {
   mutating func values(of field: PlacedText) -> Expression? { read(field) { $0 } }
 
   /// Makes an expression that casts a field to a type. An error marks the field's name.
-  mutating func cast(_ field: PlacedText, to type: ValueType) -> Expression? { read(field) { "CAST(\($0) AS \(type.rawValue))" } }
+  mutating func cast(_ field: PlacedText, to type: FieldType) -> Expression? {
+    guard let spelling = type.spelling else { return read(field) { "CAST(\($0) AS \(type.type.rawValue))" } }
+    guard let expression = read(field, { $0 }) else { return nil }
+    guard expression.isUnknown || expression.type == .text else {
+      report("a spelling is for text, and \(field.text) is a \(expression.type.rawValue)", at: field, whole: true)
+      return nil
+    }
+    return expression.read(as: type.type, spelling)
+  }
 
   private mutating func read(_ field: PlacedText, _ text: (_ name: String) -> String) -> Expression? {
     let quoted = "\"\(field.text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""

@@ -86,12 +86,14 @@ package struct CSVEncoder: FormatEncoder {
           let value = views.text(row, &arena, jsonText: type == .json)
           guard let start = value.start else { return }
           switch type {
-          case .bigint, .double, .boolean: ScalarText.write(start, value.count, type, to: text)
+          case .bigint, .double, .decimal, .boolean: ScalarText.write(start, value.count, type, to: text)
           default: cell(start, value.count, to: text)
           }
         }
       } else if let values = column.values {
-        assembler.render(values, type, prefix: prefix, text: { cell($0, $1, to: $2) })
+        assembler.render(values, type, prefix: prefix) { p, n, text in
+          if type == .bytes, n > 0 { BytesText.write(p, n, to: text) } else { cell(p, n, to: text) }
+        }
       }
     }
     assembler.write(to: out)

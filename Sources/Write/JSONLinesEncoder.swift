@@ -38,7 +38,14 @@ package struct JSONLinesEncoder: FormatEncoder {
       } else if let values = column.values {
         let type = column.field.type
         assembler.render(values, type, prefix: key, quotesTimes: true) { p, n, out in
-          if type == .text { JSONText.quote(p, n, to: out) } else { JSONText.line(p, n, to: out) }
+          switch type {
+          case .text: JSONText.quote(p, n, to: out)
+          case .bytes:
+            out.append(0x22)
+            BytesText.write(p, n, to: out)
+            out.append(0x22)
+          default: JSONText.line(p, n, to: out)
+          }
         }
       } else {
         assembler.render(prefix: key) { _, _ in }
@@ -74,9 +81,16 @@ package struct JSONLinesEncoder: FormatEncoder {
         let (p, n) = views.view(row)
         JSONText.line(p, n, to: text)
       }
-    case .json: assembler.add(views, prefix: key, SLUICE_COPIED)
+    case .json:
+      guard case .decimal = type, !column.isPlain else { return assembler.add(views, prefix: key, SLUICE_COPIED) }
+      assembler.render(prefix: key) { row, text in
+        let (p, n) = views.view(row)
+        if views.isNull(p, n) { return }
+        let (start, count, _) = views.scalar(p, n)
+        ScalarText.write(start, count, type, to: text)
+      }
     case .csv where column.isPlain && type != .json:
-      assembler.add(views, prefix: key, type == .bigint || type == .double || type == .boolean ? SLUICE_COPIED : SLUICE_QUOTED)
+      assembler.add(views, prefix: key, type.isBare ? SLUICE_COPIED : SLUICE_QUOTED)
     case .csv where type == .text: assembler.add(views, prefix: key, SLUICE_ESCAPED)
     case .csv:
       var arena = TextArena()
@@ -84,11 +98,21 @@ package struct JSONLinesEncoder: FormatEncoder {
         let value = views.text(row, &arena)
         guard let start = value.start else { return }
         switch type {
-        case .bigint, .double, .boolean: ScalarText.write(start, value.count, type, to: text)
+        case .bigint, .double, .decimal, .boolean: ScalarText.write(start, value.count, type, to: text)
         case .json: JSONText.line(start, value.count, to: text)
         default: JSONText.quote(start, value.count, to: text)
         }
       }
+    }
+  }
+}
+
+extension ValueType {
+  /// Whether values stand in JSON without quotes, as numbers and words.
+  fileprivate var isBare: Bool {
+    switch self {
+    case .bigint, .double, .decimal, .boolean: true
+    case .text, .timestamp, .date, .time, .bytes, .json: false
     }
   }
 }

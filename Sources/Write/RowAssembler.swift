@@ -62,13 +62,16 @@ struct RowAssembler {
     text: (UnsafePointer<UInt8>, Int, ByteBuffer) -> Void
   ) {
     switch values {
-    case .integers(let v) where type == .timestamp || type == .date:
+    case .integers(let v) where type == .timestamp || type == .date || type == .time:
       render(prefix: prefix) { row, out in
         if v.isNull(row) { return }
         if quotesTimes { out.append(0x22) }
-        if type == .date { TimeText.writeDate(v.values[row], to: out) } else { TimeText.writeTimestamp(v.values[row], to: out) }
+        ValueText.write(values, row, type, to: out)
         if quotesTimes { out.append(0x22) }
       }
+    case .decimals(let v):
+      guard case .decimal(_, let scale) = type else { return }
+      render(prefix: prefix) { row, out in if !v.isNull(row) { DecimalText.write(v.values[row], scale: scale, to: out) } }
     case .integers(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
     case .doubles(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
     case .booleans(let v): render(prefix: prefix) { row, out in if v[row] != 2 { out.append(v[row] == 1 ? "true" : "false") } }

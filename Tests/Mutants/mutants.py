@@ -67,7 +67,7 @@ MUTANTS = [
     ("jsonStaysOnItsLine", "JSON is written on one line", "Sources/Write/JSONLinesEncoder.swift", "start[i] = max(p[i], 0x20)", "start[i] = p[i]"),
     ("writersAgreeOnNumbers", "what a number would lose is refused", "Sources/Records/NumberText.swift",
      "if i >= count || p[i] == 0x2B { return false }\n    return p[i] != 0x30 || i + 1 >= count || p[i + 1] &- 0x30 > 9", "return i < count"),
-    ("refusalsSayWhatToDo", "a refusal has a hint", "Sources/Parse/FaultReason.swift", "hint(excerpt, field.type).map { \"; \\($0)\" } ?? \"\"", "\"\""),
+    ("refusalsSayWhatToDo", "a refusal has a hint", "Sources/Parse/FaultReason.swift", "(digits(excerpt, field.type) ?? hint(excerpt, field.type)).map { \"\\(reason); \\($0)\" } ?? reason", "reason"),
     ("nullWordsInText", "null words leave text alone", "Sources/Parse/CSVRewriter.swift", "dialect.hasNullsInText && !cell.quoted", "!cell.quoted"),
     ("quotedEmptyCells", "a quoted empty cell is NULL where the field is not text", "Sources/Records/RecordBatch.swift", "(isText ? 0 : 2, 0x22)",
      "(0, 0x22)"),

@@ -265,6 +265,25 @@ SLUICE_INLINE size_t sluice_skip_plain_numbers(struct sluice_views views, size_t
   return rows;
 }
 
+/// The same for decimals of `precision` digits, `scale` of them behind the point, that are at most 16 bytes long and spelled with all digits
+/// of their scale, no leading zero, and no minus before a zero.
+SLUICE_INLINE size_t sluice_skip_plain_decimals(struct sluice_views views, size_t from, size_t rows, int precision, int scale, int nulls) {
+  for (size_t r = from; r < rows; r++) {
+    uint32_t n;
+    const uint8_t *p = sluice_view(views, r, &n);
+    if (n == 0 && nulls) continue;
+    if (n - 1 >= 16) return r;
+    const int minus = p[0] == '-';
+    const int point = scale > 0 ? (int)n - scale - 1 : (int)n;
+    if (point - minus < 1 || point - minus > precision - scale) return r;
+    if (scale > 0 && p[point] != '.') return r;
+    const uint32_t wanted = ((1u << n) - 1) & ~(uint32_t)minus & (scale > 0 ? ~(1u << point) : ~0u);
+    if ((sluice_digit_mask(p) & wanted) != wanted) return r;
+    if (p[minus] == '0' && (minus || point > 1)) return r;
+  }
+  return rows;
+}
+
 /// The same for `YYYY-MM-DD HH:MM:SS` and the same with a Z behind it, on the first 28 days of a month or the first 30 where it
 /// has them. With `quoted` there may be quotes around it.
 SLUICE_INLINE size_t sluice_skip_plain_timestamps(struct sluice_views views, size_t from, size_t rows, int nulls, int quoted) {

@@ -16,10 +16,10 @@ struct CastStep: Step {
     guarantees: ["A record with a value that does not fit the type is a dead letter: no value is guessed or cut."])
   static let shape = Shape.map(.fieldType)
 
-  let entries: [(name: PlacedText, type: ValueType)]
+  let entries: [(name: PlacedText, type: FieldType)]
 
   init(_ entry: Entry, _ reader: inout DefinitionReader) {
-    entries = entry.value.placedPairs.compactMap { pair in FieldType.parse(pair.value.text).map { (pair.name, $0.type) } }
+    entries = entry.value.placedPairs.compactMap { pair in (try? FieldType(pair.value.text)).map { (pair.name, $0) } }
   }
 
   var place: Position? { entries.first?.name.place }
@@ -29,7 +29,7 @@ struct CastStep: Step {
     for (name, type) in entries {
       guard let at = fields.position(of: name, whole: true), let expression = fields.cast(name, to: type) else { continue }
       var field = fields.schema.fields[at]
-      field.type = type
+      field.type = type.type
       fields.put(field)
       works.append(Computing(field: field, position: at, expression: expression))
     }

@@ -166,6 +166,10 @@ final class SQLiteConnection: @unchecked Sendable {
             let start = row == 0 ? 0 : Int(column.values.loadUnaligned(fromByteOffset: row * 4 - 4, as: UInt32.self))
             // The block's memory outlives the row's step.
             sluice_sqlite_bind_text(handle, place, column.texts + start, UInt64(end - start))
+          case .blob:
+            let end = Int(column.values.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
+            let start = row == 0 ? 0 : Int(column.values.loadUnaligned(fromByteOffset: row * 4 - 4, as: UInt32.self))
+            sqlite3_bind_blob64(handle, place, column.texts + start, UInt64(end - start), nil)
           }
         }
         let code = sqlite3_step(handle)

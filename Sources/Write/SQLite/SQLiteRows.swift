@@ -7,7 +7,15 @@ import Records
 /// A block is its length, its rows and its columns (UInt32 each); then for each column a kind, and for each row whether it is NULL (a byte);
 /// then Int64 or Double values, or the ends of texts (UInt32) and the texts. Numbers are in this machine's order and nowhere aligned.
 struct SQLiteRows: RecordEncoder {
-  enum Kind: UInt8 { case integer, double, text }
+  enum Kind: UInt8 {
+    case integer, double, text, blob
+    /// Whether the values have lengths of their own.
+    var isText: Bool { self == .text || self == .blob }
+  }
+
+  /// A decimal without a fraction and with so many digits at most is an integer of 64 bits in SQLite; any other one is text, since SQLite has
+  /// no exact numbers beside those.
+  static let integerDigits = 18
 
   /// Fields that may not be NULL, beside those that say so: the key of a merge.
   var key: [String] = []
@@ -58,19 +66,26 @@ struct SQLiteRows: RecordEncoder {
       case .integers(let values):
         appendTexts(rows, to: out) { row, out in
           if values.isNull(row) { return false }
-          if column.field.type == .date {
-            TimeText.writeDate(values.values[row], to: out)
-          } else {
-            TimeText.writeTimestamp(values.values[row], to: out)
-          }
+          ValueText.write(.integers(values), row, column.field.type, to: out)
           return true
+        }
+      case .decimals(let values):
+        guard case .decimal(let precision, let scale) = column.field.type else { continue }
+        if scale == 0, precision <= SQLiteRows.integerDigits {
+          append(.integer, NullableVector(values: values.values.map { Int64(truncatingIfNeeded: $0) }, nulls: values.nulls), rows, to: out)
+        } else {
+          appendTexts(rows, to: out) { row, out in
+            if values.isNull(row) { return false }
+            DecimalText.write(values.values[row], scale: scale, to: out)
+            return true
+          }
         }
       case .doubles(let values): append(.double, values, rows, to: out)
       case .booleans(let values):
         let integers = NullableVector(values: values.map { Int64($0 & 1) }, nulls: values.map { $0 == 2 ? 1 : 0 })
         append(.integer, integers, rows, to: out)
       case .text(let values):
-        appendTexts(rows, to: out) { row, out in
+        appendTexts(rows, as: column.field.type == .bytes ? .blob : .text, to: out) { row, out in
           let slice = values.slices[row]
           guard let text = slice.start else { return false }
           out.append(text, slice.count)
@@ -99,8 +114,8 @@ struct SQLiteRows: RecordEncoder {
   }
 
   /// - Parameter text: appends a row's text; false where it is NULL.
-  private func appendTexts(_ rows: [UInt32], to out: ByteBuffer, _ text: (Int, ByteBuffer) -> Bool) {
-    out.append(Kind.text.rawValue)
+  private func appendTexts(_ rows: [UInt32], as kind: Kind = .text, to out: ByteBuffer, _ text: (Int, ByteBuffer) -> Bool) {
+    out.append(kind.rawValue)
     let nulls = out.count
     let ends = nulls + rows.count
     out.reserve(rows.count * 5)
@@ -144,10 +159,10 @@ struct SQLiteBlock {
       guard at < length, let kind = SQLiteRows.Kind(rawValue: start.load(fromByteOffset: at, as: UInt8.self)) else { return nil }
       let nulls = at + 1
       let values = nulls + rowCount
-      var end = values + rowCount * (kind == .text ? 4 : 8)
+      var end = values + rowCount * (kind.isText ? 4 : 8)
       guard end <= length else { return nil }
       let texts = end
-      if kind == .text, rowCount > 0 { end += number(values + (rowCount - 1) * 4) }
+      if kind.isText, rowCount > 0 { end += number(values + (rowCount - 1) * 4) }
       guard end <= length else { return nil }
       let bytes = start.assumingMemoryBound(to: UInt8.self)
       columns.append(Column(kind: kind, nulls: bytes + nulls, values: start + values, texts: bytes + texts))

@@ -57,7 +57,9 @@ final class SQLiteWriter: SinkWriter {
     case .bigint: "INTEGER"
     case .double: "REAL"
     case .boolean: "BOOLEAN"
-    case .text, .json, .timestamp, .date: "TEXT"
+    case .decimal(let precision, 0) where precision <= SQLiteRows.integerDigits: "INTEGER"
+    case .decimal, .text, .json, .timestamp, .date, .time: "TEXT"
+    case .bytes: "BLOB"
     }
   }
 
