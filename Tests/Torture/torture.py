@@ -1,6 +1,6 @@
 """Kills a pipeline at every step of its commit protocol and at random moments, resumes it, and compares.
 
-    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N] [--s3 | --zip]
+    torture.py BINARY [--seconds N] [--random N] [--seed S] [--only CASE] [--jobs N] [--shape SHAPE] [--s3 | --zip]
 
 BINARY has failpoints. Every passage of every failpoint is one crash by `kill` and, where a system call can fail, one by an
 errno; writes also come out short, and steps throw or stand still. Then there are N kills at random moments. A resume is often
@@ -102,11 +102,15 @@ transform: [{filter: n %% 3 <> 0}, {derive: {y: x * 2}}]
 write: {%(write)s, workers: 3, checkpoint: {every: 15ms, bytes: 100KB}}
 supervise: {backoff: 1ms..5ms, max_restarts: 100}
 limits: {dead_letters: 2%%}
+%(letters)s
 """
 SHAPES = {
     "each": "path: 'out/{item.stem}.csv.gz'", "one": "path: out/all.jsonl", "append": "table: all, database: out/all.db",
     "replace": "table: all, database: out/all.db, mode: replace", "merge": "table: all, database: out/all.db, mode: merge, key: [n]",
+    # Two that commit with each item, and one that commits with the run.
+    "several": "sinks: [{path: 'out/{item.stem}.csv', when: x > 60000}, {table: all, database: out/all.db}, {path: out/all.jsonl.gz}]",
 }
+LETTERS = {"several": "dead_letters: {path: 'out/bad/{item.stem}.jsonl'}"}
 
 
 class Case:
@@ -292,7 +296,7 @@ class Torture:
         addresses = "\n".join(
             "    - http://127.0.0.1:%d/%s" % (self.server.server_address[1], os.path.basename(path))
             for path in sorted(glob.glob(self.sources + "/h*")))
-        return DEFINITION % {"sources": self.files, "addresses": addresses, "write": SHAPES[shape]}
+        return DEFINITION % {"sources": self.files, "addresses": addresses, "write": SHAPES[shape], "letters": LETTERS.get(shape, "")}
 
     def measure(self):
         """A run of each shape that nobody disturbs: what must come out, and how often it passes each failpoint."""
@@ -387,6 +391,7 @@ def main():
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--random", type=int, default=500)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--shape", choices=sorted(SHAPES), help="one kind of output")
     parser.add_argument("--only", help="one case, as a failure names it")
     sources = parser.add_mutually_exclusive_group()
     sources.add_argument("--s3", action="store_true", help="the files come from an S3 server")
@@ -394,6 +399,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 2))
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(10**6)
+    if options.shape:
+        for shape in set(SHAPES) - {options.shape}:
+            del SHAPES[shape]
     torture = Torture(options.binary, seed, options.s3, options.zip)
     torture.measure()
     cases = torture.cases(options.random)
