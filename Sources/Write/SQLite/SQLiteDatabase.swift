@@ -18,6 +18,22 @@ final class SQLiteDatabase: Sendable {
     self.path = path
   }
 
+  private struct Weak { weak var database: SQLiteDatabase? }
+  private static let open = Mutex<[String: Weak]>([:])
+
+  /// The database of a file. All sinks of the process share it while one of them works: SQLite takes one writer at a time, and two connections
+  /// would wait for each other.
+  static func at(_ path: String, named name: String) -> SQLiteDatabase {
+    let place = OutputPlace.canonical(path)
+    return open.withLock { open in
+      if let known = open[place]?.database { return known }
+      let new = SQLiteDatabase(name, path: path)
+      open = open.filter { $0.value.database != nil }
+      open[place] = Weak(database: new)
+      return new
+    }
+  }
+
   /// The treatment of the transaction in which staged rows wait.
   enum Staging { case ends, goesOn, leavesAlone }
 

@@ -21,7 +21,7 @@ final class SQLiteSession: SinkSession {
   private func database(_ name: String) -> SQLiteDatabase {
     databases.withLock { databases in
       if let known = databases[name] { return known }
-      let new = SQLiteDatabase(name, path: DefinitionPath.absolute(name, in: folder))
+      let new = SQLiteDatabase.at(DefinitionPath.absolute(name, in: folder), named: name)
       databases[name] = new
       return new
     }
