@@ -17,10 +17,12 @@ final class Committer: Sendable {
   private let control: RunControl
   private let reporter: Reporter
   private let repeated: RepeatedItems
+  private let pipeline: String
   private let retry: Fetcher.Retry
 
   init(
-    ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
+    pipeline: String, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing,
+    spools: Spools,
     retry: Fetcher.Retry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
     self.ledger = ledger
@@ -31,6 +33,7 @@ final class Committer: Sendable {
     self.control = control
     self.reporter = reporter
     self.repeated = repeated
+    self.pipeline = pipeline
     self.retry = retry
   }
 
@@ -41,7 +44,11 @@ final class Committer: Sendable {
     var refused: [Committable: CommitRefusal] = [:]
     do {
       let writers = items.flatMap(\.output.writers)
-      try await BlockingThreads.files.run { [sinks] in try sinks.prepare(writers) }
+      do {
+        try await BlockingThreads.files.run { [sinks] in try sinks.prepare(writers) }
+      } catch let error as WriteError where error.isTransient && !sinks.haveShared {
+        return try await repeatAll(items, error)
+      }
       let before = committed.take()
       try await ledger.finish(items.map(\.finished), committed: before.map(\.committable))
       let commits = items.flatMap(\.finished.commits)
@@ -63,6 +70,18 @@ final class Committer: Sendable {
       reporter.progress.update { $0.itemsDone += 1 }
       reporter.event(
         .itemDone(item: item.planned.item.key, counts: item.finished.progress.checkpoint.counts, seconds: item.finished.seconds))
+    }
+  }
+
+  /// Leaves items to be taken up where the ledger has them: their sink was away before it had put all of them on its disk.
+  private func repeatAll(_ items: [Commits.WrittenItem], _ error: WriteError) async throws {
+    for item in items {
+      let planned = item.planned
+      reporter.retry(.write, item: planned.item.key, attempt: 1, error.description, wait: .zero)
+      let point = try await ledger.lastCheckpoint(of: planned, pipeline: pipeline)
+      if point == nil { try await ledger.startOver(planned.id) }
+      control.takeBack(item.finished.progress.checkpoint, since: point?.start ?? Checkpoint(), reporter.progress)
+      repeated.add(planned)
     }
   }
 

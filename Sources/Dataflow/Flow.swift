@@ -127,7 +127,8 @@ package final class Flow: Sendable {
     transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools, retry: definition.fetch.retry,
+      pipeline: definition.name, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
+      retry: definition.fetch.retry,
       control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(
       definition: definition, run: run, ledger: ledger, sinks: sinks,

@@ -109,11 +109,16 @@ package struct PlannedItem: Sendable {
     self.refused = refused
   }
 
-  /// The item, to be written again from its beginning without the records that a sink refused.
-  package func again(marks: [SinkMark], refused: [RefusedRecord]) -> PlannedItem {
+  /// The item, for another try.
+  ///
+  /// - Parameters:
+  ///   - point: the checkpoint to go on from, and the version that it is of; nil to begin anew.
+  ///   - marks: the sinks that have its records by now.
+  ///   - refused: the records that a sink has refused by now.
+  package func again(from point: (start: Checkpoint, version: String?)?, marks: [SinkMark], refused: [RefusedRecord]) -> PlannedItem {
     var again = self
-    again.start = Checkpoint()
-    (again.startVersion, again.knownVersion) = (nil, nil)
+    again.start = point?.start ?? Checkpoint()
+    (again.startVersion, again.knownVersion) = (point?.version, nil)
     (again.marks, again.refused) = (marks, refused)
     return again
   }

@@ -41,7 +41,7 @@ final class ItemGroup: Sendable {
   ///   - buffer: how many may be between fetch and decompress.
   init(_ planned: some Collection<PlannedItem>, attempt: Int, messages: Int, buffer: Int) {
     tasks = planned.enumerated().map { index, planned in
-      ItemTask(planned, start: attempt == 1 ? planned.start : .init(), attempt: attempt, index: index)
+      ItemTask(planned, start: planned.start, attempt: attempt, index: index)
     }
     fetched = Channel(messages: buffer, bytes: 1 << 20)
     credits = Credits(messages: messages)

@@ -136,7 +136,11 @@ final class ItemOutputs: Sendable {
   var canGoBack: Bool { open.allSatisfy { $0.writer.canTruncate || $0.writer.position == $0.base } }
 
   /// Takes back what was written of the item.
-  func goBack() throws { for output in open where output.writer.canTruncate { try output.writer.truncate(to: output.base) } }
+  ///
+  /// - Parameter onlyShared: whether to leave the item's own outputs as they are, since they are opened anew.
+  func goBack(onlyShared: Bool = false) throws {
+    for output in open where output.writer.canTruncate && (output.isShared || !onlyShared) { try output.writer.truncate(to: output.base) }
+  }
 
   /// Takes away what was written of an item that is not done.
   func discard() throws {

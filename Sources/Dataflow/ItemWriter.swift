@@ -130,6 +130,7 @@ struct ItemWriter {
       progress.checkpoint.continuation = continuation?.bytes()
       try await ledger.checkpoint(id, version: version, progress)
     } failed: { [control] error in
+      if let error = error as? WriteError, error.isTransient { return task.end(.failed(Failure(error))) }
       if let failure = RunFailure(told: error) { control.abort(failure) }
     }
   }

@@ -72,6 +72,9 @@ extension RunFailure {
     error.isReaderGone ? .readerGone : RunFailure(.cannotWrite, .cannotWrite, error.description)
   }
 
+  /// A sink that can't be reached.
+  static func unreachable(_ words: String) -> RunFailure { RunFailure(.cannotWrite, .cannotWrite, words) }
+
   /// The reader of standard output went away.
   static let readerGone = RunFailure(.interrupted, .unfinished, "what read standard output went away")
 

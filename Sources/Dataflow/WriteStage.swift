@@ -51,23 +51,14 @@ struct WriteStage {
   private func write(_ first: ItemTask, _ chunks: inout EncodedChunks, _ heartbeat: Heartbeat) async throws {
     // Of an item that was stopped before it began nothing is made.
     if case .stopped? = first.end, first.start.offset == 0 { return }
-    let planned = first.planned
+    var planned = first.planned
     if planned.refusal != nil, let end = first.end { return try await settle(first, nil, planned, end) }
-    var output: ItemOutputs
-    do {
-      // A sink has the item already where it has this very content.
-      if !planned.marks.isEmpty { await chunks.awaitFirst(first) }
-      output = try ItemOutputs(sinks, definition, planned, at: first.start.position, version: first.version)
-    } catch let error as WriteError where error.concernsOneOutput || error.isTransient {
-      let end = AttemptEnd.failed(Failure(error))
-      first.end(end)
-      return try await settle(first, nil, planned, end)
-    }
-    var isWhole = try await items.attempt(first, output, &chunks)
     var task = first
+    var output: ItemOutputs?
+    var isWhole = try await attempt(first, &output, &chunks)
     // A complete item is already queued for commit; later worker failures do not affect it.
     while !isWhole, case .failed(let failure, let counted, let isTold)? = task.end, mayTryAgain(failure, counted ?? task.attempt),
-      output.canGoBack
+      output?.canGoBack != false
     {
       let attempts = counted ?? task.attempt
       if !isTold {
@@ -76,26 +67,47 @@ struct WriteStage {
         try await pause(wait)
       }
       if control.isStopping { return }
-      try await ledger.startOver(planned.id)
-      let again = groups.make([planned], attempt: attempts + 1)
+      // A sink that was away takes the item up where the ledger has it. An output of the run has other items behind it.
+      let point =
+        failure.stage == .write && !sinks.haveShared ? try await ledger.lastCheckpoint(of: planned, pipeline: definition.name) : nil
+      if let point {
+        control.takeBack(task.start, since: point.start, reporter.progress)
+      } else {
+        try await ledger.startOver(planned.id)
+        try output?.goBack(onlyShared: failure.stage == .write)
+      }
+      if failure.stage == .write { output = nil }
+      planned = planned.again(from: point, marks: planned.marks, refused: planned.refused)
+      let isFurther = (point?.start.offset ?? 0) > task.start.offset
+      let again = groups.make([planned], attempt: isFurther ? 1 : attempts + 1)
       task = again.tasks[0]
-      do {
-        try output.goBack()
-        let attempted = task
-        try await sources.serve(again) {
-          var chunks = EncodedChunks(again, heartbeat)
-          if !planned.marks.isEmpty {
-            await chunks.awaitFirst(attempted)
-            output = try ItemOutputs(sinks, definition, planned, at: .start, version: attempted.version)
-          }
-          isWhole = try await items.attempt(attempted, output, &chunks)
-        }
-      } catch let error as WriteError where error.isTransient {
-        task.end(.failed(Failure(error)))
+      let attempted = task
+      try await sources.serve(again) {
+        var chunks = EncodedChunks(again, heartbeat)
+        isWhole = try await attempt(attempted, &output, &chunks)
       }
       groups.forget(again)
     }
     if !isWhole, let end = task.end { try await settle(task, output, planned, end) }
+  }
+
+  /// Makes an attempt at an item; true where it came to the item's end.
+  ///
+  /// - Parameter output: the item's outputs; nil where they are to be opened.
+  private func attempt(_ task: ItemTask, _ output: inout ItemOutputs?, _ chunks: inout EncodedChunks) async throws -> Bool {
+    do {
+      // A sink has the item already where it has this very content.
+      if !task.planned.marks.isEmpty {
+        await chunks.awaitFirst(task)
+        output = nil
+      }
+      let open = try output ?? ItemOutputs(sinks, definition, task.planned, at: task.start.position, version: task.version)
+      output = open
+      return try await items.attempt(task, open, &chunks)
+    } catch let error as WriteError where error.concernsOneOutput || error.isTransient {
+      task.end(.failed(Failure(error)))
+      return false
+    }
   }
 
   /// Waits, but not past the run's being stopped.
@@ -124,6 +136,9 @@ struct WriteStage {
     case .failed where control.hasTooManyFailedItems: return
     case .failed(let failure, _, _) where failure.code == .processLimit:
       control.abort(.limits("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
+    // A sink that can't be reached fails no item: the run can be resumed when it is there again.
+    case .failed(let failure, _, _) where failure.code == .cannotWrite && failure.isTransient:
+      control.abort(.unreachable("\(definition.redactor.redact(failure.reason))"))
     case .failed(let failure, _, _) where failure.code == .ledger:
       control.abort(.state("\(planned.item.key): \(definition.redactor.redact(failure.reason))"))
     case .failed(var failure, let attempts, _):
