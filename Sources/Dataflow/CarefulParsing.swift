@@ -13,6 +13,7 @@ struct CarefulParsing {
   /// Shared by all work, and held alone by a record that is tried.
   let lock: SharedLock
   let transform: TransformStage.Steps
+  let provenance: Provenance
   let encoder: ChunkEncoder
   let absentFields: AbsentFields
 
@@ -30,6 +31,7 @@ struct CarefulParsing {
   /// Takes a chunk through, record after record. A record that is known to have killed an engine becomes a dead letter untried.
   func work(_ chunk: ItemChunk, _ assignment: Assignment, _ mark: EngineBoard.Mark) async throws -> EncodedChunk {
     var made = encoder.begin(chunk)
+    let origin = try await provenance.origin(of: chunk, assignment.heartbeat)
     var records = SingleRecords(chunk)
     while let record = try records.next() {
       assignment.heartbeat.beat()
@@ -48,12 +50,19 @@ struct CarefulParsing {
           }
         }
         absentFields.note(batch)
+        if var origin {
+          origin.records += made.counts.read
+          origin.lines += made.lines
+          origin.bytes = record.offset
+          batch.origin = origin
+        }
         // Programs of its own, whose numbers no worker of transform has.
         batch = try await transform.apply(
           to: batch, chunk.task, worker: -1 - assignment.worker, assignment.heartbeat, mark, beside)
       }
       try encoder.append(batch, of: record, chunk, to: &made)
     }
+    chunk.place?.note(records: made.counts.read, lines: made.lines)
     try encoder.finish(&made)
     return made
   }

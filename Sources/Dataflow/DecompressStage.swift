@@ -19,10 +19,12 @@ final class DecompressStage: Sendable {
   private let control: RunControl
   /// The command that goes on with the run and takes changed columns as they are.
   private let acceptCommand: String
+  /// Whether a step asks for the numbers of records or their lines.
+  private let countsRecords: Bool
 
   init(
     definition: PipelineDefinition, chunks: Channel<ChunkMessage>, mappings: ColumnMappings, schemaWatch: SchemaWatch, suspects: Suspects,
-    board: EngineBoard, reporter: Reporter, control: RunControl, acceptCommand: String
+    board: EngineBoard, reporter: Reporter, control: RunControl, acceptCommand: String, countsRecords: Bool
   ) {
     self.definition = definition
     self.chunks = chunks
@@ -33,6 +35,7 @@ final class DecompressStage: Sendable {
     self.reporter = reporter
     self.control = control
     self.acceptCommand = acceptCommand
+    self.countsRecords = countsRecords
   }
 
   /// Decompresses the items of a group. One worker serves a group once.
@@ -68,13 +71,16 @@ final class DecompressStage: Sendable {
       return try mappings.mapping(prologue)
     }
     var isCompared = false
+    var place: ChunkPlace?
     let emit: RecordChunker.Emit = { [self] chunk, mapping, continuation in
       heartbeat.beat()
       if !isCompared, chunk.mayHoldRecords {
         isCompared = true
         try compareColumns(task, chunk, format)
       }
-      try await outgoing.add(ItemChunk(task: task, chunk: chunk, mapping: mapping, format: format, continuation: continuation))
+      if countsRecords { place = place?.following() ?? ChunkPlace(task.firstPlace) }
+      try await outgoing.add(
+        ItemChunk(task: task, chunk: chunk, mapping: mapping, format: format, continuation: continuation, place: place))
     }
     do {
       chunker.inside = { try mark.inside($0) }

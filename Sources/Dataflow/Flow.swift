@@ -60,10 +60,11 @@ package final class Flow: Sendable {
   ///   - fetching: the connections to the sources; the caller closes them.
   ///   - sinks: the definition's sinks at work.
   ///   - columns: those that items are expected to have; nil to go by the first item that comes.
+  ///   - startedAt: when the run began first, as the ledger has it.
   ///   - event: takes the run's events, from any thread.
   package init(
-    definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, state: StateFolder, fetching: FetchSession,
-    sinks: RunSinks, columns: [String]?, timeline: Timeline, progress: RunProgress,
+    definition: PipelineDefinition, chain: TransformChain, ledger: any Ledger, run: RunID, startedAt: Date, state: StateFolder,
+    fetching: FetchSession, sinks: RunSinks, columns: [String]?, timeline: Timeline, progress: RunProgress,
     event: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.definition = definition
@@ -112,7 +113,7 @@ package final class Flow: Sendable {
         definition: definition, chunks: chunks, mappings: ColumnMappings(definition, chain),
         schemaWatch: SchemaWatch(expected: columns, fields: chain.input, looksAtValues: definition.parse.onSchemaChange != nil),
         suspects: suspects, board: board, reporter: reporter, control: control,
-        acceptCommand: state.command("resume", "\(run)", "--accept-schema-changes")))
+        acceptCommand: state.command("resume", "\(run)", "--accept-schema-changes"), countsRecords: chain.reads.contains(.numbers)))
     parsePool = pools.make(.parse, chunks) { !batches.isFull }
     transformPool = pools.make(.transform, batches)
     // One output is written by one worker, item after item.
@@ -121,10 +122,13 @@ package final class Flow: Sendable {
 
     let encoder = ChunkEncoder(definition, chain, run: run, SinkEncodings(definition, chain))
     let steps = TransformStage.Steps(chain: chain, programs: programs)
-    let careful = CarefulParsing(suspects: suspects, lock: SharedLock(), transform: steps, encoder: encoder, absentFields: absentFields)
+    let provenance = Provenance(run: run, startedAt: startedAt, reads: chain.reads)
+    let careful = CarefulParsing(
+      suspects: suspects, lock: SharedLock(), transform: steps, provenance: provenance, encoder: encoder, absentFields: absentFields)
     let output = EncodedOutput(control: control)
     parse = ParseStage(batches: batches, board: board, careful: careful, absentFields: absentFields, output: output)
-    transform = TransformStage(board: board, steps: steps, careful: careful, encoder: encoder, output: output)
+    transform = TransformStage(
+      board: board, steps: steps, provenance: provenance, careful: careful, encoder: encoder, output: output)
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
       pipeline: definition.name, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,

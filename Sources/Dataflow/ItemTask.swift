@@ -18,7 +18,8 @@ final class ItemTask: Sendable {
     var decompressedBytes = 0
     var chunkCount: Int?
     var damage: Failure?
-    var onEnd: [@Sendable () -> Void] = []
+    var onEnd: [Int: @Sendable () -> Void] = [:]
+    var nextOnEnd = 0
   }
 
   let planned: PlannedItem
@@ -53,8 +54,8 @@ final class ItemTask: Sendable {
     let told = state.withLock { state -> [@Sendable () -> Void] in
       guard state.end == nil else { return [] }
       state.end = end
-      defer { state.onEnd = [] }
-      return state.onEnd
+      defer { state.onEnd = [:] }
+      return Array(state.onEnd.values)
     }
     for tell in told { tell() }
   }
@@ -63,13 +64,21 @@ final class ItemTask: Sendable {
   func fail(_ failure: Failure) { end(.failed(failure)) }
 
   /// Calls `body` when the attempt ends early, at once where it has. `body` ends the waits that are made on the attempt's behalf.
-  func onEnd(_ body: @escaping @Sendable () -> Void) {
-    let hasEnded = state.withLock { state in
-      if state.end == nil { state.onEnd.append(body) }
-      return state.end != nil
+  ///
+  /// - Returns: the number by which ``forget(_:)`` takes it back.
+  @discardableResult
+  func onEnd(_ body: @escaping @Sendable () -> Void) -> Int {
+    let (hasEnded, number) = state.withLock { state in
+      state.nextOnEnd += 1
+      if state.end == nil { state.onEnd[state.nextOnEnd] = body }
+      return (state.end != nil, state.nextOnEnd)
     }
     if hasEnded { body() }
+    return number
   }
+
+  /// Takes back what ``onEnd(_:)`` was given.
+  func forget(_ number: Int) { state.withLock { $0.onEnd[number] = nil } }
 
   var version: String {
     get { state.withLock { $0.version } }
@@ -88,6 +97,10 @@ final class ItemTask: Sendable {
   var prologue: Prologue? {
     get { state.withLock { $0.prologue } }
     set { state.withLock { $0.prologue = newValue } }
+  }
+  /// The records and lines before the attempt's first chunk. The prologue has to be read.
+  var firstPlace: ChunkPlace.Counts {
+    ChunkPlace.Counts(records: start.counts.read, lines: start.offset == 0 ? prologue?.lines ?? 0 : start.lines)
   }
   /// The names of its columns; nil where they are not known.
   var columns: [String]? {

@@ -77,7 +77,7 @@ struct ItemWriter {
   }
 
   private func append(_ encoded: EncodedChunk, _ task: ItemTask, _ output: ItemOutputs, _ attempt: inout Attempt) async throws {
-    if attempt.chunks == 0, task.start.offset == 0 { attempt.point.lines = task.prologue?.lines ?? 0 }
+    if attempt.chunks == 0 { attempt.point.lines = task.firstPlace.lines }
     let refused = task.planned.refused.filter { $0.version == task.version }
     let (chunk, written) = try output.append(encoded, firstRecord: attempt.point.counts.read, refused: refused)
     for letters in chunk.letters {

@@ -11,6 +11,8 @@ struct ItemChunk: Sendable {
   let mapping: ColumnMapping
   let format: any RecordFormat
   let continuation: RecordChunker.Continuation?
+  /// Where it stands in its item; nil where no step asks for numbers.
+  var place: ChunkPlace?
 
   /// Its bytes in the decompressed item.
   var bytes: Range<Int> { chunk.offset..<chunk.offset + chunk.buffer.count }

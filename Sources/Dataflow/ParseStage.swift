@@ -35,6 +35,7 @@ struct ParseStage {
           return chunk.format.parse(chunk.chunk, chunk.mapping)
         }
       }
+      chunk.place?.note(records: batch.recordCount, lines: batch.places.lineCount)
       absentFields.note(batch)
       parsed.append((chunk, batch))
       assignment.heartbeat.beat()

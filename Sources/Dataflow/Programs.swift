@@ -315,6 +315,7 @@ private struct ProgramAnswers {
     var batch = RecordBatch(
       columns: parsed.columns, rowCount: parsed.rowCount, recordCount: source.recordCount, places: source.places, raw: source.raw)
     batch.selection = parsed.selection
+    batch.origin = source.origin
     batch.recordOfRow = (0..<parsed.rowCount).map { records[parsed.record(ofRow: $0)] }
     batch.filtered = source.filtered + filtered
     batch.faults = source.faults

@@ -13,6 +13,7 @@ import Transform
 struct TransformStage {
   let board: EngineBoard
   let steps: Steps
+  let provenance: Provenance
   let careful: CarefulParsing
   let encoder: ChunkEncoder
   let output: EncodedOutput
@@ -25,8 +26,10 @@ struct TransformStage {
       let mark = board.begin(.transform, assignment, chunk.task.content, bytes: chunk.bytes)
       defer { board.end(mark) }
       encoded += try await output.making(chunk) {
-        let batch = try await steps.apply(
-          to: parsed, chunk.task, worker: assignment.worker, assignment.heartbeat, mark, careful.beside)
+        var batch = parsed
+        batch.origin = try await provenance.origin(of: chunk, assignment.heartbeat)
+        batch = try await steps.apply(
+          to: batch, chunk.task, worker: assignment.worker, assignment.heartbeat, mark, careful.beside)
         assignment.heartbeat.beat()
         return try await careful.beside(assignment.heartbeat) {
           try mark.inside {

@@ -32,6 +32,8 @@ public struct DefinitionTest: Sendable {
   public var line: Int
   /// The records that go in, as the text of an item or as values.
   public var input: Input
+  /// The key of the item that the records are taken to be of; nil for the definition's first source as it is written.
+  public var item: String?
   /// The records that have to come out, in order, each with the fields that matter; nil where they are not looked at.
   public var expected: [Cells]?
   /// The records that have to become dead letters; empty where none may.
@@ -45,6 +47,10 @@ extension DefinitionTest {
     Key("name", .text, "What it shows.", required: true),
     Key("input", .text, "The text of an item, as parse reads it, header and all."),
     Key("records", cells, "Instead: records, as maps of field: value."),
+    Key(
+      "item", .text,
+      "The key of the item that they are taken to be of, as item_key() gives it (default: the first source as it is written). A test's run has the number 1, and began at 2000-01-01 00:00:00."
+    ),
     Key(
       "expect", cells, "The records that come out, in order, each with the fields that matter; an empty list for none."),
     Key(
@@ -67,6 +73,7 @@ extension DefinitionTest {
     if (value["input"] == nil) == (value["records"] == nil) {
       reader.report(value.position.diagnostic("a test has either input, the text of an item, or records", .invalidSetting))
     }
+    item = value["item"]?.text
     expected = value["expect"].map(Self.cells)
     rejected = (value["rejected"]?.elements ?? []).map { element in
       Rejection(

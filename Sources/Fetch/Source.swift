@@ -17,6 +17,8 @@ package protocol ItemSource: AnyObject, Sendable {
   func reopen(_ kept: String, _ reveal: (String) -> String) -> ListedItem?
   /// Returns the path of an item that is a file of this machine; nil for any other.
   func localPath(_ location: String) -> String?
+  /// Returns the path of an item in the archive that holds it; nil for any other item, the default.
+  func member(_ location: String) -> String?
   /// Returns the present version and size of an item, without its content.
   ///
   /// - Parameter known: a version that was seen before. A source that can asks by it whether anything changed; then the state has that very
@@ -34,6 +36,11 @@ package protocol ItemSource: AnyObject, Sendable {
   ) async throws -> ReadEnd
   /// Whether content of this version is the same byte for byte, so that reading may go on in the middle of it.
   func isStable(_ version: String) -> Bool
+}
+
+extension ItemSource {
+  /// Nil: the item is in no archive.
+  package func member(_ location: String) -> String? { nil }
 }
 
 /// A source as a definition names it: it reads its settings, and lists its items. An instance is an entry of `fetch.from` with its settings.

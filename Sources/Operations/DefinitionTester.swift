@@ -24,6 +24,8 @@ package struct DefinitionTester: Sendable {
   }
 
   private static let mostRecords = 100_000
+  /// The time when the run of each test began, so that tests give the same every time: 2000-01-01 00:00:00 UTC.
+  private static let startedAt: Int64 = 946_684_800_000_000
 
   private let definition: PipelineDefinition
 
@@ -61,12 +63,16 @@ package struct DefinitionTester: Sendable {
     }
     let reading = definition.readingText(isJSON: isJSON)
     // The format goes by items' names where the definition does not say.
-    let name = Codecs.bare(definition.fetch.entries.first?.itemName ?? "")
+    let key = test.item ?? definition.fetch.entries.first?.pattern.shown ?? ""
+    let path = key.range(of: Item.memberSeparator).map { String(key[$0.upperBound...]) }
+    let fileName = test.item == nil ? definition.fetch.entries.first?.itemName ?? "" : Sources.itemName(path: path ?? key)
+    let name = Codecs.bare(fileName)
+    let origin = RecordOrigin(item: key, name: fileName, member: path, run: 1, runStartedAt: Self.startedAt)
     let bytes = ByteBuffer(capacity: text.utf8.count + 1)
     bytes.append(Array(text.utf8))
     let sample = try await Sampler.cut(bytes, reading, name: name, isCut: false)
     return try await Trial(
-      reading, sample, reading.parse.recordFormat(itemName: name), schema: definition.parse.fields, most: Self.mostRecords)
+      reading, sample, reading.parse.recordFormat(itemName: name), of: origin, schema: definition.parse.fields, most: Self.mostRecords)
   }
 
   /// A record as JSON: a value is bare where its field's type, or its look, says so.

@@ -2,22 +2,26 @@ import Configuration
 import Foundation
 
 /// Where in a JSON document its records are: the part of JSONPath (RFC 9535) that names places going down from `$`.
-struct JSONPath: Sendable, Hashable {
+package struct JSONPath: Sendable, Hashable {
   /// From a value to its children.
-  enum Step: Sendable, Hashable {
+  package enum Step: Sendable, Hashable {
+    /// The member of this name.
     case name(String)
+    /// The element of this number, from 0.
     case index(Int)
     /// Every child.
     case all
   }
 
-  let steps: [Step]
+  /// The steps from the document down.
+  package let steps: [Step]
   /// As the definition spells it.
   let text: String
 
   /// An error in a path, and its place in bytes from the path's beginning.
-  struct Wrong: Error, Sendable {
-    let reason: String
+  package struct Wrong: Error, Sendable {
+    /// The error as a sentence for the user.
+    package let reason: String
     let offset: Int
     let length: Int
   }
@@ -27,8 +31,8 @@ struct JSONPath: Sendable, Hashable {
     self.text = text
   }
 
-  /// Reads `$`, then `.name`, `['name']`, `[*]`, `.*` and `[n]`.
-  init(_ text: String) throws(Wrong) {
+  /// Reads `$`, then `.name`, `."name"`, `['name']`, `[*]`, `.*` and `[n]`.
+  package init(_ text: String) throws(Wrong) {
     var reader = Reader(text: Array(text.unicodeScalars))
     steps = try reader.path()
     self.text = text
@@ -84,6 +88,7 @@ struct JSONPath: Sendable, Hashable {
         at += 1
         return .all
       }
+      if next == "\"" { return .name(try quoted()) }
       let first = at
       while let scalar = next, Self.isName(scalar) { at += 1 }
       guard at > first else {

@@ -156,7 +156,8 @@ package struct DryRun: Sendable {
       let work = decisions.lazy.filter { $0.action.isWork && $0.problem == nil }.map(\.item)
       item = await Sampler(definition: definition, session: session).inferredSchema(work).item ?? item
     }
-    try await sample(item, session, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
+    let origin = Provenance(run: run, startedAt: continuing?.startedAt ?? Date()).origin(of: item)
+    try await sample(item, origin, session, last, try await ledger?.lastColumns(pipeline: definition.name), &report)
     return report
   }
 
@@ -198,12 +199,13 @@ package struct DryRun: Sendable {
   }
 
   private func sample(
-    _ item: Dataflow.Item, _ session: FetchSession, _ last: RunRecord?, _ lastColumns: [String]?, _ report: inout DryRunReport
+    _ item: Dataflow.Item, _ origin: RecordOrigin, _ session: FetchSession, _ last: RunRecord?, _ lastColumns: [String]?,
+    _ report: inout DryRunReport
   ) async throws {
     let sampler = Sampler(definition: definition, session: session)
     let sample = try await sampler.sample(item)
     let format = definition.parse.recordFormat(itemName: item.name)
-    let trial = try await Trial(definition, sample, format, schema: definition.parse.fields, most: Self.sampleRecords)
+    let trial = try await Trial(definition, sample, format, of: origin, schema: definition.parse.fields, most: Self.sampleRecords)
     if definition.parse.fields == nil { report.inferredFields = trial.chain.input.fields }
     let batch = trial.batch
     report.sampledItem = item.key

@@ -115,6 +115,10 @@ final class MemberSource: ItemSource {
   /// The archive's: what would replace it would replace its members.
   func localPath(_ location: String) -> String? { MemberLocation(location).flatMap { inner.localPath($0.archive) } }
 
+  func member(_ location: String) -> String? {
+    MemberLocation(location).flatMap { $0.name.isEmpty ? nil : FileName.shown($0.name) }
+  }
+
   // MARK: One member
 
   func head(_ location: String, ifChangedSince known: String?, in session: FetchSession) async throws(FetchError) -> SourceState {

@@ -17,11 +17,13 @@ package struct Trial {
   /// Takes a sample through the steps of a definition.
   ///
   /// - Parameters:
+  ///   - origin: the item and the run that the records are taken to be of.
   ///   - schema: the fields that are read; nil to infer them.
   ///   - most: records beyond so many are left out.
-  package init(_ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, schema: Schema?, most: Int)
-    async throws
-  {
+  package init(
+    _ definition: PipelineDefinition, _ sample: Sampler.Sample, _ format: any RecordFormat, of origin: RecordOrigin, schema: Schema?,
+    most: Int
+  ) async throws {
     let schema = schema ?? Inference.schema(of: format.sample(sample.chunk, sample.prologue))
     prologue = sample.prologue
     redactor = definition.redactor
@@ -29,7 +31,11 @@ package struct Trial {
     let mapping = try definition.mapping(chain, prologue)
     chunk = Self.head(sample.chunk, mapping, format, most)
     let programs = Programs(chain, Programs.Setting(definition))
-    var batch = try await programs.apply(chain, to: format.parse(chunk, mapping))
+    var parsed = format.parse(chunk, mapping)
+    var origin = origin
+    (origin.lines, origin.bytes) = (prologue.lines, chunk.offset)
+    parsed.origin = origin
+    var batch = try await programs.apply(chain, to: parsed)
     await programs.finish()
     _ = try SinkEncodings(definition, chain).select(in: &batch)
     self.batch = batch

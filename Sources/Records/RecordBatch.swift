@@ -212,6 +212,8 @@ public struct RecordBatch: Sendable {
   public var places: RecordPlaces
   /// The chunk as it came. A dead letter's bytes are copied from it.
   public var raw: ByteBuffer
+  /// The item and the run that the records come from; nil where no step reads it.
+  public var origin: RecordOrigin?
 
   /// Makes a batch in which every row is selected and no record is refused.
   public init(columns: [Column], rowCount: Int, recordCount: Int, places: RecordPlaces, raw: ByteBuffer) {

@@ -205,12 +205,15 @@ private struct Replay {
     }
     let encodings = SinkEncodings(definition, chain)
     var last: DeadLetter?
+    var origins: [RunID: RecordOrigin] = [:]
     while true {
       let letters = try await ledger.deadLetters(filter, of: group.item, after: last, limit: 1000)
       guard !letters.isEmpty else { return }
       last = letters.last
       for letter in letters {
-        var batch = try await programs.apply(chain, to: read(letter, format, mapping))
+        var parsed = read(letter, format, mapping)
+        if !chain.reads.isEmpty { parsed.origin = try await origin(of: letter, item, &origins) }
+        var batch = try await programs.apply(chain, to: parsed)
         let selections = try encodings.select(in: &batch)
         if let refusal = refused[letter.id] {
           batch.faults.append(RecordFault(code: .refused, reason: refusal.reason, field: refusal.field, record: 0))
@@ -235,6 +238,22 @@ private struct Replay {
     buffer.append(letter.raw)
     buffer.append(mapping.endsInReturn ? 0x0D : 0x0A)
     return format.parse(RecordChunk(buffer: buffer, offset: letter.offset ?? 0, sequence: 0), mapping)
+  }
+
+  /// The origin that the record had in the run that read it.
+  private func origin(of letter: DeadLetter, _ item: Item, _ known: inout [RunID: RecordOrigin]) async throws -> RecordOrigin {
+    var origin: RecordOrigin
+    if let found = known[letter.run] {
+      origin = found
+    } else {
+      let startedAt = try await ledger.run(letter.run)?.startedAt ?? letter.at
+      origin = Provenance(run: letter.run, startedAt: startedAt).origin(of: item)
+      known[letter.run] = origin
+    }
+    origin.records = (letter.record ?? 1) - 1
+    origin.lines = (letter.line ?? 1) - 1
+    origin.bytes = letter.offset ?? 0
+    return origin
   }
 
   private func append(_ batch: RecordBatch, _ letter: Int64, to output: inout Output) async throws {

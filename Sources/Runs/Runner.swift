@@ -179,13 +179,14 @@ package final class Runner: Sendable {
     }
     if definition.isStreaming { event(.toStandardOutput) }
     let timeline = Timeline(try await ledger.timeline(run))
+    let startedAt = try await ledger.run(run)?.startedAt ?? date
     let columns = try await columns(ledger, plan.work.first?.item, fetching)
     var flow: Flow
     var round = 1
     repeat {
       flow = Flow(
-        definition: definition, chain: chain, ledger: ledger, run: run, state: state, fetching: fetching, sinks: sinks, columns: columns,
-        timeline: timeline, progress: progress, event: event)
+        definition: definition, chain: chain, ledger: ledger, run: run, startedAt: startedAt, state: state, fetching: fetching, sinks: sinks,
+        columns: columns, timeline: timeline, progress: progress, event: event)
       if EngineRole.isStartedAgain || round > 1 {
         flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
       }

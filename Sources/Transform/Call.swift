@@ -2,6 +2,8 @@ import Records
 
 /// A call of a function for some rows of a batch. It takes the function's failures, and has the limits of its texts.
 struct Call {
+  /// The batch that the arguments are computed from.
+  let batch: RecordBatch
   /// The batch's rows that the arguments are of.
   let rows: [UInt32]
   let findings: Findings

@@ -53,7 +53,7 @@ struct Evaluation {
     case .call(let function, let arguments, _):
       var vectors: [Vector] = []
       for argument in arguments { vectors.append(values(argument, rows)) }
-      return function.body(vectors, Call(rows: rows, findings: findings))
+      return function.body(vectors, Call(batch: batch, rows: rows, findings: findings))
     }
   }
 

@@ -11,6 +11,8 @@ struct Expression: Sendable {
   /// Whether its type depends on fields of unknown type. Then it can be checked and not evaluated.
   var isUnknown: Bool { node.isUnknown }
   private let readsUnknown: Bool
+  /// The parts of its records' origin that it reads.
+  let reads: OriginParts
 
   /// Parses and checks `text` against `schema`.
   ///
@@ -24,11 +26,12 @@ struct Expression: Sendable {
     type = node.type ?? .text
     columns = checker.columns
     readsUnknown = checker.readsUnknown
+    reads = checker.reads
   }
 
   /// Whether it is a condition that is true for no record: it reads no field, and is false or NULL.
   var isNeverTrue: Bool {
-    guard columns.isEmpty, !readsUnknown else { return false }
+    guard columns.isEmpty, !readsUnknown, reads.isEmpty else { return false }
     let batch = RecordBatch(columns: [], rowCount: 1, recordCount: 1, places: RecordPlaces(), raw: ByteBuffer(capacity: 0))
     let evaluation = Evaluation(batch)
     guard case .booleans(let truth) = evaluation.values(node, [0]) else { return true }
@@ -136,6 +139,7 @@ struct Checker {
   private let scope: Scope
   private(set) var columns: Set<Int> = []
   private(set) var readsUnknown = false
+  private(set) var reads: OriginParts = []
 
   init(_ scope: Scope) { self.scope = scope }
 
@@ -169,6 +173,8 @@ struct Checker {
     case .like(let operand, let pattern, let escape, let negated, let ignoringCase, let place):
       return try like(operand, pattern, escape, negated, ignoringCase, place)
     case .isNull(let operand, let negated, _): return .isNull(try check(operand), negated: negated)
+    case .interval(_, _, _, let place):
+      throw fail("an interval is no value of its own; add it to a date or timestamp, or subtract it", place)
     }
   }
 
@@ -247,6 +253,11 @@ struct Checker {
   }
 
   private mutating func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    switch (symbol, a, b) {
+    case ("+", _, .interval), ("-", _, .interval): return try shifted(a, by: b, isBack: symbol == "-", place)
+    case ("+", .interval, _): return try shifted(b, by: a, isBack: false, place)
+    default: break
+    }
     let left = try check(a)
     let right = try check(b)
     if let comparison = Node.Comparison(rawValue: symbol) {
@@ -255,6 +266,7 @@ struct Checker {
       }
       return .comparison(comparison, convert(left, to: type), convert(right, to: type))
     }
+    if let days = daysApart(symbol, left, right) { return days }
     guard let x = numeric(left), let y = numeric(right) else {
       throw fail("“\(symbol)” needs numbers, not \(name(left)) and \(name(right))", place)
     }
@@ -270,6 +282,32 @@ struct Checker {
       default: .remainder
       }
     return .arithmetic(operation, convert(left, to: type), convert(right, to: type), type)
+  }
+
+  /// A date or timestamp an interval later, or earlier where `isBack`.
+  private mutating func shifted(_ time: Syntax, by interval: Syntax, isBack: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    guard case .interval(let months, let days, let microseconds, _) = interval else { return try check(interval) }
+    let node = try check(time)
+    guard node.type == .date || node.type == .timestamp || node.type == nil else {
+      throw fail("an interval is added to a date or timestamp, not to a \(name(node)); CAST it", time.place)
+    }
+    var parts: [Node] = []
+    for part in [months, days, microseconds] {
+      let count = try check(part)
+      guard count.type == .bigint || count.type == nil else { throw fail("an interval has a whole number of units", part.place) }
+      parts.append(convert(count, to: .bigint))
+    }
+    return .call(isBack ? Functions.shiftBack : Functions.shift, [convert(node, to: .timestamp)] + parts, .timestamp)
+  }
+
+  /// A date some days later or earlier, and the days between two dates; nil where neither is a date.
+  private func daysApart(_ symbol: String, _ left: Node, _ right: Node) -> Node? {
+    guard left.type == .date || right.type == .date, symbol == "+" || symbol == "-" else { return nil }
+    if symbol == "-", left.type == .date, right.type == .date { return .arithmetic(.subtract, left, right, .bigint) }
+    if left.isUnknown || right.isUnknown { return .unknown }
+    let (date, days) = left.type == .date ? (left, right) : (right, left)
+    guard days.type == .bigint || days.type == nil, symbol == "+" || left.type == .date else { return nil }
+    return .call(symbol == "+" ? Functions.addDays : Functions.subtractDays, [date, convert(days, to: .bigint)], .date)
   }
 
   private mutating func unify(_ nodes: [Node], _ place: Syntax.Place) throws(ExpressionError) -> ([Node], ValueType?) {
@@ -369,6 +407,11 @@ struct Checker {
       if nodes[0].isUnknown { return .unknown }
       let equal = Node.comparison(.equal, convert(nodes[0], to: type), convert(nodes[1], to: type))
       return .conditional([(equal, .literal(.null, nodes[0].type))], otherwise: nodes[0], nodes[0].type)
+    case "date_add":
+      guard arguments.count == 2, case .interval = arguments[1] else {
+        throw fail("date_add takes a date or timestamp and an interval, such as INTERVAL '2 days'", place)
+      }
+      return try shifted(arguments[0], by: arguments[1], isBack: false, place)
     case "iif", "if":
       guard arguments.count == 3 else { throw fail("\(name) takes a condition and two values", place) }
       return try conditional([(arguments[0], arguments[1])], arguments[2], place)
@@ -397,6 +440,7 @@ struct Checker {
       converted.append(convert(node, to: type))
     }
     if let message = function.validate?(converted) { throw fail(message, place) }
+    reads.formUnion(function.reads)
     if function.followsType, converted.contains(where: \.isUnknown) { return .unknown }
     return .call(function, converted, function.result(converted.map { $0.type ?? .text }))
   }

@@ -60,7 +60,7 @@ struct Lexer {
       while at < bytes.count, isLetter(bytes[at]) || isDigit(bytes[at]) { at += 1 }
       return token(.word, from: start)
     }
-    for symbol in ["!~*", "<=", ">=", "<>", "!=", "||", "::", "!~", "~*"] where bytes[at...].starts(with: symbol.utf8) {
+    for symbol in ["!~*", "->>", "->", "<=", ">=", "<>", "!=", "||", "::", "!~", "~*"] where bytes[at...].starts(with: symbol.utf8) {
       at += symbol.utf8.count
       return token(.symbol, from: start)
     }
@@ -127,6 +127,8 @@ indirect enum Syntax {
   case list(Syntax, [Syntax], negated: Bool, Place)
   case like(Syntax, Syntax, escape: Syntax?, negated: Bool, ignoringCase: Bool, Place)
   case isNull(Syntax, negated: Bool, Place)
+  /// A span of time, which is no value of its own: it is added to a time.
+  case interval(months: Syntax, days: Syntax, microseconds: Syntax, Place)
 
   struct Place: Sendable {
     var offset: Int
@@ -148,7 +150,7 @@ indirect enum Syntax {
     switch self {
     case .number(_, let p), .string(_, let p), .boolean(_, let p), .null(let p), .field(_, let p), .unary(_, _, let p),
       .binary(_, _, _, let p), .call(_, _, let p), .cast(_, _, _, let p), .conditional(_, _, let p),
-      .list(_, _, _, let p), .like(_, _, _, _, _, let p), .isNull(_, _, let p):
+      .list(_, _, _, let p), .like(_, _, _, _, _, let p), .isNull(_, _, let p), .interval(_, _, _, let p):
       p
     }
   }
@@ -156,7 +158,7 @@ indirect enum Syntax {
 
 /// Reads SQL scalar expressions by precedence climbing.
 ///
-/// From loose to tight: OR; AND; NOT; IS, IN, BETWEEN, LIKE, comparisons; ||; + -; * / %; unary minus; ::.
+/// From loose to tight: OR; AND; NOT; IS, IN, BETWEEN, LIKE, comparisons; ||; + -; * / %; unary minus; AT TIME ZONE; -> ->>; ::.
 struct ExpressionParser {
   private let tokens: [Token]
   private var at = 0
@@ -175,8 +177,14 @@ struct ExpressionParser {
   private init(tokens: [Token]) { self.tokens = tokens }
 
   /// The last is the end, which is never passed.
-  private var current: Token { tokens[min(at, tokens.count - 1)] }
+  var current: Token { tokens[min(at, tokens.count - 1)] }
+  var following: Token { tokens[min(at + 1, tokens.count - 1)] }
   private var place: Syntax.Place { .init(offset: current.offset, length: current.length) }
+
+  mutating func take() -> Token {
+    defer { if at < tokens.count - 1 { at += 1 } }
+    return current
+  }
 
   private mutating func take(word: String) -> Bool {
     guard current.isWord(word) else { return false }
@@ -211,7 +219,7 @@ struct ExpressionParser {
   }
 
   /// The place of a node above others.
-  private func above(_ place: Syntax.Place, _ nodes: Syntax...) throws(ExpressionError) -> Syntax.Place { try above(place, nodes) }
+  func above(_ place: Syntax.Place, _ nodes: Syntax...) throws(ExpressionError) -> Syntax.Place { try above(place, nodes) }
 
   private func above(_ place: Syntax.Place, _ nodes: [Syntax]) throws(ExpressionError) -> Syntax.Place {
     var place = place
@@ -277,7 +285,7 @@ struct ExpressionParser {
     .unary("NOT", operand, try above(place, operand))
   }
 
-  private func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
+  func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Syntax {
     .binary(symbol, a, b, try above(place, a, b))
   }
 
@@ -369,7 +377,7 @@ struct ExpressionParser {
     if take(symbol: "-") {
       if current.kind == .number {
         at += 1
-        return try casts(.number("-" + tokens[at - 1].text, place))
+        return try postfix(try casts(.number("-" + tokens[at - 1].text, place)))
       }
       try descend()
       defer { depth -= 1 }
@@ -380,6 +388,35 @@ struct ExpressionParser {
       try descend()
       defer { depth -= 1 }
       return try unary()
+    }
+    return try postfix(try casts(try primary()))
+  }
+
+  /// JSON's arrows, and AT TIME ZONE.
+  private mutating func postfix(_ operand: Syntax) throws(ExpressionError) -> Syntax {
+    var operand = operand
+    while true {
+      let place = place
+      if take(symbol: "->") {
+        operand = try call("json_extract", [operand, try step()], place)
+      } else if take(symbol: "->>") {
+        operand = try call("json_extract_text", [operand, try step()], place)
+      } else if current.isWord("AT"), following.isWord("TIME") {
+        at += 2
+        try expect("ZONE")
+        operand = try call("at_time_zone", [operand, try casts(try primary())], place)
+      } else {
+        return operand
+      }
+    }
+  }
+
+  /// The value behind an arrow; an element's number may be negative.
+  private mutating func step() throws(ExpressionError) -> Syntax {
+    let place = place
+    if current.isSymbol("-"), following.kind == .number {
+      at += 2
+      return try casts(.number("-" + tokens[at - 1].text, place))
     }
     return try casts(try primary())
   }
@@ -394,7 +431,7 @@ struct ExpressionParser {
     return operand
   }
 
-  private mutating func parenthesised() throws(ExpressionError) -> [Syntax] {
+  mutating func parenthesised() throws(ExpressionError) -> [Syntax] {
     try expect("(")
     if take(symbol: ")") { return [] }
     var list = [try or()]
@@ -433,6 +470,8 @@ struct ExpressionParser {
       at += 1
       return .cast(
         .string(tokens[at - 1].text, .init(offset: tokens[at - 1].offset, length: tokens[at - 1].length)), token.text, isTry: false, place)
+    case "INTERVAL":
+      if let interval = try interval(place) { return interval }
     case "CAST", "TRY_CAST":
       guard current.isSymbol("(") else { break }
       at += 1

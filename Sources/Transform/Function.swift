@@ -5,6 +5,18 @@ import Records
 struct Function: Sendable {
   enum Parameter: Sendable {
     case text, bigint, double, time, any, printable
+    /// JSON, or text that holds JSON.
+    case json
+    /// A step into JSON: a path or a member's name as text, an element's number as a bigint.
+    case jsonStep
+
+    /// The parameter in messages.
+    var word: String {
+      switch self {
+      case .jsonStep: "path, name or number"
+      default: "\(self)"
+      }
+    }
 
     /// The type that a value is converted to, or nil where it can't be given.
     func accepts(_ type: ValueType?) -> ValueType? {
@@ -15,6 +27,8 @@ struct Function: Sendable {
       case .time: type == nil || type == .timestamp || type == .date ? .timestamp : nil
       case .any: type ?? .text
       case .printable: .text
+      case .json: type == nil || type == .text || type == .json ? .json : nil
+      case .jsonStep: type == nil || type == .text ? .text : type == .bigint ? .bigint : nil
       }
     }
   }
@@ -25,20 +39,23 @@ struct Function: Sendable {
   var isVariadic = false
   /// Whether its result has the type of what it is given.
   var followsType = false
+  /// The parts of its records' origin that the function reads, beside its arguments.
+  var reads: OriginParts = []
   let result: @Sendable ([ValueType]) -> ValueType
   /// Checks the arguments when the definition is loaded, and returns a message where they can't be right.
   var validate: (@Sendable ([Node]) -> String?)?
   let body: @Sendable ([Vector], Call) -> Vector
 
   var usage: String {
-    let words = parameters.map { "\($0)" }
+    if parameters.isEmpty { return "no values" }
+    let words = parameters.map(\.word)
     let count = required == words.count && !isVariadic ? "\(required)" : "\(required) or more"
     return "\(count) value\(required == 1 && !isVariadic ? "" : "s") (\(words.joined(separator: ", "))\(isVariadic ? ", …" : ""))"
   }
 
   init(
     _ name: String, _ parameters: [Parameter], required: Int? = nil, isVariadic: Bool = false, gives type: ValueType,
-    validate: (@Sendable ([Node]) -> String?)? = nil,
+    reads: OriginParts = [], validate: (@Sendable ([Node]) -> String?)? = nil,
     _ body: @escaping @Sendable ([Vector], Call) -> Vector
   ) {
     self.name = name
@@ -46,6 +63,7 @@ struct Function: Sendable {
     self.required = required ?? parameters.count
     self.isVariadic = isVariadic
     result = { _ in type }
+    self.reads = reads
     self.validate = validate
     self.body = body
   }
@@ -55,15 +73,16 @@ struct Function: Sendable {
 enum Functions {
   static let named: [String: Function] = {
     var all: [String: Function] = [:]
-    for function in text + numbers + times + patterns + choices { all[function.name] = function }
+    for function in text + numbers + times + patterns + json + encodings + origins + choices { all[function.name] = function }
     for (alias, name) in aliases { all[alias] = all[name] }
     return all
   }()
   static let aliases = [
     "substring": "substr", "len": "length", "char_length": "length", "ceiling": "ceil", "pow": "power", "if": "iif",
     "instr": "strpos", "regexp_matches": "regexp_like", "datepart": "date_part", "ucase": "upper", "lcase": "lower",
+    "json_extract_string": "json_extract_text", "to_base64": "base64", "regexp_split_to_array": "regexp_split", "datediff": "date_diff",
   ]
-  static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif", "if"]
+  static let names = Array(named.keys) + ["coalesce", "ifnull", "nullif", "iif", "if", "date_add"]
 
   static let concatenate = Function("||", [.text, .text], gives: .text) { arguments, call in
     call.texts { i, out in

@@ -20,7 +20,8 @@ public struct FunctionReference: Sendable {
 
   /// All functions by kind, in the order of the reference.
   public static let kinds: [(title: String, functions: [FunctionReference])] = [
-    ("Text", text), ("Patterns", patterns), ("Numbers", numbers), ("Dates and times", times), ("Choice", choices),
+    ("Text", text), ("Patterns", patterns), ("Numbers", numbers), ("Dates and times", times), ("JSON", json),
+    ("Hashes and encodings", encodings), ("Choice", choices), ("Provenance", origins),
   ]
 
   /// Every name that an expression may call, sorted.
@@ -47,6 +48,12 @@ public struct FunctionReference: Sendable {
     .init(
       "split_part(text, by, number)", "The part of that number, counted from 1, of the text split at “by”; empty where there are fewer.",
       "split_part('2013-01-31', '-', 2)", #""01""#),
+    .init(
+      "lpad(text, length[, fill])",
+      "Filled up on the left to so many characters with blanks, or this text; cut on the right where it has more.",
+      "lpad('7', 3, '0')", #""007""#),
+    .init("rpad(text, length[, fill])", "The same filled up on the right.", "rpad('ab', 5, '.-')", #""ab.-.""#),
+    .init("reverse(text)", "The characters (Unicode scalars) in reverse.", "reverse('Zürich')", #""hcirüZ""#),
   ]
 
   private static let patterns: [FunctionReference] = [
@@ -60,6 +67,10 @@ public struct FunctionReference: Sendable {
       "regexp_replace(text, pattern, to[, flags])",
       #"The first match replaced; \1 to \9 are its groups. Flags: g every match, i whatever the case."#,
       #"regexp_replace('a1b2', '([0-9])', '<\1>', 'g')"#, #""a<1>b<2>""#),
+    .init(
+      "regexp_split(text, pattern[, flags])",
+      "The texts between the matches, as a JSON array. Flag i: whatever the case. An empty match parts characters, and nothing at either end.",
+      "regexp_split('a, b;c', '[,;] *')", #"["a","b","c"]"#),
   ]
 
   private static let numbers: [FunctionReference] = [
@@ -89,13 +100,63 @@ public struct FunctionReference: Sendable {
     .init("second(time)", "The second, whole.", "second(TIMESTAMP '2013-08-09 17:45:06.5')", "6"),
     .init(
       "date_part(part, time)",
-      "A part by name, as EXTRACT(part FROM time) does: year, month, day, hour, minute, second, dow (Sunday is 0), doy, quarter, week (ISO 8601), epoch.",
+      "A part by name, as EXTRACT(part FROM time) does: year, month, day, hour, minute, second, dow (Sunday is 0), isodow (Sunday is 7), doy, quarter, week (ISO 8601), isoyear (the year of that week), epoch, millisecond and microsecond (seconds included).",
       "date_part('doy', DATE '2013-02-01')", "32"),
     .init(
       "date_trunc(part, time)", "Cut down to the begin of its year, quarter, month, week (Monday), day, hour, minute or second.",
       "date_trunc('month', DATE '2013-08-09')", #""2013-08-01 00:00:00""#),
     .init(
+      "date_add(time, interval)",
+      "The time an interval later, as time + INTERVAL '…'. Months come first, then days, then the rest; of a day that the month does not have, its last day is taken.",
+      "date_add(DATE '2024-01-31', INTERVAL '1 month')", #""2024-02-29 00:00:00""#),
+    .init(
+      "date_diff(part, from, to)",
+      "How many times a year, quarter, month, day, hour, minute, second, millisecond or microsecond begins after the one up to the other. A week is 7 days between their dates.",
+      "date_diff('month', DATE '2013-01-31', DATE '2013-03-01')", "2"),
+    .init(
       "to_timestamp(seconds)", "The time so many seconds after 1970, in the years 0 to 9999.", "to_timestamp(1)", #""1970-01-01 00:00:01""#),
+  ]
+
+  private static let json: [FunctionReference] = [
+    .init(
+      "json_extract(json, path)",
+      "A value in JSON, as JSON; NULL where it is not there, or is null. The path is one of JSONPath that names places (`$.a.b[0]`), a member's name, or an element's number (from 0; −1 is the last). json -> path is the same.",
+      #"json_extract('{"a": {"b": [1, 2]}}', '$.a.b')"#, "[1, 2]"),
+    .init(
+      "json_extract_text(json, path)", "The same as text: a JSON text without its quotes and escapes. json ->> path is the same.",
+      #"json_extract_text('{"city": "Z\u00fcrich"}', 'city')"#, #""Zürich""#),
+  ]
+
+  private static let encodings: [FunctionReference] = [
+    .init("md5(text)", "The MD5 of its UTF-8, in hexadecimal digits.", "md5('abc')", #""900150983cd24fb0d6963f7d28e17f72""#),
+    .init(
+      "sha256(text)", "The SHA-256 of its UTF-8, in hexadecimal digits.", "sha256('abc')",
+      #""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#),
+    .init(
+      "uuid5(namespace, value, …)",
+      "The UUID of version 5 (RFC 9562) of a value as text; the same for the same values, in every run. The namespace is a UUID, or dns, url, oid or x500. Each value after the first is a name in the namespace that the values before it make.",
+      "uuid5('dns', 'www.example.com')", #""2ed6657d-e927-568b-95e1-2665a8aea6a2""#),
+    .init("hex(text)", "The bytes of its UTF-8 in hexadecimal digits.", "hex('Zü')", #""5AC3BC""#),
+    .init("base64(text)", "The bytes of its UTF-8 in base64 (RFC 4648), padded.", "base64('Zürich')", #""WsO8cmljaA==""#),
+    .init(
+      "url_encode(text)", "For a part of an address: all but letters, digits, - . _ and ~ as %XX.", "url_encode('a b&c')", #""a%20b%26c""#),
+    .init("url_decode(text)", "Every %XX as its byte, and all else as it is; + stays +.", "url_decode('a%20b%26c')", #""a b&c""#),
+  ]
+
+  /// The examples are of a record that stands in line 2 of `in.csv`, behind a header of two bytes.
+  private static let origins: [FunctionReference] = [
+    .init("item_key()", "The key of the item that the record is of, as the ledger and messages have it.", "item_key()", #""in.csv""#),
+    .init("item_name()", "The last part of the item's path or address.", "item_name()", #""in.csv""#),
+    .init("member_name()", "The path of the item in its archive; NULL where it is in none.", "member_name()", "null"),
+    .init("record_number()", "The record's number in its item, from 1, as dead letters have it.", "record_number()", "1"),
+    .init("record_line()", "The line where the record begins, from 1.", "record_line()", "2"),
+    .init(
+      "record_offset()", "How many bytes of the item stand before the record, once it is decompressed and in UTF-8.", "record_offset()", "2"
+    ),
+    .init("run_id()", "The number of the run that reads the record. A run that is resumed keeps its number.", "run_id()", "1"),
+    .init(
+      "run_started_at()", "When that run began first; a resume does not change it.", "run_started_at() > TIMESTAMP '2020-01-01 00:00:00'",
+      "true"),
   ]
 
   private static let choices: [FunctionReference] = [

@@ -137,7 +137,48 @@ extension Functions {
         } ?? false
       }
     },
+    // As in PostgreSQL: an empty match at the beginning, at the end or right behind another match parts nothing.
+    Function("regexp_split", [.text, .text, .text], required: 2, gives: .json, validate: validPattern) { arguments, call in
+      var patterns = PatternColumn(arguments, at: 1, flags: 2)
+      return call.texts { i, out in
+        guard let text = arguments[0].slice(i) else { return false }
+        return patterns.use(i, call) { (matcher) throws(RegularExpression.GaveUp) in
+          try split(matcher, text.bytes, call.findings, &out)
+          return true
+        } ?? false
+      }
+    },
   ]
+
+  private static func split(
+    _ matcher: RegularExpression.Matcher, _ text: UnsafeBufferPointer<UInt8>, _ findings: Findings, _ out: inout TextWriter
+  ) throws(RegularExpression.GaveUp) {
+    var begin = 0, from = 0
+    func part(_ range: Range<Int>, _ out: inout TextWriter) {
+      out.append(range.lowerBound == 0 ? 0x5B : 0x2C)
+      out.appendJSON(text[range])
+    }
+    while from < text.count, !out.hasOverflowed, findings.lookBetweenRows() {
+      guard try matcher.find(text, from: from) > 0, let match = matcher.range(0) else { break }
+      if match.isEmpty, match.lowerBound == begin || match.lowerBound == text.count {
+        if match.lowerBound == text.count { break }
+        from = next(match.lowerBound, text)
+        continue
+      }
+      part(begin..<match.lowerBound, &out)
+      begin = match.upperBound
+      from = match.isEmpty ? next(begin, text) : begin
+    }
+    part(begin..<text.count, &out)
+    out.append(0x5D)
+  }
+
+  /// The position of the character behind the one at `at`.
+  private static func next(_ at: Int, _ text: UnsafeBufferPointer<UInt8>) -> Int {
+    var next = at + 1
+    while next < text.count, text[next] & 0xC0 == 0x80 { next += 1 }
+    return next
+  }
 
   private static let validPattern: @Sendable ([Node]) -> String? = { nodes in
     guard case .literal(.text(let buffer), _) = nodes[1] else { return nil }
@@ -173,8 +214,7 @@ extension Functions {
       at = whole.upperBound
       if whole.isEmpty {
         // An empty match moves on by a character, or it would match for ever.
-        var next = at + 1
-        while next < text.count, text[next] & 0xC0 == 0x80 { next += 1 }
+        let next = next(at, text)
         if at < text.count { out.append(text[at..<min(next, text.count)]) }
         at = next
       }

@@ -11,6 +11,8 @@ package struct StepFields {
   private(set) var decoded: [Bool]
   /// Whether the step that was checked last lets no record through.
   var letsNothingThrough = false
+  /// The parts of records' origins that the steps' work reads.
+  private(set) var reads: OriginParts = []
   /// The input column of each field; nil where a step computed the field.
   private var origins: [Int?]
 
@@ -115,6 +117,7 @@ package struct StepFields {
   }
 
   private mutating func note(_ expression: Expression) {
+    reads.formUnion(expression.reads)
     for column in expression.columns { if let origin = origins[column] { decoded[origin] = true } }
   }
 

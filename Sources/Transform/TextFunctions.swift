@@ -63,6 +63,20 @@ extension Functions {
         return Int64(characters(UnsafeBufferPointer(rebasing: text.bytes[..<at])) + 1)
       }
     },
+    padding("lpad", isLeft: true),
+    padding("rpad", isLeft: false),
+    Function("reverse", [.text], gives: .text) { arguments, call in
+      call.texts { i, out in
+        guard let text = arguments[0].slice(i), let room = out.room(text.count) else { return false }
+        var at = 0
+        while at < text.count {
+          let length = Scalars.at(at, text.bytes).length
+          for k in 0..<length { room[text.count - at - length + k] = text.bytes[at + k] }
+          at += length
+        }
+        return true
+      }
+    },
     comparing("starts_with") { $0.starts(with: $1) },
     comparing("ends_with") { $0.count >= $1.count && $0.suffix($1.count).elementsEqual($1) },
     comparing("contains") { find($1, in: $0, from: 0) != nil },
@@ -81,6 +95,37 @@ extension Functions {
       }
     },
   ]
+
+  /// A text filled up, or cut, to a number of characters, as in PostgreSQL.
+  private static func padding(_ name: String, isLeft: Bool) -> Function {
+    Function(name, [.text, .bigint, .text], required: 2, gives: .text) { arguments, call in
+      call.texts { i, out in
+        guard let text = arguments[0].slice(i), let wanted = arguments[1].integer(i) else { return false }
+        var fill = UnsafeBufferPointer(start: blank.utf8Start, count: blank.utf8CodeUnitCount)
+        if arguments.count == 3 {
+          guard let given = arguments[2].slice(i) else { return false }
+          fill = given.bytes
+        }
+        let missing = wanted - Int64(characters(text.bytes))
+        if missing <= 0 || fill.isEmpty {
+          out.append(cut(text, from: 0, to: max(wanted, 0)).bytes)
+          return true
+        }
+        if !isLeft { out.append(text.bytes) }
+        let (times, rest) = missing.quotientAndRemainder(dividingBy: Int64(characters(fill)))
+        var done: Int64 = 0
+        while done < times, !out.hasOverflowed, call.findings.lookBetweenRows() {
+          out.append(fill)
+          done += 1
+        }
+        out.append(cut(TextSlice(start: fill.baseAddress, count: fill.count), from: 0, to: rest).bytes)
+        if isLeft { out.append(text.bytes) }
+        return true
+      }
+    }
+  }
+
+  private static let blank: StaticString = " "
 
   /// How many characters (Unicode scalars) UTF-8 bytes hold.
   static func characters(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {

@@ -87,6 +87,27 @@ struct TextWriter {
     text.withUTF8 { append($0) }
   }
 
+  /// Appends UTF-8 as a JSON string: in quotes, with quotes, backslashes and control characters escaped (RFC 8259 §7).
+  mutating func appendJSON(_ text: Slice<UnsafeBufferPointer<UInt8>>) {
+    append(0x22)
+    var begin = text.startIndex
+    for at in text.indices where text[at] < 0x20 || text[at] == 0x22 || text[at] == 0x5C {
+      append(text[begin..<at])
+      begin = at + 1
+      append(0x5C)
+      switch text[at] {
+      case 0x22, 0x5C: append(text[at])
+      case 0x0A: append(0x6E)
+      case 0x0D: append(0x72)
+      case 0x09: append(0x74)
+      default:
+        for digit in [0x75, 0x30, 0x30, Digits.lower[Int(text[at] >> 4)], Digits.lower[Int(text[at] & 15)]] { append(digit) }
+      }
+    }
+    append(text[begin...])
+    append(0x22)
+  }
+
   /// Room for `count` bytes more, which the caller fills; nil where the text would become too long.
   @inline(__always)
   mutating func room(_ count: Int) -> UnsafeMutablePointer<UInt8>? {
@@ -94,6 +115,10 @@ struct TextWriter {
     defer { next += count }
     return next
   }
+
+  /// Takes back the last `count` bytes of what ``room(_:)`` gave.
+  @inline(__always)
+  mutating func giveBack(_ count: Int) { next -= count }
 
   /// A new block, to which the text that is being built moves; false where the text, or all of them, would become too long.
   private mutating func grow(_ count: Int) -> Bool {

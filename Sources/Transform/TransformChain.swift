@@ -27,6 +27,10 @@ public struct TransformChain: Sendable {
   /// Whether steps before the first program read a column, for each field of ``input``. The parser decodes those columns while it checks
   /// them.
   public var decoded: [Bool] { first.decoded }
+  /// The parts of records' origins that a step or a sink's condition reads. Batches need an origin where there are any.
+  public var reads: OriginParts {
+    (links.map(\.plan) + conditions.compactMap { $0 }).reduce(first.reads) { $0.union($1.reads) }
+  }
 
   /// Checks steps and returns all their errors, not the first alone. A chain with errors must not run.
   ///

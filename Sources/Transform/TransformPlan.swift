@@ -13,6 +13,8 @@ public struct TransformPlan: Sendable {
   var scope: Scope { fields.scope }
   /// Whether expressions read a column, for each field of ``input``. The parser decodes those columns while it checks them.
   public var decoded: [Bool] { fields.decoded }
+  /// The parts of records' origins that expressions read. Batches need an origin where there are any.
+  public var reads: OriginParts { fields.reads }
 
   /// Checks steps and returns all their errors, not the first alone. A plan with errors must not be applied.
   ///

@@ -2,7 +2,13 @@ import Foundation
 
 /// A Python program as an oracle: it gets a text on stdin and answers on stdout.
 enum Oracle {
-  static func ask(_ script: String, _ input: String) throws -> String {
+  /// The Python that Scripts/test has given DuckDB.
+  static let duckdbPython =
+    (ProcessInfo.processInfo.environment["SLUICE_TOOLS"]
+      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+      + "/.build-tools") + "/venv/bin/duckdb-python"
+
+  static func ask(_ script: String, _ input: String, python: String = "python3") throws -> String {
     let folder = NSTemporaryDirectory() + "sluice-oracle-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -10,7 +16,7 @@ enum Oracle {
     try script.write(toFile: folder + "/script.py", atomically: false, encoding: .utf8)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "exec python3 \(folder)/script.py < \(folder)/in > \(folder)/out"]
+    process.arguments = ["-c", "exec '\(python)' \(folder)/script.py < \(folder)/in > \(folder)/out"]
     let ended = DispatchSemaphore(value: 0)
     process.terminationHandler = { _ in ended.signal() }
     try process.run()

@@ -65,7 +65,8 @@ struct HelpTopic {
     | logic | `NOT`, `AND`, `OR` |
     | choice | `CASE WHEN … THEN … ELSE … END`, `CASE x WHEN 1 THEN … END` |
     | types | `CAST(x AS bigint)`, `x::bigint`; `TRY_CAST` is NULL where `CAST` is an error |
-    | times | `EXTRACT(year FROM t)` |
+    | times | `EXTRACT(year FROM t)`; `t + INTERVAL '2 days'`, `t - INTERVAL 90 minute`, `t + INTERVAL (n) month`, which give a timestamp; `date + 1`, `date - 1`, and the days of `date - date` |
+    | JSON | `j -> 'member'`, `j -> 0`, `j -> '$.a.b[0]'` give JSON; `->>` gives text |
 
     A value that can't be computed makes its record a dead letter, and no other: a cast that fails, a result out of its type's range, a text
     longer than parse.limits.record, a regular expression that takes too much work (it grows faster than with the square of its text). The texts that one expression makes of a batch of records may be as long together as limits.memory.
