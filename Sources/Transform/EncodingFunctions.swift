@@ -27,7 +27,7 @@ extension Functions {
         return true
       }
     },
-    Function("hex", [.text], gives: .text) { arguments, call in
+    Function("hex", [.octets], gives: .text) { arguments, call in
       call.texts { i, out in
         guard let text = arguments[0].slice(i), let room = out.room(2 * text.count) else { return false }
         for (k, byte) in text.bytes.enumerated() {
@@ -37,10 +37,15 @@ extension Functions {
         return true
       }
     },
-    Function("base64", [.text], gives: .text) { arguments, call in
-      call.texts { i, out in
-        guard let text = arguments[0].slice(i), let room = out.room((text.count + 2) / 3 * 4) else { return false }
-        Base64.encode(text.bytes, to: room)
+    decoding("unhex", .hex, "hexadecimal digits, two for each byte"),
+    decoding("from_base64", .base64, "base64"),
+    Function("base64", [.octets], gives: .text) { arguments, call in
+      let spelled = ByteBuffer(capacity: 256)
+      return call.texts { i, out in
+        guard let text = arguments[0].slice(i), let start = text.start else { return false }
+        spelled.count = 0
+        BytesText.write(start, text.count, to: spelled)
+        out.append(UnsafeBufferPointer(start: spelled.bytes, count: spelled.count))
         return true
       }
     },
@@ -87,7 +92,7 @@ extension Functions {
   ]
 
   private static func hash(_ name: String, _ algorithm: MessageDigest.Algorithm) -> Function {
-    Function(name, [.text], gives: .text) { arguments, call in
+    Function(name, [.octets], gives: .text) { arguments, call in
       let digest = MessageDigest(algorithm)
       return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { bytes in
         call.texts { i, out in
@@ -104,6 +109,20 @@ extension Functions {
           }
           return true
         }
+      }
+    }
+  }
+
+  private static func decoding(_ name: String, _ form: BytesForm, _ word: String) -> Function {
+    Function(name, [.text], gives: .bytes) { arguments, call in
+      call.texts { i, out in
+        guard let text = arguments[0].slice(i), let start = text.start, let room = out.room(text.count) else { return false }
+        guard let count = BytesText.read(start, text.count, form, to: room) else {
+          call.fail(i, "“\(Excerpt.of(text.bytes))” is not \(word)")
+          return false
+        }
+        out.giveBack(text.count - count)
+        return true
       }
     }
   }
@@ -130,26 +149,6 @@ enum Digits {
     if byte &- 0x30 < 10 { return byte - 0x30 }
     let letter = (byte | 0x20) &- 0x61
     return letter < 6 ? letter + 10 : nil
-  }
-}
-
-/// Base64 with the alphabet of RFC 4648 §4, padded.
-enum Base64 {
-  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-  /// Writes the digits of `bytes`: four for each three bytes that begin.
-  static func encode(_ bytes: UnsafeBufferPointer<UInt8>, to out: UnsafeMutablePointer<UInt8>) {
-    var (at, written) = (0, 0)
-    while at < bytes.count {
-      let left = bytes.count - at
-      let word = UInt32(bytes[at]) << 16 | (left > 1 ? UInt32(bytes[at + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[at + 2]) : 0)
-      out[written] = alphabet[Int(word >> 18)]
-      out[written + 1] = alphabet[Int(word >> 12 & 63)]
-      out[written + 2] = left > 1 ? alphabet[Int(word >> 6 & 63)] : 0x3D
-      out[written + 3] = left > 2 ? alphabet[Int(word & 63)] : 0x3D
-      at += 3
-      written += 4
-    }
   }
 }
 

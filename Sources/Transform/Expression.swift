@@ -47,14 +47,15 @@ struct Expression: Sendable {
         call.fail($0, spelling.misfit(arguments[0].slice($0).map { Excerpt.of($0.bytes) } ?? "", type))
       }
     }
-    return Expression(node: .call(reading, [node], type), type: type, columns: columns, readsUnknown: readsUnknown)
+    return Expression(node: .call(reading, [node], type), type: type, columns: columns, readsUnknown: readsUnknown, reads: reads)
   }
 
-  private init(node: Node, type: ValueType, columns: Set<Int>, readsUnknown: Bool) {
+  private init(node: Node, type: ValueType, columns: Set<Int>, readsUnknown: Bool, reads: OriginParts) {
     self.node = node
     self.type = type
     self.columns = columns
     self.readsUnknown = readsUnknown
+    self.reads = reads
   }
 
   /// Parses and checks a condition: an expression that is a truth value or NULL.
@@ -143,7 +144,7 @@ struct Checker {
 
   init(_ scope: Scope) { self.scope = scope }
 
-  private func fail(_ message: String, _ place: Syntax.Place) -> ExpressionError {
+  func fail(_ message: String, _ place: Syntax.Place) -> ExpressionError {
     ExpressionError(message, at: place.offset, length: place.length)
   }
 
@@ -208,7 +209,7 @@ struct Checker {
     return .column(position, schema.fields[position].type)
   }
 
-  private func name(_ node: Node) -> String { node.type?.rawValue ?? "NULL" }
+  func name(_ node: Node) -> String { node.type?.rawValue ?? "NULL" }
 
   private func numeric(_ node: Node) -> ValueType? {
     switch node.type {
@@ -228,7 +229,7 @@ struct Checker {
   }
 
   /// `node` as a value of `type`; NULL takes any type.
-  private func convert(_ node: Node, to type: ValueType) -> Node {
+  func convert(_ node: Node, to type: ValueType) -> Node {
     if node.type == type || node.isUnknown { return node }
     if case .literal(.null, _) = node { return .literal(.null, type) }
     if case .literal(.integer(let value), _) = node, type == .double { return .literal(.double(Double(value)), .double) }
@@ -266,7 +267,7 @@ struct Checker {
       }
       return .comparison(comparison, convert(left, to: type), convert(right, to: type))
     }
-    if let days = daysApart(symbol, left, right) { return days }
+    if let time = calendar(symbol, left, right) { return time }
     guard let x = numeric(left), let y = numeric(right) else {
       throw fail("“\(symbol)” needs numbers, not \(name(left)) and \(name(right))", place)
     }
@@ -282,32 +283,6 @@ struct Checker {
       default: .remainder
       }
     return .arithmetic(operation, convert(left, to: type), convert(right, to: type), type)
-  }
-
-  /// A date or timestamp an interval later, or earlier where `isBack`.
-  private mutating func shifted(_ time: Syntax, by interval: Syntax, isBack: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
-    guard case .interval(let months, let days, let microseconds, _) = interval else { return try check(interval) }
-    let node = try check(time)
-    guard node.type == .date || node.type == .timestamp || node.type == nil else {
-      throw fail("an interval is added to a date or timestamp, not to a \(name(node)); CAST it", time.place)
-    }
-    var parts: [Node] = []
-    for part in [months, days, microseconds] {
-      let count = try check(part)
-      guard count.type == .bigint || count.type == nil else { throw fail("an interval has a whole number of units", part.place) }
-      parts.append(convert(count, to: .bigint))
-    }
-    return .call(isBack ? Functions.shiftBack : Functions.shift, [convert(node, to: .timestamp)] + parts, .timestamp)
-  }
-
-  /// A date some days later or earlier, and the days between two dates; nil where neither is a date.
-  private func daysApart(_ symbol: String, _ left: Node, _ right: Node) -> Node? {
-    guard left.type == .date || right.type == .date, symbol == "+" || symbol == "-" else { return nil }
-    if symbol == "-", left.type == .date, right.type == .date { return .arithmetic(.subtract, left, right, .bigint) }
-    if left.isUnknown || right.isUnknown { return .unknown }
-    let (date, days) = left.type == .date ? (left, right) : (right, left)
-    guard days.type == .bigint || days.type == nil, symbol == "+" || left.type == .date else { return nil }
-    return .call(symbol == "+" ? Functions.addDays : Functions.subtractDays, [date, convert(days, to: .bigint)], .date)
   }
 
   private mutating func unify(_ nodes: [Node], _ place: Syntax.Place) throws(ExpressionError) -> ([Node], ValueType?) {

@@ -5,6 +5,10 @@ import Records
 struct Function: Sendable {
   enum Parameter: Sendable {
     case text, bigint, double, time, any, printable
+    /// A time of day, or a date or timestamp, whose day does not matter.
+    case clock
+    /// Bytes, or text, whose UTF-8 is meant.
+    case octets
     /// JSON, or text that holds JSON.
     case json
     /// A step into JSON: a path or a member's name as text, an element's number as a bigint.
@@ -14,6 +18,8 @@ struct Function: Sendable {
     var word: String {
       switch self {
       case .jsonStep: "path, name or number"
+      case .clock: "time"
+      case .octets: "text or bytes"
       default: "\(self)"
       }
     }
@@ -27,6 +33,8 @@ struct Function: Sendable {
       case .time: type == nil || type == .timestamp || type == .date ? .timestamp : nil
       case .any: type ?? .text
       case .printable: .text
+      case .clock: type == .time ? .time : Parameter.time.accepts(type)
+      case .octets: type == .bytes ? .bytes : Parameter.text.accepts(type)
       case .json: type == nil || type == .text || type == .json ? .json : nil
       case .jsonStep: type == nil || type == .text ? .text : type == .bigint ? .bigint : nil
       }
@@ -73,7 +81,7 @@ struct Function: Sendable {
 enum Functions {
   static let named: [String: Function] = {
     var all: [String: Function] = [:]
-    for function in text + numbers + times + patterns + json + encodings + origins + choices { all[function.name] = function }
+    for function in text + numbers + times + clocks + patterns + json + encodings + origins + choices { all[function.name] = function }
     for (alias, name) in aliases { all[alias] = all[name] }
     return all
   }()

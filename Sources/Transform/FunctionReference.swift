@@ -95,7 +95,7 @@ public struct FunctionReference: Sendable {
     .init("quarter(time)", "The quarter, 1 to 4.", "quarter(DATE '2013-08-09')", "3"),
     .init("month(time)", "The month, 1 to 12.", "month(DATE '2013-08-09')", "8"),
     .init("day(time)", "The day of the month.", "day(DATE '2013-08-09')", "9"),
-    .init("hour(time)", "The hour, 0 to 23.", "hour(TIMESTAMP '2013-08-09 17:45:00')", "17"),
+    .init("hour(time)", "The hour of a timestamp or time, 0 to 23.", "hour(TIMESTAMP '2013-08-09 17:45:00')", "17"),
     .init("minute(time)", "The minute.", "minute(TIMESTAMP '2013-08-09 17:45:00')", "45"),
     .init("second(time)", "The second, whole.", "second(TIMESTAMP '2013-08-09 17:45:06.5')", "6"),
     .init(
@@ -114,6 +114,20 @@ public struct FunctionReference: Sendable {
       "How many times a year, quarter, month, day, hour, minute, second, millisecond or microsecond begins after the one up to the other. A week is 7 days between their dates.",
       "date_diff('month', DATE '2013-01-31', DATE '2013-03-01')", "2"),
     .init(
+      "strptime(text, pattern[, zone[, side]])",
+      "The timestamp that a text spells by a pattern of strptime(3); an error where it does not. Its clock stands in the zone (UTC without one) where the text has no offset. A local time that the zone's clocks skip or show twice is an error, but for the side: earlier or later.",
+      "strptime('09.08.2013 17:45', '%d.%m.%Y %H:%M', 'Europe/Berlin')", #""2013-08-09 15:45:00""#),
+    .init(
+      "try_strptime(text, pattern[, zone[, side]])", "The same; NULL where the text does not fit.", "try_strptime('soon', '%d.%m.%Y')",
+      "null"),
+    .init(
+      "strftime(time, pattern[, zone])",
+      "A date or timestamp spelled by a pattern of strftime(3), on the clocks of the zone (UTC without one).",
+      "strftime(TIMESTAMP '2013-08-09 15:45:00', '%a %d %b %Y, %H:%M %z', 'Europe/Berlin')", #""Fri 09 Aug 2013, 17:45 +0200""#),
+    .init(
+      "at_time_zone(time, zone)", "What the zone's clocks show at that time. time AT TIME ZONE 'zone' is the same.",
+      "at_time_zone(TIMESTAMP '2013-08-09 15:45:00', 'Europe/Berlin')", #""2013-08-09 17:45:00""#),
+    .init(
       "to_timestamp(seconds)", "The time so many seconds after 1970, in the years 0 to 9999.", "to_timestamp(1)", #""1970-01-01 00:00:01""#),
   ]
 
@@ -128,16 +142,20 @@ public struct FunctionReference: Sendable {
   ]
 
   private static let encodings: [FunctionReference] = [
-    .init("md5(text)", "The MD5 of its UTF-8, in hexadecimal digits.", "md5('abc')", #""900150983cd24fb0d6963f7d28e17f72""#),
     .init(
-      "sha256(text)", "The SHA-256 of its UTF-8, in hexadecimal digits.", "sha256('abc')",
+      "md5(bytes)", "The MD5 of bytes, or of a text's UTF-8, in hexadecimal digits.", "md5('abc')", #""900150983cd24fb0d6963f7d28e17f72""#),
+    .init(
+      "sha256(bytes)", "The SHA-256 of bytes, or of a text's UTF-8, in hexadecimal digits.", "sha256('abc')",
       #""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#),
     .init(
       "uuid5(namespace, value, …)",
       "The UUID of version 5 (RFC 9562) of a value as text; the same for the same values, in every run. The namespace is a UUID, or dns, url, oid or x500. Each value after the first is a name in the namespace that the values before it make.",
       "uuid5('dns', 'www.example.com')", #""2ed6657d-e927-568b-95e1-2665a8aea6a2""#),
-    .init("hex(text)", "The bytes of its UTF-8 in hexadecimal digits.", "hex('Zü')", #""5AC3BC""#),
-    .init("base64(text)", "The bytes of its UTF-8 in base64 (RFC 4648), padded.", "base64('Zürich')", #""WsO8cmljaA==""#),
+    .init("hex(bytes)", "Bytes, or a text's UTF-8, in hexadecimal digits.", "hex('Zü')", #""5AC3BC""#),
+    .init("unhex(text)", "The bytes of hexadecimal digits; an error where they are none.", "CAST(unhex('5ac3bc') AS text)", #""Zü""#),
+    .init("base64(bytes)", "Bytes, or a text's UTF-8, in base64 (RFC 4648), padded.", "base64('Zürich')", #""WsO8cmljaA==""#),
+    .init(
+      "from_base64(text)", "The bytes of base64, padded or not; an error where it is none.", "CAST(from_base64('WsO8') AS text)", #""Zü""#),
     .init(
       "url_encode(text)", "For a part of an address: all but letters, digits, - . _ and ~ as %XX.", "url_encode('a b&c')", #""a%20b%26c""#),
     .init("url_decode(text)", "Every %XX as its byte, and all else as it is; + stays +.", "url_decode('a%20b%26c')", #""a b&c""#),

@@ -76,16 +76,47 @@ extension Functions {
     }
   }
 
+  /// The parts that a time of day has.
+  private static let ofDay: [TimePart] = [.hour, .minute, .second, .millisecond, .microsecond]
+
+  /// A time of day an interval later. It goes round at midnight, and days and months change nothing, as in PostgreSQL.
+  static let shiftClock = clockShifting("+ INTERVAL") { $0 }
+  static let shiftClockBack = clockShifting("- INTERVAL") { 0 - $0 }
+
+  private static func clockShifting(_ name: String, _ sign: @escaping @Sendable (Int64) -> Int64) -> Function {
+    Function(name, [.clock, .bigint, .bigint, .bigint], gives: .time) { arguments, call in
+      call.integers { i in
+        guard let micros = arguments[0].integer(i), !arguments[1].isNull(i), !arguments[2].isNull(i), let rest = arguments[3].integer(i)
+        else {
+          return nil
+        }
+        let sum = micros + sign(rest % TimeText.microsecondsPerDay)
+        return sum - TimeText.day(sum) * TimeText.microsecondsPerDay
+      }
+    }
+  }
+
+  /// The timestamp of a date and a time of day.
+  static let dateAtTime = Function("date + time", [.any, .clock], gives: .timestamp) { arguments, call in
+    call.integers { i in
+      guard let date = arguments[0].integer(i), let clock = arguments[1].integer(i) else { return nil }
+      return date * TimeText.microsecondsPerDay + clock
+    }
+  }
+
   /// The parts that ``date_diff`` counts.
   private static let differing: [TimePart] = [.year, .quarter, .month, .week, .day, .hour, .minute, .second, .millisecond, .microsecond]
 
   static let times: [Function] =
     [TimePart.year, .month, .day, .hour, .minute, .second, .quarter].map { wanted in
-      Function(wanted.rawValue, [.time], gives: .bigint) { arguments, call in
+      Function(wanted.rawValue, [ofDay.contains(wanted) ? .clock : .time], gives: .bigint) { arguments, call in
         call.integers { i in arguments[0].integer(i).map { part(wanted, $0) } }
       }
     } + [
-      Function("date_part", [.text, .time], gives: .bigint, validate: knownPart(TimePart.allCases)) { arguments, call in
+      Function(
+        "date_part", [.text, .clock], gives: .bigint,
+        validate: { nodes in knownPart(nodes[1].type == .time ? ofDay : TimePart.allCases)(nodes) }
+      ) { arguments, call in
         var wanted = Memo<TimePart?>()
         return call.integers { i in
           guard let name = arguments[0].slice(i), let micros = arguments[1].integer(i) else { return nil }
@@ -128,7 +159,7 @@ extension Functions {
       let name = String(decoding: buffer.copy(0..<buffer.count), as: UTF8.self).lowercased()
       if known.contains(name) { return nil }
       let near = Spelling.nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
-      return "“\(name)” is no part of a timestamp; there are \(known.joined(separator: ", "))\(near)"
+      return "“\(name)” is no part here; there are \(known.joined(separator: ", "))\(near)"
     }
   }
 

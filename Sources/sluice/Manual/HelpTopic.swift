@@ -56,7 +56,7 @@ struct HelpTopic {
 
     | what | how |
     |---|---|
-    | literals | `1`, `2.5`, `'text'` (a quote inside is doubled), `TRUE`, `FALSE`, `NULL`, `DATE '2013-08-09'`, `TIMESTAMP '2013-08-09 17:45:00'` |
+    | literals | `1`, `2.5`, `'text'` (a quote inside is doubled), `TRUE`, `FALSE`, `NULL`, `DATE '2013-08-09'`, `TIMESTAMP '2013-08-09 17:45:00'`, `TIME '17:45'` |
     | fields | by name; in double quotes where a name is no plain word: `"Unique Carrier"` |
     | arithmetic | `+ - * / %`, on numbers; division by zero is NULL, as in SQLite |
     | text | `a || b` |
@@ -65,7 +65,7 @@ struct HelpTopic {
     | logic | `NOT`, `AND`, `OR` |
     | choice | `CASE WHEN … THEN … ELSE … END`, `CASE x WHEN 1 THEN … END` |
     | types | `CAST(x AS bigint)`, `x::bigint`; `TRY_CAST` is NULL where `CAST` is an error |
-    | times | `EXTRACT(year FROM t)`; `t + INTERVAL '2 days'`, `t - INTERVAL 90 minute`, `t + INTERVAL (n) month`, which give a timestamp; `date + 1`, `date - 1`, and the days of `date - date` |
+    | times | `EXTRACT(year FROM t)`; `t + INTERVAL '2 days'`, `t - INTERVAL 90 minute`, `t + INTERVAL (n) month`, which give a timestamp, or of a time a time; `date + 1`, `date - 1`, the days of `date - date`, `date + time`; `t AT TIME ZONE 'Europe/Berlin'` |
     | JSON | `j -> 'member'`, `j -> 0`, `j -> '$.a.b[0]'` give JSON; `->>` gives text |
 
     A value that can't be computed makes its record a dead letter, and no other: a cast that fails, a result out of its type's range, a text

@@ -141,3 +141,33 @@ extension ExpressionParser {
       "a unit of time is expected: \(names.joined(separator: ", "))\(near)", at: token.offset, length: token.length)
   }
 }
+
+extension Checker {
+  /// A date or timestamp an interval later, or earlier where `isBack`.
+  mutating func shifted(_ time: Syntax, by interval: Syntax, isBack: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
+    guard case .interval(let months, let days, let microseconds, _) = interval else { return try check(interval) }
+    let node = try check(time)
+    guard node.type == .date || node.type == .timestamp || node.type == .time || node.type == nil else {
+      throw fail("an interval is added to a date, time or timestamp, not to a \(name(node)); CAST it", time.place)
+    }
+    var parts: [Node] = []
+    for part in [months, days, microseconds] {
+      let count = try check(part)
+      guard count.type == .bigint || count.type == nil else { throw fail("an interval has a whole number of units", part.place) }
+      parts.append(convert(count, to: .bigint))
+    }
+    if node.type == .time { return .call(isBack ? Functions.shiftClockBack : Functions.shiftClock, [node] + parts, .time) }
+    return .call(isBack ? Functions.shiftBack : Functions.shift, [convert(node, to: .timestamp)] + parts, .timestamp)
+  }
+
+  /// A date some days later or earlier, the days between two dates, or a date and a time together; nil for operands of other types.
+  func calendar(_ symbol: String, _ left: Node, _ right: Node) -> Node? {
+    guard left.type == .date || right.type == .date, symbol == "+" || symbol == "-" else { return nil }
+    if symbol == "-", left.type == .date, right.type == .date { return .arithmetic(.subtract, left, right, .bigint) }
+    if left.isUnknown || right.isUnknown { return .unknown }
+    let (date, other) = left.type == .date ? (left, right) : (right, left)
+    if symbol == "+", other.type == .time { return .call(Functions.dateAtTime, [date, other], .timestamp) }
+    guard other.type == .bigint || other.type == nil, symbol == "+" || left.type == .date else { return nil }
+    return .call(symbol == "+" ? Functions.addDays : Functions.subtractDays, [date, convert(other, to: .bigint)], .date)
+  }
+}
