@@ -185,8 +185,8 @@ package final class Runner: Sendable {
     var round = 1
     repeat {
       flow = Flow(
-        definition: definition, chain: chain, ledger: ledger, run: run, startedAt: startedAt, state: state, fetching: fetching, sinks: sinks,
-        columns: columns, timeline: timeline, progress: progress, event: event)
+        definition: definition, chain: chain, ledger: ledger, run: run, startedAt: startedAt, state: state, fetching: fetching,
+        sinks: sinks, columns: columns, timeline: timeline, progress: progress, event: event)
       if EngineRole.isStartedAgain || round > 1 {
         flow.add(try await ledger.totals(run).counts, failedItems: plan.failed.count)
       }

@@ -92,7 +92,7 @@ extension Functions {
   }
 
   private static let validReading: @Sendable ([Node]) -> String? = { nodes in
-    // What is no literal is checked row by row, and a pattern that is right stands for it here.
+    // A pattern that is no literal is checked row by row; one that is right stands for it here.
     let pattern = literal(nodes, 1) ?? "%F"
     do throws(FieldSpelling.Wrong) {
       _ = try FieldSpelling(.timestamp, quoted: pattern, zone: literal(nodes, 2), side: literal(nodes, 3))

@@ -238,6 +238,25 @@ struct ProvenanceTests {
     #expect(run.status == 0 && shop.records("out.jsonl").first?["line"] as? Int == 2)
   }
 
+  @Test("the condition of a sink may ask where a record is from, though no step does")
+  func conditions() throws {
+    let shop = try Workshop()
+    try shop.write("big.csv", "n,x\n1,a\n2,b\n3,c\n4,d\n")
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: p
+      fetch: {from: big.csv}
+      parse: {fields: {n: bigint}}
+      write:
+        - {path: even.jsonl, when: record_number() % 2 = 0}
+        - {path: late.jsonl, when: record_line() > 3 AND run_id() = 1}
+      """)
+    let run = try shop.runPipeline()
+    #expect(run.status == 0, "\(run.stderr)")
+    #expect(shop.read("even.jsonl") == "{\"n\":2}\n{\"n\":4}\n" && shop.read("late.jsonl") == "{\"n\":3}\n{\"n\":4}\n")
+  }
+
   @Test("a filter by where a record is from is no filter that is never true")
   func filtered() throws {
     let shop = try Workshop()
