@@ -32,6 +32,7 @@ import time
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../SluiceTests/Servers"))
+import postgres  # noqa: E402
 import ranges  # noqa: E402
 
 ERRNOS = ["ENOSPC", "EIO", "EDQUOT", "EMFILE", "EACCES"]
@@ -104,10 +105,16 @@ supervise: {backoff: 1ms..5ms, max_restarts: 100}
 limits: {dead_letters: 2%%}
 %(letters)s
 """
+# The shapes of output; %(postgres)s is the server's database, %(table)s the case's own table in it.
 SHAPES = {
     "each": "path: 'out/{item.stem}.csv.gz'", "one": "path: out/all.jsonl", "append": "table: all, database: out/all.db",
     "replace": "table: all, database: out/all.db, mode: replace", "merge": "table: all, database: out/all.db, mode: merge, key: [n]",
     # Two that commit with each item, and one that commits with the run.
+    "pg_append": "table: %(table)s, database: '%(postgres)s'",
+    "pg_merge": "table: %(table)s, database: '%(postgres)s', mode: merge, key: [n]",
+    "pg_replace": "table: %(table)s, database: '%(postgres)s', mode: replace",
+    "pg_provenance": "table: %(table)s, database: '%(postgres)s', provenance: true",
+    "three": "sinks: [{table: %(table)s, database: '%(postgres)s', when: x > 60000}, {table: all, database: out/all.db}, {path: out/all.csv}]",
     "several": "sinks: [{path: 'out/{item.stem}.csv', when: x > 60000}, {table: all, database: out/all.db}, {path: out/all.jsonl.gz}]",
 }
 LETTERS = {"several": "dead_letters: {path: 'out/bad/{item.stem}.jsonl'}"}
@@ -116,13 +123,15 @@ LETTERS = {"several": "dead_letters: {path: 'out/bad/{item.stem}.jsonl'}"}
 class Case:
     """A folder of its own with a definition, and what has become of it."""
 
-    def __init__(self, torture, shape):
+    def __init__(self, torture, shape, port=None):
         self.folder = tempfile.mkdtemp(prefix="case-", dir=torture.home)
         self.binary = torture.binary
         self.shape = shape
+        self.server = torture.postgres if "%(postgres)s" in SHAPES[shape] else None
+        self.table = os.path.basename(self.folder).replace("-", "_")
         self.log = []
         with open(self.folder + "/p.yaml", "w") as file:
-            file.write(torture.definition(shape))
+            file.write(torture.definition(shape, self.table, port))
 
     def start(self, verb, points="", log=None):
         environment = dict(ENVIRONMENT, SLUICE_FAILPOINTS=points)
@@ -135,9 +144,14 @@ class Case:
             [self.binary, verb, "p.yaml", "--output", "json", "--progress", "none"] + ["--no-supervisor"] * bool(points or log),
             cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
 
-    def run(self, verb, points="", log=None, kill_after=None, engine=False):
-        """Runs sluice; after a while kills it, or with `engine` its engine, which it is then to start again by itself."""
+    def run(self, verb, points="", log=None, kill_after=None, engine=False, server_away=None):
+        """Runs sluice; after a while kills it, or with `engine` its engine, which it is then to start again by itself; or with
+        `server_away` the database server, which is away for so long."""
         process = self.start(verb, points, log)
+        if server_away is not None:
+            time.sleep(kill_after)
+            self.server.restart(server_away)
+            kill_after = None
         if engine:
             time.sleep(kill_after)
             for child in children(process.pid):
@@ -157,7 +171,7 @@ class Case:
 
     def finish(self):
         """Resumes until all is done; says what is wrong, or None."""
-        for _ in range(4):
+        for _ in range(4 if self.server is None else 12):
             status = self.run("resume")
             if status == 64:
                 # Killed before the run was in the ledger, or after its end was: a run finds out.
@@ -167,9 +181,24 @@ class Case:
         return "not done after four resumes: %s" % status
 
     def outcome(self):
-        return outcome(self.binary, self.folder)
+        found = outcome(self.binary, self.folder)
+        if self.server:
+            rows = self.server.query('COPY (SELECT * FROM "%s" t ORDER BY t::text) TO STDOUT' % self.table, "torture")
+            if self.shape == "pg_provenance":
+                rows = b"\n".join(line.rsplit(b"\t", 1)[0] for line in rows.splitlines())
+            found[0]["the table in the server"] = rows
+            # Nothing is left on either side of what waited for its commit.
+            left = self.server.query(
+                "SELECT relname FROM pg_class WHERE relname LIKE 'sluice_staging%%' OR relname LIKE 'sluice_rows%%'", "torture")
+            notes = self.server.query("SELECT id FROM sluice_commits WHERE owner LIKE '%s:%%'" % self.folder, "torture")
+            parts = [path for path in glob.glob(self.folder + "/.sluice/rows/**", recursive=True) if os.path.isfile(path)]
+            if notes or parts or left:
+                found[0]["left behind"] = notes + left + "\n".join(parts).encode()
+        return found
 
     def remove(self):
+        if self.server:
+            self.server.query('DROP TABLE IF EXISTS "%s"' % self.table, "torture")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -290,24 +319,35 @@ class Torture:
             with zipfile.ZipFile(self.files, "w") as members:
                 for path in sorted(glob.glob(self.sources + "/f*")):
                     members.write(path, os.path.basename(path), zipfile.ZIP_DEFLATED if path.endswith(".csv") else zipfile.ZIP_STORED)
-        self.want, self.passages, self.seconds = {}, {}, {}
+        self.postgres = None
+        if any("%(postgres)s" in write for write in SHAPES.values()):
+            self.postgres = postgres.Server()
+            self.postgres.query("CREATE DATABASE torture")
+        self.want, self.passages, self.seconds, self.messages = {}, {}, {}, {}
 
-    def definition(self, shape):
+    def definition(self, shape, table, port):
+        write = SHAPES[shape]
+        if "%(postgres)s" in write:
+            write = write % {"postgres": self.postgres.address("torture", port), "table": table}
         addresses = "\n".join(
             "    - http://127.0.0.1:%d/%s" % (self.server.server_address[1], os.path.basename(path))
             for path in sorted(glob.glob(self.sources + "/h*")))
-        return DEFINITION % {"sources": self.files, "addresses": addresses, "write": SHAPES[shape], "letters": LETTERS.get(shape, "")}
+        return DEFINITION % {"sources": self.files, "addresses": addresses, "write": write, "letters": LETTERS.get(shape, "")}
 
     def measure(self):
         """A run of each shape that nobody disturbs: what must come out, and how often it passes each failpoint."""
         for shape in SHAPES:
-            case = Case(self, shape)
+            proxy = postgres.Proxy(self.postgres.port) if "%(postgres)s" in SHAPES[shape] else None
+            case = Case(self, shape, proxy and proxy.port)
             log = case.folder + "/passages"
             begun = time.monotonic()
             if case.run("run", log=log) != 0:
                 sys.exit("the undisturbed run failed: %s" % case.log)
             self.seconds[shape] = time.monotonic() - begun
             self.want[shape] = case.outcome()
+            if proxy:
+                self.messages[shape] = proxy.messages
+                proxy.close()
             with open(log) as file:
                 self.passages[shape] = collections.Counter(file.read().split())
             counts = {key: self.want[shape][2][key] for key in self.expected}
@@ -329,6 +369,9 @@ class Torture:
                 for passage in {1, (count + 1) // 2, count}:
                     cases.append((shape, name, "throw", passage))
                 cases.append((shape, name, "stall", (count + 1) // 2))
+        for shape, messages in self.messages.items():
+            cases += [(shape, "connection", "cut", message) for message in range(1, messages + 1)]
+            cases += [(shape, "server", "kill", number + 1) for number in range(random_kills // 10)]
         for number in range(random_kills):
             cases.append((sorted(SHAPES)[number % len(SHAPES)], "engine" if number % 5 == 4 else "random", "kill", number + 1))
         return cases
@@ -337,9 +380,14 @@ class Torture:
         """Plays one case. Returns the crashes it took and what is wrong with what came out."""
         shape, name, action, passage = what
         dice = random.Random("%s %s" % (self.seed, what))
-        case = Case(self, shape)
+        proxy = postgres.Proxy(self.postgres.port, passage) if name == "connection" else None
+        case = Case(self, shape, proxy and proxy.port)
         crashes = 1
-        if name == "engine":
+        if name == "connection":
+            case.run("run")
+        elif name == "server":
+            case.run("run", kill_after=dice.random() * self.seconds[shape], server_away=dice.choice([0, 0.3, 2]))
+        elif name == "engine":
             case.run("run", kill_after=dice.random() * self.seconds[shape], engine=True)
         elif name == "random":
             case.run("run", kill_after=dice.random() * self.seconds[shape])
