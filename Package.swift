@@ -13,6 +13,7 @@ let hasISAL = has("ISAL", header: "isa-l/igzip_lib.h")
 // Where a component's own library is missing, the component is left out and says so.
 let hasZstd = has("ZSTD", header: "zstd.h")
 let hasArchive = has("ARCHIVE", header: "archive.h")
+let hasPostgreSQL = has("POSTGRESQL", header: "postgresql/libpq-fe.h")
 let codecLibraries: [Target.Dependency] =
   ["CZlib"] + (hasISAL ? ["CISAL"] : []) + (hasZstd ? ["CZstd"] : []) + (hasArchive ? ["CArchive"] : [])
 
@@ -56,7 +57,7 @@ let package = Package(
     module("Decompress", ["Configuration", "Records"] + codecLibraries),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Parse", "Processes", "Records", "CByteScan", "CDigest", "CRegex", "CFloatText"]),
-    module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"]),
+    module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"] + (hasPostgreSQL ? ["CPostgreSQL"] : [])),
     module(
       "Definition",
       [
@@ -122,6 +123,7 @@ let package = Package(
       exclude: ["Servers", "Programs"], swiftSettings: swiftSettings),
   ] + (hasISAL ? [.systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])] : [])
     + (hasArchive ? [.systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])])] : [])
-    + (hasZstd ? [.systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])])] : []),
+    + (hasZstd ? [.systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])])] : [])
+    + (hasPostgreSQL ? [.systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])])] : []),
   cxxLanguageStandard: .cxx17
 )

@@ -26,7 +26,7 @@ need_packages() {
 
 # ISA-L makes inflating fast and is not to be had everywhere: without it zlib serves.
 need_build_packages() {
-  need_packages pkg-config libcurl4-openssl-dev zlib1g-dev libzstd-dev libarchive-dev libpcre2-dev libssl-dev libsqlite3-dev || return 1
+  need_packages pkg-config libcurl4-openssl-dev zlib1g-dev libzstd-dev libarchive-dev libpcre2-dev libssl-dev libsqlite3-dev libpq-dev || return 1
   case "$(uname -m)" in
     x86_64 | aarch64) need_packages libisal-dev || say "sluice: going on without libisal-dev; inflating will be slower" ;;
   esac
@@ -65,6 +65,11 @@ need_duckdb() {
   [ -x "$1/venv/bin/duckdb-python" ] && return 0
   "$1/venv/bin/python" -m pip -q install duckdb==2.0.1 >&2
   ln -sf python "$1/venv/bin/duckdb-python"
+}
+
+# A PostgreSQL server for the tests. They start servers of their own, in folders of their own: the one that Debian starts is not used.
+need_postgres() {
+  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need_packages postgresql
 }
 
 need_swift() {

@@ -36,13 +36,13 @@ public struct Checksum: Sendable, Hashable {
     Checksum(value: UInt32(truncatingIfNeeded: crc32_combine(uLong(value), uLong(next.value), off_t(count))))
   }
 
-  /// Reads an open file's first `length` bytes and computes their checksum; nil where the file is shorter or can't be read. Blocks.
-  static func ofFile(_ descriptor: Int32, length: Int) -> Checksum? {
+  /// Reads `length` bytes of an open file, from `offset` on, and computes their checksum; nil where the file is shorter or can't be read. Blocks.
+  static func ofFile(_ descriptor: Int32, from offset: Int = 0, length: Int) -> Checksum? {
     var checksum = Checksum()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     var done = 0
     while done < length {
-      let n = pread(descriptor, &buffer, min(buffer.count, length - done), off_t(done))
+      let n = pread(descriptor, &buffer, min(buffer.count, length - done), off_t(offset + done))
       if n < 0, errno == EINTR { continue }
       guard n > 0 else { return nil }
       checksum.add(buffer, n)

@@ -10,7 +10,8 @@ public struct FilePrefix: Sendable, Hashable {
   /// Makes the prefix of no bytes.
   init() { self.init(length: 0, checksum: Checksum()) }
 
-  init(length: Int, checksum: Checksum?) {
+  /// Makes a prefix from its length and checksum.
+  public init(length: Int, checksum: Checksum?) {
     self.length = length
     self.checksum = checksum
   }
@@ -44,9 +45,11 @@ public struct FilePrefix: Sendable, Hashable {
 
   /// Checks whether the file at `path` begins with these bytes. It reads all of them, and blocks.
   ///
-  /// - Parameter isPart: whether only this program may have written the file. Then a symbolic link, a file with a second name and a file of
-  ///   another owner count as altered.
-  public func find(at path: String, isPart: Bool = true) -> OutputFinding {
+  /// - Parameters:
+  ///   - offset: where the bytes begin, in a file that several outputs share.
+  ///   - isPart: whether only this program may have written the file. Then a symbolic link, a file with a second name and a file of
+  ///     another owner count as altered.
+  public func find(at path: String, offset: Int = 0, isPart: Bool = true) -> OutputFinding {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPart ? O_NOFOLLOW : 0))
     guard descriptor >= 0 else { return errno == ENOENT || errno == ENOTDIR ? .missing : .altered }
     defer { close(descriptor) }
@@ -54,8 +57,8 @@ public struct FilePrefix: Sendable, Hashable {
     guard fstat(descriptor, &status) == 0 else { return .altered }
     let found = FileStatus(status)
     guard isPart ? found.isOwn(descriptor) : found.kind == .regular else { return .altered }
-    guard Int(status.st_size) >= length else { return .short }
+    guard Int(status.st_size) >= offset + length else { return .short }
     guard let checksum else { return .whole }
-    return Checksum.ofFile(descriptor, length: length) == checksum ? .whole : .altered
+    return Checksum.ofFile(descriptor, from: offset, length: length) == checksum ? .whole : .altered
   }
 }

@@ -21,7 +21,7 @@ final class PartFile: @unchecked Sendable {
   private(set) var written: FilePrefix
   /// Nil while the file is small, and where the file system writes large files as any other.
   private let large = Mutex<LargeFile?>(nil)
-  private var isPlain = false
+  private var isPlain: Bool
   private let syncs = Mutex(Syncs())
 
   private struct Syncs {
@@ -36,8 +36,10 @@ final class PartFile: @unchecked Sendable {
   /// The part's name may be known to others who can write to the folder. So a link is never followed, and a file that another user has put
   /// there is not written to.
   ///
+  /// - Parameter isReadAgain: whether this process reads the part before long: then it stays in the page cache.
   /// - Throws: ``WriteError``.
-  init(target: String, path: String, folder definitionFolder: String, keeping prefix: FilePrefix) throws {
+  init(target: String, path: String, folder definitionFolder: String, keeping prefix: FilePrefix, isReadAgain: Bool = false) throws {
+    isPlain = isReadAgain
     self.target = target
     self.path = path
     folder = definitionFolder

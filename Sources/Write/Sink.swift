@@ -49,11 +49,16 @@ package struct SinkContext: Sendable {
   package var folder: String
   /// The pipeline's name.
   package var pipeline: String
+  /// The absolute path of a folder for what is kept on this machine until it is committed. It need not be there.
+  package var staging: String
 
   /// Makes a context.
-  package init(folder: String, pipeline: String) {
+  ///
+  /// - Parameter state: the folder of the pipeline's state; by default `.sluice` beside the definition.
+  package init(folder: String, pipeline: String, state: String? = nil) {
     self.folder = folder
     self.pipeline = pipeline
+    staging = "\(state ?? folder + "/.sluice")/rows/\(pipeline)"
   }
 }
 
@@ -246,7 +251,7 @@ package protocol SinkWriter: AnyObject, Sendable {
 /// The registry of sinks: a line each.
 package enum Sinks {
   /// The sinks. The first that takes a definition's `write` is the one.
-  package static let all: [any Sink.Type] = [FileSink.self, StandardOutputSink.self, SQLiteSink.self]
+  package static let all: [any Sink.Type] = [FileSink.self, StandardOutputSink.self, PostgreSQLSink.self, SQLiteSink.self]
 
   /// Returns the sink of this name, as committables hold it; nil where this build has none.
   package static func named(_ name: String) -> (any Sink.Type)? { all.first { $0.name == name } }

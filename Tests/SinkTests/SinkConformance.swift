@@ -15,6 +15,8 @@ struct SinkConformance: Sendable {
   let write: String
   /// The records that are visible in a folder, as JSON each, in their order within an output; nil where there is no output.
   let contents: @Sendable (_ folder: String) throws -> [String]?
+  /// Makes the place of the outputs empty, where it is not in the folder.
+  var clearing: @Sendable () throws -> Void = {}
   /// Puts something in the sink's place that is broken.
   var breaking: @Sendable (any Sink) -> any Sink = { $0 }
 
@@ -56,6 +58,7 @@ struct Bench {
 
   init(_ suite: SinkConformance) throws {
     self.suite = suite
+    try suite.clearing()
     folder = NSTemporaryDirectory() + "sluice-sink-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let definition = try PipelineDefinition.load(
@@ -145,6 +148,8 @@ struct Bench {
   }
 
   func resuming() throws -> [String] {
+    // A session knows the target, which records may be spelled for.
+    _ = try session()
     let (first, lost, last) = (records(0, 500), records(500, 300), records(800, 200))
     var position = SinkPosition.start
     do {
@@ -174,8 +179,8 @@ struct Bench {
   }
 
   func truncation() throws -> [String] {
-    let (first, dropped, last) = (records(0, 50), records(50, 70), records(120, 30))
     let session = try session()
+    let (first, dropped, last) = (records(0, 50), records(50, 70), records(120, 30))
     let writer = try session.open(slot(), Self.schema, at: .start)
     guard writer.canTruncate else { return [] }
     _ = try writer.append(SinkChunk(first.bytes))
@@ -198,8 +203,8 @@ struct Bench {
       _ = try writer.append(SinkChunk(records(0, 90).bytes))
       try writer.flush()
     }
-    let made = records(200, 20)
     let session = try session()
+    let made = records(200, 20)
     let writer = try session.open(slot(), Self.schema, at: .start)
     var wrong = writer.isEmpty ? [] : ["an output that begins anew is not empty"]
     _ = try writer.append(SinkChunk(made.bytes))

@@ -1,0 +1,164 @@
+import Configuration
+import Files
+import Foundation
+import Records
+import Synchronization
+
+/// Keeps an output's encoded rows until the commit: in memory while they are few, else in a part on this machine's disk.
+///
+/// Rows in a part are durable and invisible, as a file's part is. Few rows that come to their end in memory are put into one file with those of
+/// other outputs that are prepared with them: so small items cost no sync of their own.
+final class TableWriter: SinkWriter {
+  /// The place and kind of an output's rows.
+  struct Place: Sendable {
+    /// The name of the sink that commits.
+    var sink: String
+    var target: TableTarget
+    var owner: String
+    var columns: [TableColumn]
+    var slot: OutputSlot
+    /// The part's absolute path.
+    var part: String
+    /// The definition's folder.
+    var folder: String
+  }
+
+  /// The bytes of rows that stay in memory.
+  #if FAILPOINTS
+    // Small, so that tests of small items come to parts.
+    private static let memoryBytes = 4 << 10
+  #else
+    private static let memoryBytes = 256 << 10
+  #endif
+
+  private struct State {
+    var chunks: [SinkChunk] = []
+    /// The length and checksum of the part as it is, or would be.
+    var prefix: FilePrefix
+    var part: PartFile?
+    /// The file with the rows of several outputs, and where these begin.
+    var shared: (path: String, offset: Int)?
+  }
+
+  let place: Place
+  private let state: Mutex<State>
+  /// Tells the output's commit from all others.
+  let commit = UUID().uuidString
+
+  /// Opens an output's rows, cut back to `prefix`.
+  init(_ place: Place, keeping prefix: FilePrefix) throws {
+    self.place = place
+    var state = State(prefix: prefix)
+    if prefix.length > 0 { state.part = try Self.open(place.part, place.folder, prefix) }
+    self.state = Mutex(state)
+  }
+
+  /// Opens a file of rows, in a folder that is this user's alone.
+  static func open(_ path: String, _ folder: String, _ prefix: FilePrefix) throws -> PartFile {
+    let own = (path as NSString).deletingLastPathComponent
+    try WriteError.wrap("create folder", own) { try SystemCall.createFolders(own, mode: 0o700) }
+    return try PartFile(target: path, path: path, folder: folder, keeping: prefix, isReadAgain: true)
+  }
+
+  var position: SinkPosition { state.withLock { $0.prefix.position } }
+  var isEmpty: Bool { state.withLock { $0.prefix.length == 0 } }
+  var canTruncate: Bool { true }
+  /// The rows, where they are in memory alone.
+  var chunks: [SinkChunk]? { state.withLock { $0.part == nil && $0.shared == nil ? $0.chunks : nil } }
+
+  /// Appends the rows, which are in memory, to a file of several outputs.
+  func append(to file: PartFile) throws {
+    try state.withLock { state in
+      let offset = file.length
+      for chunk in state.chunks { try Self.append(chunk, Self.head(chunk), to: file) }
+      state.shared = (file.path, offset)
+    }
+  }
+
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+    try state.withLock { state in
+      let head = Self.head(chunk)
+      let after = state.prefix.followed(by: Checksum(head.bytes, head.count), count: head.count)
+        .followed(by: chunk.checksum, count: chunk.bytes.count)
+      if let part = state.part {
+        try Self.append(chunk, head, to: part)
+      } else {
+        state.chunks.append(chunk)
+      }
+      state.prefix = after
+      if state.part == nil, after.length > Self.memoryBytes { try spill(&state) }
+      return []
+    }
+  }
+
+  private static func head(_ chunk: SinkChunk) -> ByteBuffer {
+    let head = ByteBuffer(capacity: RowSource.chunkHeadBytes)
+    let start = UnsafeMutableRawPointer(head.bytes)
+    start.storeBytes(of: UInt64(chunk.bytes.count), as: UInt64.self)
+    start.storeBytes(of: Int64(chunk.firstRecord), toByteOffset: 8, as: Int64.self)
+    head.count = RowSource.chunkHeadBytes
+    return head
+  }
+
+  private static func append(_ chunk: SinkChunk, _ head: ByteBuffer, to part: PartFile) throws {
+    try part.append(head.bytes, head.count, checksum: Checksum(head.bytes, head.count))
+    try part.append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum)
+  }
+
+  private func spill(_ state: inout State) throws {
+    guard state.part == nil else { return }
+    let part = try Self.open(place.part, place.folder, FilePrefix(length: 0, checksum: Checksum()))
+    for chunk in state.chunks { try Self.append(chunk, Self.head(chunk), to: part) }
+    state.part = part
+    state.chunks = []
+  }
+
+  func flush() throws {
+    let part = try state.withLock { state in
+      try spill(&state)
+      return state.part
+    }
+    try part?.sync()
+  }
+
+  func truncate(to position: SinkPosition) throws {
+    guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: place.part, code: EINVAL) }
+    try state.withLock { state in
+      if let part = state.part {
+        try part.cut(to: prefix)
+      } else {
+        var length = state.prefix.length
+        while length > prefix.length, let last = state.chunks.popLast() { length -= RowSource.chunkHeadBytes + last.bytes.count }
+      }
+      state.shared = nil
+      state.prefix = prefix
+    }
+  }
+
+  func release() throws { try state.withLock { try $0.part?.release() } }
+
+  /// The part, where there is one that has to be synced before the commit.
+  var part: PartFile? { state.withLock { $0.part } }
+
+  var committable: Committable? {
+    let (prefix, file, offset) = state.withLock { ($0.prefix, $0.shared?.path ?? place.part, $0.shared?.offset ?? 0) }
+    let token = TableToken(
+      target: place.target, commit: commit, owner: place.owner, columns: place.columns,
+      file: DefinitionPath.relative(file, to: place.folder), offset: offset, position: prefix.position.token,
+      item: place.slot.item, run: place.slot.run, replacesItem: place.target.hasProvenance && !place.slot.isReplay)
+    guard let data = try? JSONEncoder().encode(token) else { return nil }
+    return Committable(
+      sink: place.sink, name: DefinitionPath.relative(place.part, to: place.folder), target: place.slot.shown,
+      token: String(decoding: data, as: UTF8.self))
+  }
+
+  func discard() throws {
+    try state.withLock { state in
+      try state.part?.remove()
+      state.part = nil
+      state.shared = nil
+      state.chunks = []
+      state.prefix = FilePrefix(length: 0, checksum: Checksum())
+    }
+  }
+}
