@@ -40,6 +40,9 @@ public struct PipelineDefinition: Sendable {
   /// The values of secrets by the names that stand for them in keys and messages.
   private var secretValues: [String: String] = [:]
 
+  /// The absolute path of the state folder that it works in; nil before it works, and for the one beside it.
+  private var statePath: String?
+
   /// The section `fetch`: sources, and how they are read.
   public internal(set) var fetch = FetchSection()
   /// The section `decompress`: codec, archive, limits.
@@ -132,7 +135,14 @@ public struct PipelineDefinition: Sendable {
   package var isStreaming: Bool { sinks.contains { $0.sink.grouping == .stream } }
 
   /// The folder and the pipeline that a sink needs to name its outputs.
-  package var sinkContext: SinkContext { SinkContext(folder: folder, pipeline: name) }
+  package var sinkContext: SinkContext { SinkContext(folder: folder, pipeline: name, state: statePath) }
+
+  /// The definition at work in a state folder: sinks keep there what is not committed yet.
+  package func working(inState path: String) -> PipelineDefinition {
+    var definition = self
+    definition.statePath = URL(fileURLWithPath: path).standardizedFileURL.path
+    return definition
+  }
 
   /// Makes the error of an output that can't be used, placed at the sink's key that names it. The message is redacted.
   package func wrongOutput(of entry: SinkEntry, _ message: String, _ code: ErrorCode) -> DefinitionErrors {

@@ -110,7 +110,7 @@ package struct DryRun: Sendable {
   ///   - definition: prepared to run.
   ///   - state: the state folder of its runs, which is only read.
   package init(_ definition: PipelineDefinition, state: StateFolder, options: RunOptions) {
-    self.definition = definition
+    self.definition = definition.working(inState: state.path)
     self.state = state
     self.options = options
   }

@@ -33,7 +33,7 @@ package final class Runner: Sendable {
   package init(
     _ definition: PipelineDefinition, state: StateFolder, options: RunOptions, event: @escaping @Sendable (RunEvent) -> Void
   ) {
-    self.definition = options.acceptsSchemaChanges ? definition.acceptingSchemaChanges() : definition
+    self.definition = (options.acceptsSchemaChanges ? definition.acceptingSchemaChanges() : definition).working(inState: state.path)
     self.state = state
     self.options = options
     self.event = event

@@ -37,13 +37,13 @@
         let column = known?.column(field.name)
         if known != nil, column == nil, rule == .ignore { return nil }
         let own = PostgreSQLType.own(field.type)
-        let wire = column?.wire ?? own
+        let wire = column?.wire ?? PostgreSQLType.wire(own)
         let coding = PostgreSQLType.coding(field.type, wire) ?? .cast
         var plan = Plan(
           coding: coding, modifier: column?.modifier ?? -1,
           column: TableColumn(
             name: field.name, type: coding == .cast ? "text" : wire, isCast: coding == .cast,
-            isNotNull: !field.nullable || key.contains(field.name)),
+            made: own, isNotNull: !field.nullable || key.contains(field.name)),
           shown: column?.type ?? own)
         if key.contains(field.name) {
           plan.notNull = "it is NULL, and write.key names it"

@@ -45,13 +45,13 @@
       let provenance = target.hasProvenance ? [(TableTarget.itemColumn, "text"), (TableTarget.runColumn, "bigint")] : []
       if let known = try described ?? PostgreSQLTable.read(target.table, connection) {
         let missing =
-          token.columns.filter { known.column($0.name) == nil }.map { ($0.name, $0.type) }
+          token.columns.filter { known.column($0.name) == nil }.map { ($0.name, $0.made) }
           + provenance.filter { known.column($0.0) == nil }
         if target.onNewColumn != .add || missing.isEmpty { return known }
         let added = missing.map { "ADD COLUMN IF NOT EXISTS \(PostgreSQLConnection.quoted($0.0)) \($0.1)" }
         try connection.run("ALTER TABLE \(table) \(added.joined(separator: ", "))")
       } else {
-        var columns = token.columns.map { "\(PostgreSQLConnection.quoted($0.name)) \($0.type)\($0.isNotNull ? " NOT NULL" : "")" }
+        var columns = token.columns.map { "\(PostgreSQLConnection.quoted($0.name)) \($0.made)\($0.isNotNull ? " NOT NULL" : "")" }
         columns += provenance.map { "\(PostgreSQLConnection.quoted($0.0)) \($0.1) NOT NULL" }
         if target.mode == .merge {
           columns.append("PRIMARY KEY (\(target.key.map(PostgreSQLConnection.quoted).joined(separator: ", ")))")

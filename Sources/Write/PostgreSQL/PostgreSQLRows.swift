@@ -26,7 +26,7 @@
           batch.columns[i].values = values
         }
         if let values = batch.columns[i].values {
-          check(values, plan, batch) { row, reason in
+          check(values, field.type, plan, batch) { row, reason in
             faults.append((row, values.isNull(Int(row)) ? .missingValue : .invalidValue, reason))
           }
         }
@@ -47,7 +47,9 @@
       }
     }
 
-    private func check(_ values: Vector, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void) {
+    private func check(
+      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void
+    ) {
       func each(_ isWrong: (Int) -> Bool, _ reason: @autoclosure () -> String) {
         for row in batch.selected where !values.isNull(Int(row)) && isWrong(Int(row)) { refuse(row, reason()) }
       }
@@ -64,7 +66,7 @@
         each({ Int64(exactly: Double(v.values[$0])) != v.values[$0] }, "\(shown) does not hold the number exactly")
       case (.doubles(let v), .float4):
         each({ !Float(v.values[$0]).isFinite }, "the number is out of the range of \(shown)")
-      case (_, .numeric): checkNumeric(values, plan, batch, refuse)
+      case (_, .numeric): checkNumeric(values, type, plan, batch, refuse)
       case (.text(let v), .uuid):
         each({ !Self.uuid(v.slices[$0], to: nil) }, "the text is no uuid")
       case (.text(let v), .text), (.text(let v), .cast), (.text(let v), .json), (.text(let v), .jsonb):
@@ -87,16 +89,20 @@
       return count > most
     }
 
-    private func checkNumeric(_ values: Vector, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void) {
+    private func checkNumeric(
+      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void
+    ) {
       let isText = if case .text = values { true } else { false }
       guard isText || plan.modifier >= 4 else { return }
       let packed = plan.modifier - 4
       let (precision, scale) = ((packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024)
+      // Most columns have room for all that the field can hold.
+      if case .decimal(let most, let digits) = type, digits <= scale, most - digits <= precision - scale { return }
       let isDouble = if case .doubles = values { true } else { false }
       let text = ByteBuffer(capacity: 64)
       for row in batch.selected where !values.isNull(Int(row)) {
         text.count = 0
-        Self.spell(values, Int(row), to: text)
+        Self.spell(values, type, Int(row), to: text)
         guard let number = PostgreSQLNumeric(text.bytes, text.count) else {
           refuse(row, "the text is no number")
           continue
@@ -107,13 +113,9 @@
       }
     }
 
-    private static func spell(_ values: Vector, _ row: Int, to out: ByteBuffer) {
-      switch values {
-      case .integers(let v): NumberText.write(v.values[row], to: out)
-      case .doubles(let v): NumberText.write(v.values[row], to: out)
-      case .booleans(let v): out.append(v[row] == 1 ? "true" : "false")
-      case .text(let v): if let start = v.slices[row].start { out.append(start, v.slices[row].count) }
-      }
+    /// Spells a value as the server reads it.
+    private static func spell(_ values: Vector, _ type: ValueType, _ row: Int, to out: ByteBuffer) {
+      ValueText.write(values, row, type, to: out)
     }
 
     // MARK: Encoding
@@ -162,6 +164,7 @@
       case (.integers(let v), .int2): return .integers(v, width: 2, offset: 0)
       case (.integers(let v), .int4): return .integers(v, width: 4, offset: 0)
       case (.integers(let v), .int8): return .integers(v, width: 8, offset: 0)
+      case (.integers(let v), .time): return .integers(v, width: 8, offset: 0)
       // PostgreSQL counts from 2000-01-01.
       case (.integers(let v), .instant): return .integers(v, width: 8, offset: -946_684_800_000_000)
       case (.integers(let v), .date): return .integers(v, width: 4, offset: -10_957)
@@ -170,21 +173,18 @@
       case (.doubles(let v), .float8): return .doubles(v, width: 8)
       case (.doubles(let v), .float4): return .doubles(v, width: 4)
       case (.booleans(let v), .boolean): return .booleans(v)
-      case (.text(let v), .text), (.text(let v), .cast), (.text(let v), .json): return .texts(v.slices, mark: nil)
+      case (.text(let v), .text), (.text(let v), .cast), (.text(let v), .json), (.text(let v), .bytes):
+        return .texts(v.slices, mark: nil)
       case (.text(let v), .jsonb): return .texts(v.slices, mark: 1)
       case (_, .numeric):
         let text = ByteBuffer(capacity: 64)
         return spelled(values, rows) { row, out in
           text.count = 0
-          Self.spell(values, row, to: text)
+          Self.spell(values, column.field.type, row, to: text)
           PostgreSQLNumeric(text.bytes, text.count)?.write(to: out)
         }
       case (.text(let v), .uuid): return spelled(values, rows) { row, out in _ = Self.uuid(v.slices[row], to: out) }
-      case (.integers(let v), _) where column.field.type == .date:
-        return spelled(values, rows) { row, out in TimeText.writeDate(v.values[row], to: out) }
-      case (.integers(let v), _) where column.field.type == .timestamp:
-        return spelled(values, rows) { row, out in TimeText.writeTimestamp(v.values[row], to: out) }
-      default: return spelled(values, rows) { row, out in Self.spell(values, row, to: out) }
+      default: return spelled(values, rows) { row, out in Self.spell(values, column.field.type, row, to: out) }
       }
     }
 

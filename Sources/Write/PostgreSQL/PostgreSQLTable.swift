@@ -123,11 +123,17 @@
       case .timestamp: "timestamp with time zone"
       case .date: "date"
       case .json: "jsonb"
+      case .decimal(let precision, let scale): "numeric(\(precision),\(scale))"
+      case .time: "time without time zone"
+      case .bytes: "bytea"
       }
     }
 
     /// A type's name on the way, where several have one form.
-    static func wire(_ type: String) -> String { ["character varying", "character", "name", "citext"].contains(type) ? "text" : type }
+    static func wire(_ type: String) -> String {
+      if type.hasPrefix("numeric(") { return "numeric" }
+      return ["character varying", "character", "name", "citext"].contains(type) ? "text" : type
+    }
 
     /// The spelling of a field's values for a column whose type on the way is `wire`; nil where they don't go together.
     static func coding(_ field: ValueType, _ wire: String) -> Coding? {
@@ -135,7 +141,11 @@
       case (.bigint, "smallint"): .int2
       case (.bigint, "integer"): .int4
       case (.bigint, "bigint"): .int8
-      case (.bigint, "numeric"), (.double, "numeric"): .numeric
+      case (.bigint, "numeric"), (.double, "numeric"), (.decimal, "numeric"): .numeric
+      case (.time, "time without time zone"): .time
+      case (.bytes, "bytea"): .bytes
+      // Bytes are no text, and a double is no exact number.
+      case (.bytes, _), (.decimal, "double precision"), (.decimal, "real"): nil
       case (.bigint, "double precision"), (.double, "double precision"): .float8
       case (.double, "real"): .float4
       case (.boolean, "boolean"): .boolean

@@ -31,6 +31,8 @@ struct TableColumn: Codable, Hashable {
   var type: String
   /// Whether the values have to be converted to the column's own type, for which their type has a text.
   var isCast = false
+  /// The type of the column that is made where the table has none.
+  var made: String
   /// Whether a table that is made gets NOT NULL here.
   var isNotNull = false
 }
