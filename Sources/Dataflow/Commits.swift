@@ -16,7 +16,8 @@ final class Commits: Sendable {
   struct WrittenItem: Sendable {
     let planned: PlannedItem
     let output: ItemOutputs
-    let finished: FinishedItem
+    /// Its ``FinishedItem/commits`` are filled in once its outputs are prepared.
+    var finished: FinishedItem
   }
 
   private struct State {

@@ -18,10 +18,11 @@ final class Committer: Sendable {
   private let reporter: Reporter
   private let repeated: RepeatedItems
   private let pipeline: String
+  private let run: RunID
   private let retry: Fetcher.Retry
 
   init(
-    pipeline: String, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing,
+    pipeline: String, run: RunID, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing,
     spools: Spools,
     retry: Fetcher.Retry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
@@ -34,14 +35,16 @@ final class Committer: Sendable {
     self.reporter = reporter
     self.repeated = repeated
     self.pipeline = pipeline
+    self.run = run
     self.retry = retry
   }
 
   /// Commits items together. A failure stops the run.
-  func commit(_ items: [Commits.WrittenItem]) async {
+  func commit(_ written: [Commits.WrittenItem]) async {
     // After a failure no item is said to be done: their parts stand, and resuming goes on with them.
     if control.failure != nil { return }
     var refused: [Committable: CommitRefusal] = [:]
+    var items = written
     do {
       let writers = items.flatMap(\.output.writers)
       do {
@@ -49,6 +52,8 @@ final class Committer: Sendable {
       } catch let error as WriteError where error.isTransient && !sinks.haveShared {
         return try await repeatAll(items, error)
       }
+      // A committable says where its rows were put, so it is made once they are.
+      for i in items.indices { items[i].finished.commits = items[i].output.commits(run: run) }
       let before = committed.take()
       try await ledger.finish(items.map(\.finished), committed: before.map(\.committable))
       let commits = items.flatMap(\.finished.commits)

@@ -131,7 +131,7 @@ package final class Flow: Sendable {
       board: board, steps: steps, provenance: provenance, careful: careful, encoder: encoder, output: output)
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      pipeline: definition.name, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
+      pipeline: definition.name, run: run, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
       retry: definition.fetch.retry,
       control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(

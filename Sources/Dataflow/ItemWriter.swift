@@ -163,7 +163,7 @@ struct ItemWriter {
     var progress = progress(task, &attempt)
     progress.checkpoint.bytes.decompressed = task.decompressedBytes
     var finished = FinishedItem(
-      id: planned.id, version: task.version, progress: progress, commits: output.commits(run: run), seconds: task.age,
+      id: planned.id, version: task.version, progress: progress, commits: [], seconds: task.age,
       sourceSchema: try await sourceSchemas.number(of: task.columns))
     finished.marks = output.marks
     try await commits.add(Commits.WrittenItem(planned: planned, output: output, finished: finished)) { [committer] in
