@@ -228,6 +228,8 @@ extension FieldViews {
     var arena = TextArena()
     let vector = spelling.read(type, count: rowCount) { row in
       let slice = text(row, &arena)
+      // The views of a record that is refused already may lead anywhere.
+      if slice.count < 0 { return (.null, false) }
       return (slice, encoding == .json && view(row).start[0] != 0x22)
     } refuse: {
       refuse($0, .invalidValue)

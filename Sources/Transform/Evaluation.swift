@@ -6,6 +6,8 @@ struct Evaluation {
   static let outOfBigint = "the result does not fit a bigint"
   static let outOfDouble = "the result is out of a double's range"
 
+  static func tooManyDigits(_ type: ValueType) -> String { "the result has too many digits for a \(type.rawValue)" }
+
   let batch: RecordBatch
   private let findings: Findings
   /// Rows (of the batch) that could not be evaluated, with why.
@@ -30,8 +32,23 @@ struct Evaluation {
     case .arithmetic(let operation, let a, let b, let type):
       let left = values(a, rows)
       let right = values(b, rows)
-      return type == .bigint ? integers(operation, left, right, rows) : doubles(operation, left, right, rows)
-    case .comparison(let comparison, let a, let b): return .booleans(Comparing.compare(comparison, values(a, rows), values(b, rows)))
+      switch type {
+      case .bigint: return integers(operation, left, right, rows)
+      case .decimal(let precision, let scale):
+        guard case (.decimals(let x), .decimals(let y)) = (left, right), case (.decimal(_, let p)?, .decimal(_, let q)?) = (a.type, b.type)
+        else { return left }
+        let result = DecimalArithmetic.values(operation, x, p, y, q, precision: precision, scale: scale) {
+          fail(rows[$0], Self.tooManyDigits(type))
+        }
+        return .decimals(result)
+      default: return doubles(operation, left, right, rows)
+      }
+    case .comparison(let comparison, let a, let b):
+      let (left, right) = (values(a, rows), values(b, rows))
+      if case (.decimal(_, let p)?, .decimal(_, let q)?) = (a.type, b.type), p != q {
+        return .booleans(Comparing.compare(comparison, left, p, right, q))
+      }
+      return .booleans(Comparing.compare(comparison, left, right))
     case .and(let a, let b): return logical(a, b, rows, decides: 0)
     case .or(let a, let b): return logical(a, b, rows, decides: 1)
     case .not(let operand):
@@ -71,7 +88,8 @@ struct Evaluation {
   static func repeated(_ literal: Node.Literal, _ type: ValueType?, _ count: Int) -> Vector {
     switch literal {
     case .integer(let value): return .integers(NullableVector(values: [Int64](repeating: value, count: count)))
-    case .double(let value): return .doubles(NullableVector(values: [Double](repeating: value, count: count)))
+    case .decimal(let value): return .decimals(NullableVector(values: [Int128](repeating: value, count: count)))
+    case .double(let value, _): return .doubles(NullableVector(values: [Double](repeating: value, count: count)))
     case .boolean(let value): return .booleans([UInt8](repeating: value ? 1 : 0, count: count))
     case .text(let buffer):
       let slice = TextSlice(start: UnsafePointer(buffer.bytes), count: buffer.count)
@@ -277,6 +295,15 @@ enum Comparing {
         return holds(comparison, order(p, q)) ? 1 : 0
       }
     default: return [UInt8](repeating: 2, count: a.count)
+    }
+  }
+
+  /// The same for decimals of two scales.
+  static func compare(_ comparison: Node.Comparison, _ a: Vector, _ scale: Int, _ b: Vector, _ other: Int) -> [UInt8] {
+    guard case (.decimals(let x), .decimals(let y)) = (a, b) else { return [UInt8](repeating: 2, count: a.count) }
+    return (0..<x.count).map { i in
+      if x.isNull(i) || y.isNull(i) { return 2 }
+      return holds(comparison, DecimalArithmetic.order(x.values[i], scale, y.values[i], other)) ? 1 : 0
     }
   }
 

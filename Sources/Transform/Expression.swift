@@ -110,7 +110,10 @@ indirect enum Node: Sendable {
   enum Literal: Sendable {
     case null
     case integer(Int64)
-    case double(Double)
+    /// A double, with all digits that it is written with where decimals can have as many.
+    case double(Double, exact: ExactNumber? = nil)
+    /// The whole number that is a decimal's value times 10 to the scale of its type.
+    case decimal(Int128)
     case boolean(Bool)
     case text(ByteBuffer)
   }
@@ -158,6 +161,7 @@ struct Checker {
     case .unary("NOT", let operand, let place): return .not(try condition(operand, place))
     case .unary(_, let operand, let place):
       let node = try check(operand)
+      if case .decimal? = node.type, let type = node.type { return .arithmetic(.subtract, .literal(.decimal(0), type), node, type) }
       guard let type = numeric(node) else { throw fail("“-” needs a number, not a \(name(node))", place) }
       if node.isUnknown { return .unknown }
       let zero = type == .bigint ? Node.literal(.integer(0), .bigint) : .literal(.double(-0.0), .double)
@@ -188,7 +192,7 @@ struct Checker {
   private func number(_ text: String, _ place: Syntax.Place) throws(ExpressionError) -> Node {
     if let value = Int64(text) { return .literal(.integer(value), .bigint) }
     guard let value = Double(text), value.isFinite else { throw fail("“\(text)” is not a number", place) }
-    return .literal(.double(value), .double)
+    return .literal(.double(value, exact: ExactNumber(text)), .double)
   }
 
   private mutating func field(_ name: String, _ place: Syntax.Place) throws(ExpressionError) -> Node {
@@ -233,6 +237,11 @@ struct Checker {
     if node.type == type || node.isUnknown { return node }
     if case .literal(.null, _) = node { return .literal(.null, type) }
     if case .literal(.integer(let value), _) = node, type == .double { return .literal(.double(Double(value)), .double) }
+    if case .decimal(let precision, let scale) = type, case .literal(.decimal(let value), .decimal(_, let old)?)? = exact(node),
+      let rescaled = DecimalText.rescaled(value, from: old, to: scale, precision: precision), old <= scale
+    {
+      return .literal(.decimal(rescaled), type)
+    }
     return .cast(node, type, isTry: false)
   }
 
@@ -247,10 +256,65 @@ struct Checker {
     case (.text, .json), (.json, .text): return .text
     default: break
     }
+    if let (x, y) = decimals(a, b), case (.decimal(let p, let s)?, .decimal(let q, let t)?) = (x.type, y.type) {
+      return .decimal(precision: min(DecimalArithmetic.most, max(p - s, q - t) + max(s, t)), scale: max(s, t))
+    }
     // A literal text takes the type of what it meets, as in PostgreSQL.
-    if case .literal(.text, _) = a, right == .date || right == .timestamp { return right }
-    if case .literal(.text, _) = b, left == .date || left == .timestamp { return left }
+    if case .literal(.text, _) = a, right == .date || right == .timestamp || right == .time { return right }
+    if case .literal(.text, _) = b, left == .date || left == .timestamp || left == .time { return left }
     return nil
+  }
+
+  /// A number as a decimal: literals with all their digits, and bigints. Nil for a double, which has no exact digits.
+  private func exact(_ node: Node) -> Node? {
+    if case .literal(.integer(let value), _) = node {
+      let number = ExactNumber(Int128(value), scale: 0)
+      return .literal(.decimal(number.value), number.type)
+    }
+    if case .literal(.double(_, let number?), _) = node { return .literal(.decimal(number.value), number.type) }
+    switch node.type {
+    case .decimal?: return node
+    case .bigint?: return .cast(node, .decimal(precision: 19, scale: 0), isTry: false)
+    default: return nil
+    }
+  }
+
+  /// Both nodes as decimals, where one of them is a decimal and the other a number that can be one; nil for others.
+  private func decimals(_ a: Node, _ b: Node) -> (Node, Node)? {
+    func isDecimal(_ node: Node) -> Bool { if case .decimal? = node.type { true } else { false } }
+    guard isDecimal(a) || isDecimal(b) else { return nil }
+    guard let x = a.type == nil ? .literal(.null, b.type) : exact(a), let y = b.type == nil ? .literal(.null, a.type) : exact(b) else {
+      return nil
+    }
+    return (x, y)
+  }
+
+  private func exactArithmetic(_ symbol: String, _ a: Node, _ b: Node, _ place: Syntax.Place) throws(ExpressionError) -> Node? {
+    guard let (x, y) = decimals(a, b), case (.decimal(let p, let s)?, .decimal(let q, let t)?) = (x.type, y.type) else {
+      let doubles = [a, b].count { $0.type == .double }
+      guard doubles == 1, [a, b].contains(where: { if case .decimal? = $0.type { true } else { false } }) else { return nil }
+      throw fail(
+        "“\(symbol)” of a \(name(a)) and a \(name(b)) would not be exact; CAST the double to a decimal, or the decimal to double", place)
+    }
+    // Nothing is known of the digits.
+    if a.isUnknown || b.isUnknown { return .unknown }
+    let operation = Self.operation(symbol)
+    guard let type = DecimalArithmetic.type(operation, (p, s), (q, t)) else {
+      throw fail(
+        "“\(symbol)” of a \(name(x)) and a \(name(y)) would have more than \(DecimalArithmetic.most) digits behind the point; CAST one of them to fewer",
+        place)
+    }
+    return .arithmetic(operation, x, y, type)
+  }
+
+  private static func operation(_ symbol: String) -> Node.Arithmetic {
+    switch symbol {
+    case "+": .add
+    case "-": .subtract
+    case "*": .multiply
+    case "/": .divide
+    default: .remainder
+    }
   }
 
   private mutating func binary(_ symbol: String, _ a: Syntax, _ b: Syntax, _ place: Syntax.Place) throws(ExpressionError) -> Node {
@@ -262,33 +326,29 @@ struct Checker {
     let left = try check(a)
     let right = try check(b)
     if let comparison = Node.Comparison(rawValue: symbol) {
+      if let (x, y) = decimals(left, right) { return .comparison(comparison, x, y) }
       guard let type = common(left, right) else {
         throw fail("a \(name(left)) can't be compared with a \(name(right)); CAST one of them", place)
       }
       return .comparison(comparison, convert(left, to: type), convert(right, to: type))
     }
     if let time = calendar(symbol, left, right) { return time }
+    if let node = try exactArithmetic(symbol, left, right, place) { return node }
     guard let x = numeric(left), let y = numeric(right) else {
       throw fail("“\(symbol)” needs numbers, not \(name(left)) and \(name(right))", place)
     }
     let type: ValueType = x == .bigint && y == .bigint ? .bigint : .double
     // A double with anything is a double; else it may be a bigint or not.
     if left.isUnknown || right.isUnknown, left.type != .double, right.type != .double { return .unknown }
-    let operation: Node.Arithmetic =
-      switch symbol {
-      case "+": .add
-      case "-": .subtract
-      case "*": .multiply
-      case "/": .divide
-      default: .remainder
-      }
-    return .arithmetic(operation, convert(left, to: type), convert(right, to: type), type)
+    return .arithmetic(Self.operation(symbol), convert(left, to: type), convert(right, to: type), type)
   }
 
   private mutating func unify(_ nodes: [Node], _ place: Syntax.Place) throws(ExpressionError) -> ([Node], ValueType?) {
     var type: ValueType? = nil
     var sample = Node.literal(.null, nil)
-    for node in nodes {
+    // Numbers that are written out have as many digits as the decimals that they meet.
+    func isLiteral(_ node: Node) -> Bool { if case .literal = node { true } else { false } }
+    for node in nodes.filter({ !isLiteral($0) }) + nodes.filter(isLiteral) {
       guard let next = common(sample, node) else {
         throw fail("the choices are of different types: \(name(sample)) and \(name(node))", place)
       }
@@ -353,18 +413,38 @@ struct Checker {
   private mutating func cast(_ operand: Syntax, _ type: String, _ isTry: Bool, _ place: Syntax.Place) throws(ExpressionError) -> Node {
     let aliases: [String: ValueType] = [
       "integer": .bigint, "int": .bigint, "int8": .bigint, "float8": .double, "float": .double, "real": .double,
-      "bool": .boolean, "varchar": .text, "string": .text, "datetime": .timestamp,
+      "bool": .boolean, "varchar": .text, "string": .text, "datetime": .timestamp, "bytea": .bytes, "blob": .bytes,
     ]
-    guard let target = ValueType(rawValue: type.lowercased()) ?? aliases[type.lowercased()] else {
-      let near = Spelling.nearest(to: type.lowercased(), among: ValueType.names)
+    let name = type.lowercased()
+    let spelled = name.hasPrefix("numeric(") ? "decimal" + name.dropFirst(7) : name
+    guard let target = ValueType(rawValue: spelled) ?? aliases[name] else {
+      if ["decimal", "numeric"].contains(name.prefix { $0.isLetter }) {
+        throw fail("a decimal says its digits, \(DecimalArithmetic.most) at most, and those behind the point: decimal(12,2)", place)
+      }
+      let near = Spelling.nearest(to: name, among: ValueType.names)
       throw fail("there is no type “\(type)”" + (near.map { "; did you mean \($0)?" } ?? ""), place)
     }
-    let node = try check(operand)
+    var node = try check(operand)
+    if case .decimal = target, case .literal = node, let literal = exact(node) { node = literal }
     guard Casting.isPossible(node.type, target) else {
-      throw fail("a \(name(node)) can't be cast to \(target.rawValue)", place)
+      throw fail("a \(self.name(node)) can't be cast to \(target.rawValue)", place)
     }
     if node.type == nil { return .literal(.null, target) }
     return node.type == target ? node : .cast(node, target, isTry: isTry)
+  }
+
+  /// A call of a function of numbers for a decimal; nil where the first argument is none, or there are not as many as the function takes.
+  private func decimalCall(_ name: String, _ nodes: [Node], _ place: Syntax.Place) throws(ExpressionError) -> Node? {
+    if name == "mod", nodes.count == 2 { return try exactArithmetic("%", nodes[0], nodes[1], place) }
+    guard Functions.ofDecimals.contains(name), nodes.count == 1 || (name == "round" && nodes.count == 2),
+      case .decimal(let precision, let scale)? = nodes[0].type
+    else { return nil }
+    guard nodes.count == 2 else { return Functions.ofDecimal(name, nodes[0], precision: precision, scale: scale, digits: nil) }
+    if nodes[1].isUnknown { return .unknown }
+    guard nodes[1].type == .bigint || nodes[1].type == nil else {
+      throw fail("round takes a number and a bigint: how many digits behind the point stay", place)
+    }
+    return Functions.ofDecimal(name, nodes[0], precision: precision, scale: scale, digits: convert(nodes[1], to: .bigint))
   }
 
   private mutating func call(_ name: String, _ arguments: [Syntax], _ place: Syntax.Place) throws(ExpressionError) -> Node {
@@ -403,6 +483,7 @@ struct Checker {
       throw fail("there is no function “\(name)”" + (near.map { "; did you mean \($0)?" } ?? "; sluice help functions lists them"), place)
     }
     let nodes = try checkAll(arguments)
+    if let node = try decimalCall(name, nodes, place) { return node }
     guard nodes.count >= function.required, nodes.count <= function.parameters.count || function.isVariadic else {
       throw fail("\(name) takes \(function.usage), and \(nodes.count) are given", place)
     }

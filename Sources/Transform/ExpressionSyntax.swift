@@ -331,10 +331,21 @@ struct ExpressionParser {
     var operand = operand
     while current.isSymbol("::") {
       at += 1
-      operand = .cast(operand, current.text, isTry: false, try above(place, operand))
-      at += 1
+      let typePlace = place
+      operand = .cast(operand, typeName(), isTry: false, try above(typePlace, operand))
     }
     return operand
+  }
+
+  /// Takes the name of a type, with a decimal's digits.
+  private mutating func typeName() -> String {
+    var name = current.text
+    if current.kind != .end { at += 1 }
+    let digits = tokens[at...].prefix(5)
+    guard digits.first?.isSymbol("(") == true, let end = digits.firstIndex(where: { $0.isSymbol(")") }) else { return name }
+    for token in tokens[at...end] { name += token.text }
+    at = end + 1
+    return name
   }
 
   mutating func parenthesised() throws(ExpressionError) -> [Syntax] {
@@ -384,8 +395,7 @@ struct ExpressionParser {
       let operand = try or()
       try expect("AS")
       let typePlace = self.place
-      let type = current.text
-      at += 1
+      let type = typeName()
       if take(word: "PRECISION") {}
       try expect(")")
       return .cast(operand, type, isTry: token.text.uppercased() == "TRY_CAST", try above(typePlace, operand))

@@ -38,12 +38,16 @@ struct FastCheckTests {
         guard let p = bytes.baseAddress else { return false }
         switch type {
         case .bigint: return NumberText.integer(p, bytes.count) != nil && !isCode(bytes)
+        case .decimal(let precision, let scale):
+          guard case .value = DecimalText.read(p, bytes.count, precision: precision, scale: scale) else { return false }
+          return !isCode(bytes)
         case .double: return NumberText.double(p, bytes.count)?.isFinite == true && !isCode(bytes)
         default: return TimeText.timestamp(p, bytes.count) != nil
         }
       }
     }
     if fits(value) {
+      if case .decimal(_, let scale) = type { return (false, isCanonical(value, scale)) }
       return (false, type == .timestamp || isJSONNumber(value))
     }
     let isQuoted = value.count >= 2 && value.first == 0x22
@@ -54,6 +58,16 @@ struct FastCheckTests {
   private static func isCode(_ text: some Collection<UInt8>) -> Bool {
     let digits = Array(text.first == 0x2D ? Array(text.dropFirst()) : Array(text))
     return text.first == 0x2B || (digits.count > 1 && digits[0] == 0x30 && (0x30...0x39).contains(digits[1]))
+  }
+
+  /// Whether a decimal is spelled as it is written, by writing it.
+  private static func isCanonical(_ text: [UInt8], _ scale: Int) -> Bool {
+    let out = ByteBuffer(capacity: 64)
+    text.withUnsafeBufferPointer { p in
+      guard let base = p.baseAddress, case .value(let value) = DecimalText.read(base, p.count, precision: 38, scale: scale) else { return }
+      DecimalText.write(value, scale: scale, to: out)
+    }
+    return out.copy(0..<out.count) == text
   }
 
   /// RFC 8259 §6, to the letter.
@@ -83,7 +97,10 @@ struct FastCheckTests {
 
   @Test(
     "numbers and timestamps: a hundred thousand random values, each as it is and among others",
-    arguments: [ValueType.bigint, .double, .timestamp])
+    arguments: [
+      ValueType.bigint, .double, .timestamp, .decimal(precision: 12, scale: 2), .decimal(precision: 4, scale: 4),
+      .decimal(precision: 38, scale: 0),
+    ])
   func agree(_ type: ValueType) {
     var generator = SystemRandomNumberGenerator()
     let digits = Array("0123456789".utf8)

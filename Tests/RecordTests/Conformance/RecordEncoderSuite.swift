@@ -22,7 +22,8 @@ enum RecordEncoderSuite {
   static let schema = Schema([
     Field(name: "n", type: .bigint), Field(name: "d", type: .double), Field(name: "b", type: .boolean), Field(name: "t", type: .text),
     Field(name: "at", type: .timestamp), Field(name: "day", type: .date), Field(name: "j", type: .json),
-    Field(name: "a name, with \"signs\"", type: .text),
+    Field(name: "a name, with \"signs\"", type: .text), Field(name: "money", type: .decimal(precision: 38, scale: 2)),
+    Field(name: "share", type: .decimal(precision: 3, scale: 3)), Field(name: "hour", type: .time), Field(name: "raw", type: .bytes),
   ])
 
   /// A record a line, each value of each type at its edges, and every character that some format has to escape.
@@ -37,12 +38,17 @@ enum RecordEncoderSuite {
     let doubles = ["0.1", "-0.0", "1e308", "2.5e-324", "1", "null", "123456789.125"]
     let times = ["\"2020-01-02 03:04:05\"", "\"1969-12-31T23:59:59.999999Z\"", "\"9999-12-31T00:00:00Z\"", "null"]
     let days = ["\"2020-02-29\"", "\"0001-01-01\"", "null"]
+    let amounts = ["12.50", "-0.05", "1.5", "7", "\"1.00\"", "1e3", "-0.00", "null", "\(String(repeating: "9", count: 36)).99"]
+    let shares = ["0.125", "-0.999", "0", "null", "0.1"]
+    let hours = ["\"00:00\"", "\"23:59:59.999999\"", "null", "\"12:30:00\""]
+    let bytes = ["\"\"", "\"AA==\"", "\"//79\"", "null", "\"aGk\"", "\"Pz8\\/\""]
     let structures = ["[]", "{}", "[1,\"a\\nb\",{\"c\":null}]", "{\"a, b\":\"\\\"\"}", "\"text\"", "1", "true", "null"]
     return texts.enumerated().map { i, text in
       func pick(_ values: [String]) -> String { values[i % values.count] }
       return
         "{\"n\":\(pick(numbers)),\"d\":\(pick(doubles)),\"b\":\(["true", "false", "null"][i % 3]),\"t\":\"\(text)\",\"at\":\(pick(times)),"
-        + "\"day\":\(pick(days)),\"j\":\(pick(structures)),\"a name, with \\\"signs\\\"\":\(i % 4 == 0 ? "null" : "\"x\"")}"
+        + "\"day\":\(pick(days)),\"j\":\(pick(structures)),\"a name, with \\\"signs\\\"\":\(i % 4 == 0 ? "null" : "\"x\"")"
+        + ",\"money\":\(pick(amounts)),\"share\":\(pick(shares)),\"hour\":\(pick(hours)),\"raw\":\(pick(bytes))}"
     }
   }()
 
