@@ -258,7 +258,8 @@ package struct DefinitionReader {
       return place.diagnostic("expected \(Shape.fieldType.expected), found “\(redact(text))”\(hint)", .wrongShape)
     }
     var place = place
-    if place.isVerbatim, let part = text.range(of: error.part) {
+    let inner = text.range(of: "'" + error.part).map { text.index(after: $0.lowerBound)..<$0.upperBound }
+    if place.isVerbatim, let part = inner ?? text.range(of: error.part) {
       place.column += text.distance(from: text.startIndex, to: part.lowerBound)
       place.length = max(1, error.part.count)
     }

@@ -16,7 +16,7 @@ enum FaultReason {
       let text = excerpt.utf8.count > 1 && excerpt.first == "\"" && excerpt.last == "\"" ? String(excerpt.dropFirst().dropLast()) : excerpt
       return spelling.misfit(text, field.type)
     }
-    let reason = "“\(excerpt)” is not a \(field.type.rawValue)"
+    let reason = "“\(excerpt)” is not \(field.type.noun)\(field.type == .bytes ? " in base64" : "")"
     return (digits(excerpt, field.type) ?? hint(excerpt, field.type)).map { "\(reason); \($0)" } ?? reason
   }
 
@@ -26,13 +26,8 @@ enum FaultReason {
     var text = excerpt
     if text.utf8.count > 1, text.first == "\"", text.last == "\"" { text = String(text.dropFirst().dropLast()) }
     let reading = text.withUTF8 { p in p.baseAddress.map { DecimalText.read($0, p.count, precision: precision, scale: scale) } }
-    switch reading {
-    case .fraction(let digits)?:
-      return "it has \(digits) digits behind the point, and the type \(scale): nothing is rounded unless an expression says so"
-    case .whole(let digits)?: return "it has \(digits) digits before the point, and the type has room for \(precision - scale)"
-    case .value?: return "its \(text.first == "+" ? "+" : "leading zero") would be lost: make the field text"
-    case .noNumber?, nil: return nil
-    }
+    if case .value? = reading { return "its \(text.first == "+" ? "+" : "leading zero") would be lost: make the field text" }
+    return reading?.misfit(precision: precision, scale: scale)
   }
 
   private static func hint(_ excerpt: String, _ type: ValueType) -> String? {
@@ -58,13 +53,15 @@ enum FaultReason {
     let commas = digits.count { $0 == "," }
     let points = digits.count { $0 == "." }
     if points > 1, commas < 2 {
-      return "its points may separate thousands, and then 1.234 is no decimal either: make the field text"
+      return
+        "its points may separate thousands, and then 1.234 is no decimal either: make the field \(type.rawValue) '\(type == .bigint ? "1.234" : "1.234,56")'"
     }
     if commas > 1 || (commas == 1 && points == 1 && digits.prefix { $0 != "," }.allSatisfy(\.isNumber)) {
-      return "its commas may separate thousands: make the field text, which CAST(replace(x, ',', '') AS \(type.rawValue)) reads"
+      return "its commas may separate thousands: make the field \(type.rawValue) '\(type == .bigint ? "1,234" : "1,234.56")'"
     }
     return commas == 1
-      ? "its comma may be a decimal comma: make the field text, which CAST(replace(x, ',', '.') AS double) reads" : nil
+      ? "its comma may be a decimal comma: make the field \(type == .bigint ? "double" : type.rawValue) '1\(points > 0 ? "." : "")234,56'"
+      : nil
   }
 
   private static func number(_ text: Substring) -> Double? {

@@ -15,6 +15,16 @@ public enum DecimalText {
     case fraction(digits: Int)
     /// So many digits stand before the point, and precision and scale leave room for fewer.
     case whole(digits: Int)
+
+    /// Says which digits the type has no place for; nil where it is not for its digits that a text does not fit.
+    package func misfit(precision: Int, scale: Int) -> String? {
+      switch self {
+      case .value, .noNumber: nil
+      case .fraction(let digits):
+        "it has \(digits) digits behind the point, and the type \(scale): nothing is rounded unless an expression says so"
+      case .whole(let digits): "it has \(digits) digits before the point, and the type has room for \(precision - scale)"
+      }
+    }
   }
 
   /// 10 to the power `n`, from 0 to 38.

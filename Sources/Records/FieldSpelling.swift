@@ -247,7 +247,21 @@ extension FieldSpelling {
 
   /// Says why a text is no value of the type in this spelling.
   package func misfit(_ text: String, _ type: ValueType) -> String {
-    clockChange(text) ?? "“\(text)” is not a \(type.rawValue) \(self.text)"
+    if let change = clockChange(text) { return change }
+    let reason = "“\(text)” is not \(type.noun) \(self.text)"
+    return digits(text, type).map { "\(reason); \($0)" } ?? reason
+  }
+
+  /// Says which digits of a number a decimal has no place for.
+  private func digits(_ text: String, _ type: ValueType) -> String? {
+    guard case .marks(let marks) = form, case .decimal(let precision, let scale) = type else { return nil }
+    var text = text
+    return text.withUTF8 { bytes in
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberMarks.longest) { scratch in
+        guard let p = bytes.baseAddress, let plain = scratch.baseAddress, let made = marks.plain(p, bytes.count, plain) else { return nil }
+        return DecimalText.read(plain, made, precision: precision, scale: scale).misfit(precision: precision, scale: scale)
+      }
+    }
   }
 
   /// Says why a local time that the pattern reads stands for no moment: the clocks of its zone skip it, or show it twice. Nil for other

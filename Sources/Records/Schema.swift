@@ -24,6 +24,9 @@ public enum ValueType: Sendable, Hashable {
     }
   }
 
+  /// The name as a sentence has it for one value: `a bigint`, `bytes`.
+  package var noun: String { self == .bytes ? "bytes" : "a \(rawValue)" }
+
   /// Whether values are numbers.
   public var isNumber: Bool {
     switch self {

@@ -86,7 +86,7 @@ struct InitKindsTests {
     Kind("bars", "a|b|c\n1|x, y|2\n2|z|3\n", ["a", "b", "c"], [["1", "x, y", "2"], ["2", "z", "3"]]),
     Kind(
       "semicolons with decimal commas", "place;size\nUlm;1,5\nBern;2,25\nGraz;3,5\n", ["place", "size"],
-      [["Ulm", "1,5"], ["Bern", "2,25"], ["Graz", "3,5"]]),
+      [["Ulm", "1.5"], ["Bern", "2.25"], ["Graz", "3.5"]]),
     Kind("tildes", file: "t.txt", "a~b\n1~x\n2~y\n", ["a", "b"], [["1", "x"], ["2", "y"]]),
     Kind("carets", file: "t.txt", "a^b^c\n1^x^2\n2^y^3\n", ["a", "b", "c"], [["1", "x", "2"], ["2", "y", "3"]]),
     Kind(

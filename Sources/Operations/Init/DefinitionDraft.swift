@@ -178,11 +178,12 @@ private struct Drafting {
       let trial = try await run(tried, slices: slices)
       let wrong = trial.misfits.filter(\.isWrongValue)
       if wrong.isEmpty || pass >= Self.passes { return (tried, trial) }
-      let before = (tried.types, guess.dialect.nullValues)
+      let before = (tried.columnTypes, guess.dialect.nullValues)
       let records = ByteBuffer(capacity: 64 << 10)
       for misfit in wrong { records.append(misfit.raw + [guess.endOfRecord]) }
       guess.learn(records)
-      if (guess.types(guess.cells), guess.dialect.nullValues) == before || pass >= Self.passes - 2 {
+      let after = (writer(guess, names: names ?? guess.values.names).columnTypes, guess.dialect.nullValues)
+      if after == before || pass >= Self.passes - 2 {
         let fields = tried.names ?? []
         for misfit in wrong { if let at = misfit.field.flatMap({ fields.firstIndex(of: $0) }) { guess.isText.insert(at) } }
       }

@@ -15,12 +15,17 @@ struct DefinitionWriter {
   /// The fields' names; nil for a definition without fields.
   let names: [String]?
   private let cells: [[SampledCell]]
+  /// The types that inference finds.
   let types: [ValueType]
+  /// The types that the definition gives to the fields.
+  let columnTypes: [ColumnType]
   /// The result of reading the item by the definition; nil before it was read.
   var trial: DraftTrial?
 
   /// A definition may be 1 MB long; one with more than this in fields is left without them.
   static let fieldBytes = 600_000
+  /// A table with more columns than this gets the types that inference finds, and no hints.
+  private static let mostLookedAt = 2000
 
   init(
     _ guess: FormatGuess, names: [String]?, name: String, path: String, sources: [String], look: SourceLook, itemCount: Int,
@@ -34,8 +39,14 @@ struct DefinitionWriter {
     self.look = look
     self.itemCount = itemCount
     self.encoding = encoding
-    cells = names == nil ? [] : guess.cells
-    types = guess.types(cells)
+    let cells = names == nil ? [] : guess.cells
+    self.cells = cells
+    let types = guess.types(cells)
+    self.types = types
+    let isFew = types.count <= Self.mostLookedAt
+    columnTypes = (names ?? []).indices.map { i in
+      ColumnType(names?[i] ?? "", types[i], isFew && !guess.isText.contains(i) ? cells[i] : [])
+    }
   }
 
   private var shownPath: String { (path as NSString).lastPathComponent }
@@ -106,7 +117,8 @@ struct DefinitionWriter {
     for (i, name) in names.enumerated() {
       let key = YAMLText.plain(name)
       // A key that is longer than 1024 characters must be marked as one (YAML 1.2, 8.2.2).
-      let line = key.utf8.count > 900 ? "    ? \(key)\n    : \(types[i].rawValue)" : "    \(key): \(types[i].rawValue)"
+      let type = columnTypes[i].text
+      let line = key.utf8.count > 900 ? "    ? \(key)\n    : \(type)" : "    \(key): \(type)"
       lines.append(commented(line, examples(cells[i])))
     }
     if lines.joined().utf8.count > Self.fieldBytes {
@@ -145,10 +157,11 @@ struct DefinitionWriter {
 
   /// Fields that stay text, or may not be the numbers that they look like, each with a hint how to read it.
   var hints: [(name: String, hint: ReadingHint)] {
-    guard let names, names.count <= 2000 else { return [] }
+    guard let names, names.count <= Self.mostLookedAt else { return [] }
     return Array(
-      zip(names, zip(types, cells)).lazy.compactMap { name, column in
-        ReadingHint(FieldName.inExpression(name), type: column.0, column.1).map { (name, $0) }
+      names.indices.lazy.compactMap { i in
+        guard columnTypes[i].text == types[i].rawValue else { return nil }
+        return ReadingHint(FieldName.inExpression(names[i]), type: types[i], cells[i]).map { (names[i], $0) }
       }.prefix(20))
   }
 
@@ -221,6 +234,9 @@ struct DefinitionWriter {
     )
     if let key {
       add("key", key.name, key.isNamed && key.count >= 20 ? .likely : .unsure, "no value of it comes twice among \(key.count) records")
+    }
+    for (name, type) in zip(names ?? [], columnTypes).filter({ $1.evidence != nil }).prefix(20) {
+      add("type", "\(name): \(type.text)", .likely, type.evidence ?? "")
     }
     for (name, hint) in hints {
       add(

@@ -19,6 +19,7 @@ struct HelpTopic {
 
   static let all: [HelpTopic] = [
     HelpTopic(name: "definition", title: "The keys of a definition", body: definition),
+    HelpTopic(name: "types", title: "Types of fields", body: types),
     HelpTopic(name: "components", title: "What a definition can name", body: ComponentReference.index),
     HelpTopic(name: "expressions", title: "Expressions", body: expressions),
     HelpTopic(name: "functions", title: "Functions of expressions", body: functions),
@@ -37,7 +38,8 @@ struct HelpTopic {
 
   private static let definition = """
     A definition is a YAML file. Durations are `500ms`, `10s`, `5m`, `1h`, `2d`; sizes are `256MB`, `1GiB`, or a number of bytes; two durations
-    are `500ms..60s`. Types of fields are bigint, double, boolean, text, timestamp, date and json, and may have `not null` behind them.
+    are `500ms..60s`. Types of fields are bigint, double, decimal, boolean, text, timestamp, date, time, bytes and json, with their spellings
+    and `not null` behind them: `sluice help types`.
 
     In every text, `${NAME}` is the value that `--var NAME=VALUE` gives, or else the environment's; `${NAME:-otherwise}` has a value for where
     there is none, and `${NAME:?message}` an error of yours; `${env:NAME}` is the environment's whatever `--var` says, and
@@ -58,13 +60,13 @@ struct HelpTopic {
     |---|---|
     | literals | `1`, `2.5`, `'text'` (a quote inside is doubled), `TRUE`, `FALSE`, `NULL`, `DATE '2013-08-09'`, `TIMESTAMP '2013-08-09 17:45:00'`, `TIME '17:45'` |
     | fields | by name; in double quotes where a name is no plain word: `"Unique Carrier"` |
-    | arithmetic | `+ - * / %`, on numbers; division by zero is NULL, as in SQLite |
+    | arithmetic | `+ - * / %`, on numbers; division by zero is NULL, as in SQLite. Of decimals the result is an exact decimal: `sluice help types` |
     | text | `a || b` |
     | comparison | `= <> != < <= > >=`, `IS NULL`, `IS NOT NULL`, `IS DISTINCT FROM`, `IS TRUE`, `BETWEEN a AND b`, `IN (…)` |
     | patterns | `LIKE` and `ILIKE` with `%` and `_` and `ESCAPE`; `~` and `!~` with regular expressions (PCRE2), `~*` and `!~*` whatever the case |
     | logic | `NOT`, `AND`, `OR` |
     | choice | `CASE WHEN … THEN … ELSE … END`, `CASE x WHEN 1 THEN … END` |
-    | types | `CAST(x AS bigint)`, `x::bigint`; `TRY_CAST` is NULL where `CAST` is an error |
+    | types | `CAST(x AS bigint)`, `x::decimal(12,2)`; `TRY_CAST` is NULL where `CAST` is an error |
     | times | `EXTRACT(year FROM t)`; `t + INTERVAL '2 days'`, `t - INTERVAL 90 minute`, `t + INTERVAL (n) month`, which give a timestamp, or of a time a time; `date + 1`, `date - 1`, the days of `date - date`, `date + time`; `t AT TIME ZONE 'Europe/Berlin'` |
     | JSON | `j -> 'member'`, `j -> 0`, `j -> '$.a.b[0]'` give JSON; `->>` gives text |
 
