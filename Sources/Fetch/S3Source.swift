@@ -130,6 +130,12 @@ final class S3Source: Source {
     version.hasPrefix(Self.versionMark) || HTTPVersion(version)?.isStrong == true
   }
 
+  func examine(_ pattern: SourcePattern, in session: FetchSession) async -> [Finding] {
+    let signed =
+      place.credentials.map { "requests are signed by the keys of \($0.origin)" } ?? "requests are not signed: no keys were found"
+    return [Finding("\(S3Object.scheme)\(S3Object(pattern.shown).bucket) at \(place.endpointName): \(signed)")]
+  }
+
   // MARK: Versions
 
   private static let versionMark = "s3:"

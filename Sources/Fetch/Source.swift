@@ -81,6 +81,10 @@ package protocol Source: ItemSource, Component {
   func named(_ pattern: SourcePattern, _ redactor: Redactor) -> ListedItem?
   /// Lists the items of a pattern, in any order.
   func list(_ pattern: SourcePattern, in session: FetchSession) -> any Listing
+  /// Looks at what listing and reading of items do not show: the credentials that are used, for instance. Reads and lists nothing itself.
+  ///
+  /// - Parameter pattern: the entry's address, with its braces.
+  func examine(_ pattern: SourcePattern, in session: FetchSession) async -> [Finding]
   /// Whether an output would be one of the pattern's items in the next run.
   ///
   /// - Parameter output: returns the path of the output for an item of this name; nil where it is no file.
@@ -257,6 +261,8 @@ extension ContentReceiver {
 // MARK: Defaults of most sources
 
 extension Source {
+  /// None: an item that can be listed and read proves the source.
+  package func examine(_ pattern: SourcePattern, in session: FetchSession) async -> [Finding] { [] }
   /// `url`: the key of sources with addresses.
   package static var addressKey: String { "url" }
   /// None: `fetch` has no keys for all entries of the source.

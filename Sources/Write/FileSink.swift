@@ -126,6 +126,17 @@ package struct FileSink: Sink {
   /// Makes a committer that renames parts; committables hold their paths.
   package static func committer(in folder: String, known: [any Sink]) -> any Committer { FileOutputs(folder: folder) }
 
+  /// Looks at the folder of the output, and whether a rename could put a file in the output's place.
+  package func examine(_ context: SinkContext, schema: Schema?) -> [Finding] {
+    let item = grouping == .item ? ("item", "item", "item") : nil
+    let target = slot(OutputWords(item: item, run: "1", date: Date()), context).name
+    let folder = SystemCall.folder(of: target)
+    let place = Finding.folder(folder, shown: DefinitionPath.relative(folder, to: context.folder), of: path)
+    guard item == nil, Mount.isPoint(target) else { return [place] }
+    let problem = "it is mounted by itself, and no other file can take its place"
+    return [place, Finding(path, problem: problem, remedy: "mount its folder instead")]
+  }
+
   /// Begins to write; no file is opened yet.
   package func start(_ context: SinkContext) -> any SinkSession { FileOutputs(folder: context.folder) }
 

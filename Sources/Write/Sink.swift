@@ -37,6 +37,11 @@ package protocol Sink: Component, Sendable {
   var compression: (any UnitEncoder)? { get }
   /// The output's fields that the sink's own keys name, and where in the definition: a field that the output does not have is an error there.
   var namedFields: [(name: String, place: Position)] { get }
+  /// Looks whether a run could write its outputs: the place, the rights, the room, the table. It writes nothing, and blocks.
+  ///
+  /// - Parameter schema: the fields of the output; nil where no record could be seen.
+  /// - Returns: a finding for each thing that was looked at, those without a problem too.
+  func examine(_ context: SinkContext, schema: Schema?) -> [Finding]
   /// Begins to work. Opens no output yet.
   ///
   /// - Throws: ``WriteError``.
@@ -63,6 +68,10 @@ package struct SinkContext: Sendable {
 }
 
 extension Sink {
+  /// One finding: nothing has to be proved before a run.
+  package func examine(_ context: SinkContext, schema: Schema?) -> [Finding] {
+    [Finding("\(Self.name): nothing has to be proved before a run")]
+  }
   /// The sink's own ``encoder``: its bytes can be read as text.
   package var sampleEncoder: any RecordEncoder { encoder }
   /// None: outputs are not compressed.

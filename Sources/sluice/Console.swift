@@ -192,16 +192,7 @@ enum Human {
     return (n < 0 ? "-" : "") + text + out
   }
 
-  static func bytes(_ n: Int) -> String {
-    let units = ["B", "KB", "MB", "GB", "TB"]
-    var value = Double(n)
-    var unit = 0
-    while value >= 1000, unit < units.count - 1 {
-      value /= 1000
-      unit += 1
-    }
-    return unit == 0 ? "\(n) B" : String(format: "%.1f %@", value, units[unit] as NSString)
-  }
+  static func bytes(_ n: Int) -> String { SizeText.of(n) }
 
   /// The size of a loaded table.
   static func loaded(_ size: LoadedSize) -> String {

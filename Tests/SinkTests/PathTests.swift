@@ -14,6 +14,21 @@ struct PathTests {
     for (path, folder) in cases { #expect(SystemCall.folder(of: path) == folder, "\(path)") }
   }
 
+  @Test("mounts are read as the kernel writes them, and file systems of other machines are known")
+  func mounts() {
+    let mounts = Mount.mounts(
+      """
+      21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+      35 21 0:31 / /data\\040of\\134us rw - nfs4 host:/x rw,addr=1
+      36 21 0:32 /sub /home/x rw,nosuid master:1 propagate_from:2 - fuse.sshfs me@host:/ rw
+      damaged - line
+      """)
+    #expect(mounts.map(\.point) == ["/", "/data of\\us", "/home/x"])
+    #expect(mounts.map(\.type) == ["ext4", "nfs4", "fuse.sshfs"] && mounts.map(\.isRemote) == [false, true, true])
+    // Every Linux has a mount at /proc.
+    #expect(Mount.holding("/proc/self")?.type == "proc" && Mount.isPoint("/proc") && !Mount.isPoint("/proc/self"))
+  }
+
   @Test("a path is told as seen from a folder, part by part")
   func seenFromFolder() {
     let cases = [

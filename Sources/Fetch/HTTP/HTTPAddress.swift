@@ -34,7 +34,7 @@ public enum HTTPAddress {
   }
 
   /// Returns scheme, host and port, which must be the same for headers and passwords to be sent; empty where the text is no address.
-  static func origin(_ text: String) -> String {
+  package static func origin(_ text: String) -> String {
     guard let address = try? normal(text), let parts = URLComponents(string: address) else { return "" }
     return origin(parts)
   }

@@ -23,26 +23,32 @@ final class SQLiteConnection: @unchecked Sendable {
   private let handle: OpaquePointer
 
   /// Opens the database, and makes it where there is none.
-  init(_ path: String) throws {
+  convenience init(_ path: String) throws {
+    // Another process's transaction is waited for.
+    try self.init(path, opening: path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, patience: 30_000)
+    // Rows that the ledger is told of must survive a loss of power, and appending needs few pages in memory: 32 MB.
+    try run("PRAGMA synchronous = \(FailPoint.tableSync.isSkipped ? "OFF" : "FULL"); PRAGMA cache_size = -32000")
+  }
+
+  /// Opens a database that is there, to be read alone.
+  ///
+  /// - Parameter parameters: further parameters of the address (sqlite.org/uri.html), each after an `&`.
+  convenience init(reading path: String, _ parameters: String = "") throws {
+    let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+    try self.init(path, opening: "file:\(name)?mode=ro\(parameters)", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, patience: 2000)
+  }
+
+  private init(_ path: String, opening name: String, _ flags: Int32, patience: Int32) throws {
     self.path = path
     var handle: OpaquePointer?
-    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_CREATE
-    let code = sqlite3_open_v2(path, &handle, flags, nil)
+    let code = sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
     guard code == SQLITE_OK, let handle else {
       let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
       sqlite3_close_v2(handle)
       throw Failure(code: code, message: message)
     }
     self.handle = handle
-    // Another process's transaction is waited for.
-    sqlite3_busy_timeout(handle, 30_000)
-    do {
-      // Rows that the ledger is told of must survive a loss of power, and appending needs few pages in memory: 32 MB.
-      try run("PRAGMA synchronous = \(FailPoint.tableSync.isSkipped ? "OFF" : "FULL"); PRAGMA cache_size = -32000")
-    } catch {
-      sqlite3_close_v2(handle)
-      throw error
-    }
+    sqlite3_busy_timeout(handle, patience)
   }
 
   deinit { sqlite3_close_v2(handle) }

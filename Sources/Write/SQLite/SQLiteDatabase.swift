@@ -90,7 +90,8 @@ final class SQLiteDatabase: Sendable {
     try FailPoint.tableStage.pass(.after)
   }
 
-  private static func words(_ failure: SQLiteConnection.Failure) -> String {
+  /// SQLite's words for a failure, with the remedy.
+  static func words(_ failure: SQLiteConnection.Failure) -> String {
     switch failure.code & 0xFF {
     case 13: failure.message + SystemFailure(code: ENOSPC).remedy
     case 5, 6: failure.message + "; another process holds it: try again"

@@ -94,10 +94,14 @@ struct SQLiteSink: Sink {
 
   static func committer(in folder: String, known: [any Sink]) -> any Committer { SQLiteSession(folder: folder, nil, owner: "") }
 
+  private var target: SQLiteTarget { SQLiteTarget(database: database, table: table, mode: mode, key: key) }
+
+  func examine(_ context: SinkContext, schema: Schema?) -> [Finding] {
+    SQLiteExamination(target, in: context.folder).findings(schema)
+  }
+
   func start(_ context: SinkContext) -> any SinkSession {
-    SQLiteSession(
-      folder: context.folder, SQLiteTarget(database: database, table: table, mode: mode, key: key),
-      owner: "\(context.folder): \(context.pipeline)")
+    SQLiteSession(folder: context.folder, target, owner: "\(context.folder): \(context.pipeline)")
   }
 }
 

@@ -63,8 +63,10 @@ final class SQLiteWriter: SinkWriter {
     }
   }
 
-  /// Whether the table takes such rows, as far as its columns tell.
-  private static func check(_ connection: SQLiteConnection, _ target: SQLiteTarget, _ schema: Schema, _ database: String) throws {
+  /// Checks that the table takes such rows, as far as its columns tell.
+  ///
+  /// - Throws: ``WriteError`` where it does not.
+  static func check(_ connection: SQLiteConnection, _ target: SQLiteTarget, _ schema: Schema, _ database: String) throws {
     func no(_ reason: String) -> WriteError { WriteError(action: "write to", path: "\(database): \(target.table)", reason: reason) }
     if let name = target.key.first(where: { schema.position(of: $0) == nil }) {
       throw no("write.key names “\(name)”, and the output has \(Excerpt.list(schema.fields.map(\.name)))")
