@@ -3,6 +3,7 @@ import Decompress
 import Fetch
 import Foundation
 import Parse
+import Processes
 import Records
 import Supervision
 import Transform
@@ -98,6 +99,9 @@ public struct PipelineDefinition: Sendable {
   package func stage(_ stage: Stage) -> StageSettings {
     stages[stage] ?? StageSettings()
   }
+
+  /// The programs that records go through, in the order of the steps.
+  package var programs: [ProgramOptions] { transform.steps.compactMap(\.program) }
 
   /// The file's path as the user would type it: relative where the file is below the current folder.
   public var shownPath: String {

@@ -79,7 +79,7 @@ package struct Discovery {
   }
 
   /// An item that was listed, or the members of the archive that it is.
-  private func items(_ listed: ListedItem, _ entry: FetchSection.Entry, _ fetcher: Fetcher) async throws(RunFailure) -> [Item] {
+  func items(_ listed: ListedItem, _ entry: FetchSection.Entry, _ fetcher: Fetcher) async throws(RunFailure) -> [Item] {
     guard let archive = definition.decompress.archive(ofItem: listed.name) else {
       return [Item(listed, entry.source, sha256: entry.sha256)]
     }

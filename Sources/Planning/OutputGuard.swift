@@ -133,6 +133,23 @@ extension OutputGuard {
     }
   }
 
+  /// Finds what stands in the way of the outputs of some items, where that is no fault of the definition: a folder in an output's place, a
+  /// name that is too long. The first such finding; nil for none.
+  package func trouble(of entry: SinkEntry, _ items: [Item]) -> Finding? {
+    let naming = OutputNaming(definition: definition, run: "new", date: Date())
+    var paths = CanonicalPaths()
+    for item in entry.sink.grouping == .item ? items.map(Optional.some) : [nil] {
+      let slot = naming.slot(item, in: entry)
+      guard let file = slot.file else { continue }
+      do throws(Failure) {
+        _ = try replaced(at: file, &paths)
+      } catch {
+        if error.code == .cannotWrite { return Finding(definition.relative(file), problem: error.reason) }
+      }
+    }
+    return nil
+  }
+
   private func check(
     _ target: String, _ items: [Item], _ entry: SinkEntry, _ paths: inout CanonicalPaths
   ) throws(DefinitionErrors) {

@@ -19,7 +19,7 @@ struct Sluice: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [ManualCommand.self],
     groupedSubcommands: [
-      CommandGroup(name: "Definitions", subcommands: [Init.self, Check.self, Test.self, List.self, SchemaCommand.self]),
+      CommandGroup(name: "Definitions", subcommands: [Init.self, Check.self, Doctor.self, Test.self, List.self, SchemaCommand.self]),
       CommandGroup(name: "Runs", subcommands: [Run.self, Resume.self, Schedule.self]),
       CommandGroup(
         name: "What happened", subcommands: [Status.self, Runs.self, Report.self, DeadLetters.self, Explain.self, PruneCommand.self]),

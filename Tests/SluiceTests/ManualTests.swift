@@ -16,7 +16,8 @@ struct ManualTests {
     let pages = try FileManager.default.contentsOfDirectory(atPath: shop.path("share/man/man1"))
     let help = try shop.sluice("--help").stdout
     for command in [
-      "init", "check", "test", "list", "run", "resume", "schedule", "status", "runs", "report", "dead-letters", "explain", "prune",
+      "init", "check", "doctor", "test", "list", "run", "resume", "schedule", "status", "runs", "report", "dead-letters", "explain",
+      "prune",
     ] {
       #expect(help.contains("  \(command)  "), "help names \(command)")
       #expect(pages.contains("sluice-\(command).1"))

@@ -18,7 +18,7 @@ struct S3Tests {
   private static func servers(_ shop: Workshop) throws -> [any S3Server] { [try MotoServer(shop), try RcloneServer(shop)] }
 
   // No settings of the user who runs the tests.
-  private static let bareEnvironment = [
+  static let bareEnvironment = [
     "HOME": "/nonexistent", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
     "AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "", "AWS_REGION": "",
     "AWS_DEFAULT_REGION": "",
