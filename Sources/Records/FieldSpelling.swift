@@ -1,6 +1,6 @@
 /// How a source spells the values of a field, as a definition says it behind the type: `'%d/%m/%Y %H:%M' in 'Europe/Berlin'`, `'1.234,56'`,
-/// `'hex'`.
-public struct FieldSpelling: Sendable {
+/// `'hex'`. A class, so that a field, which is copied with every batch, has one word for it.
+public final class FieldSpelling: Sendable {
   /// Why a spelling can't be meant.
   public struct Wrong: Error, Sendable, Equatable {
     /// A sentence for the user.

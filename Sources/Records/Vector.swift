@@ -17,6 +17,9 @@ public struct NullableVector<Element: Sendable>: Sendable {
   /// Whether the value of row `i` is NULL.
   @inlinable public func isNull(_ i: Int) -> Bool { !nulls.isEmpty && nulls[i] != 0 }
 
+  /// 1 for NULL and 0 for a value, one a row.
+  public var nullMarks: [UInt8] { nulls.isEmpty ? [UInt8](repeating: 0, count: count) : nulls }
+
   /// Makes the value of row `i` NULL.
   public mutating func setNull(_ i: Int) {
     if nulls.isEmpty { nulls = [UInt8](repeating: 0, count: values.count) }
@@ -96,6 +99,17 @@ public enum Vector: Sendable {
     case .doubles(let v): v.isNull(i)
     case .booleans(let v): v[i] == 2
     case .text(let v): v.slices[i].start == nil
+    }
+  }
+
+  /// 1 for NULL and 0 for a value, one a row. A loop over all rows asks it once, where ``isNull(_:)`` looks for the kind of the vector in each.
+  public var nullMarks: [UInt8] {
+    switch self {
+    case .integers(let v): v.nullMarks
+    case .decimals(let v): v.nullMarks
+    case .doubles(let v): v.nullMarks
+    case .booleans(let v): v.map { $0 == 2 ? 1 : 0 }
+    case .text(let v): v.slices.map { $0.start == nil ? 1 : 0 }
     }
   }
 

@@ -43,7 +43,7 @@ extension FieldViews {
         let (v, plain) = numbers(rowCount, missing, 0 as Double, Self.finite, refuse)
         return (.doubles(v), plain)
       }
-      return (nil, checkNumbers(rowCount, missing, decimals: true, NumberText.isDouble, refuse))
+      return (nil, checkDoubles(rowCount, missing, refuse))
     case .decimal(let precision, let scale):
       let (v, plain) = decimals(rowCount, missing, precision, scale, decoding, refuse)
       return (v.map { .decimals($0) }, plain)
@@ -94,6 +94,12 @@ extension FieldViews {
     check(rowCount, missing, fits, NumberText.isJSONSpelling, refuse) {
       sluice_skip_plain_numbers($0, $1, rowCount, decimals ? 1 : 0, missing == nil ? 1 : 0)
     }
+  }
+
+  /// The loop is a function of its own: within `read` it would share the registers with those of all other types.
+  @inline(never)
+  private func checkDoubles(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) -> Bool {
+    checkNumbers(rowCount, missing, decimals: true, NumberText.isDouble, refuse)
   }
 
   private func checkTimestamps(_ rowCount: Int, _ missing: RecordFault.Code?, _ refuse: (Int, RecordFault.Code) -> Void) -> Bool {

@@ -22,7 +22,7 @@ enum Casting {
     case (.text, .bytes): return source
     case (_, .text), (_, .json): return .text(text(source, from, asJSON: to == .json && from == .text, fail))
     case (.text(let v), _): return parse(v, to, fail)
-    case (.integers(let v), .double): return .doubles(NullableVector(values: v.values.map(Double.init), nulls: v.nulls))
+    case (.integers(let v), .double): return .doubles(doubles(v))
     case (.integers(let v), .boolean): return .booleans((0..<v.count).map { v.isNull($0) ? 2 : (v.values[$0] != 0 ? 1 : 0) })
     case (.integers(let v), .timestamp) where from == .date:
       return .integers(NullableVector(values: v.values.map { $0 &* TimeText.microsecondsPerDay }, nulls: v.nulls))
@@ -87,6 +87,12 @@ enum Casting {
       return .doubles(NullableVector(values: v.map { $0 == 1 ? 1 : 0 }, nulls: v.map { $0 == 2 ? 1 : 0 }))
     default: return source
     }
+  }
+
+  /// The loop is a function of its own: within ``cast(_:_:to:fail:)`` it would share the registers with all other casts.
+  @inline(never)
+  private static func doubles(_ integers: NullableVector<Int64>) -> NullableVector<Double> {
+    NullableVector(values: integers.values.map(Double.init), nulls: integers.nulls)
   }
 
   /// Computes each value from another; `fail` is told the rows that have none, which become NULL.

@@ -55,8 +55,7 @@ struct Evaluation {
       guard case .booleans(let truth) = values(operand, rows) else { return .booleans([]) }
       return .booleans(truth.map { $0 == 2 ? 2 : 1 - $0 })
     case .isNull(let operand, let negated):
-      let vector = values(operand, rows)
-      return .booleans((0..<rows.count).map { vector.isNull($0) != negated ? 1 : 0 })
+      return .booleans(Self.nullity(values(operand, rows), negated))
     case .isOneOf(let operand, let list, let negated): return oneOf(operand, list, negated, rows)
     case .like(let operand, let pattern, let compiled, let escape, let negated, let ignoringCase):
       return like(values(operand, rows), pattern, compiled, escape, negated, ignoringCase, rows)
@@ -64,8 +63,8 @@ struct Evaluation {
     case .coalesce(let list, let type): return coalesce(list, type, rows)
     case .cast(let operand, let type, let isTry):
       let source = values(operand, rows)
-      return Casting.cast(source, operand.type ?? .text, to: type) { i, message in
-        if !isTry { fail(rows[i], message) }
+      return Casting.cast(source, operand.type ?? .text, to: type) { [findings] i, message in
+        if !isTry { findings.fail(rows[i], message) }
       }
     case .call(let function, let arguments, _):
       var vectors: [Vector] = []
@@ -113,6 +112,12 @@ struct Evaluation {
       out[i] = x == decides || y == decides ? decides : (x == 2 || y == 2 ? 2 : 1 - decides)
     }
     return .booleans(out)
+  }
+
+  private static func nullity(_ vector: Vector, _ negated: Bool) -> [UInt8] {
+    var marks = vector.nullMarks
+    if negated { for i in marks.indices { marks[i] ^= 1 } }
+    return marks
   }
 
   private func oneOf(_ operand: Node, _ list: [Node], _ negated: Bool, _ rows: [UInt32]) -> Vector {

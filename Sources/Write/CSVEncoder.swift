@@ -91,8 +91,13 @@ package struct CSVEncoder: FormatEncoder {
           }
         }
       } else if let values = column.values {
-        assembler.render(values, type, prefix: prefix) { p, n, text in
-          if type == .bytes, n > 0 { BytesText.write(p, n, to: text) } else { cell(p, n, to: text) }
+        switch values {
+        case .text(let bytes) where type == .bytes:
+          assembler.render(bytes, prefix: prefix) { p, n, text in
+            if n > 0 { BytesText.write(p, n, to: text) } else { cell(p, n, to: text) }
+          }
+        case .text(let texts): assembler.render(texts, prefix: prefix) { cell($0, $1, to: $2) }
+        default: assembler.render(values, type, prefix: prefix)
         }
       }
     }

@@ -36,17 +36,7 @@ package struct JSONLinesEncoder: FormatEncoder {
       if let views = column.views {
         add(column, views, key, to: &assembler)
       } else if let values = column.values {
-        let type = column.field.type
-        assembler.render(values, type, prefix: key, quotesTimes: true) { p, n, out in
-          switch type {
-          case .text: JSONText.quote(p, n, to: out)
-          case .bytes:
-            out.append(0x22)
-            BytesText.write(p, n, to: out)
-            out.append(0x22)
-          default: JSONText.line(p, n, to: out)
-          }
-        }
+        add(values, column.field.type, key, to: &assembler)
       } else {
         assembler.render(prefix: key) { _, _ in }
       }
@@ -64,6 +54,21 @@ package struct JSONLinesEncoder: FormatEncoder {
     key.append(0x22)
     key.append(0x3A)
     return key
+  }
+
+  private func add(_ values: Vector, _ type: ValueType, _ key: ByteBuffer, to assembler: inout RowAssembler) {
+    guard case .text(let texts) = values else { return assembler.render(values, type, prefix: key, quotesTimes: true) }
+    // Each type has a loop of its own: no row asks for it.
+    switch type {
+    case .text: assembler.render(texts, prefix: key) { JSONText.quote($0, $1, to: $2) }
+    case .bytes:
+      assembler.render(texts, prefix: key) { p, n, out in
+        out.append(0x22)
+        BytesText.write(p, n, to: out)
+        out.append(0x22)
+      }
+    default: assembler.render(texts, prefix: key) { JSONText.line($0, $1, to: $2) }
+    }
   }
 
   private func add(_ column: Column, _ views: FieldViews, _ key: ByteBuffer, to assembler: inout RowAssembler) {

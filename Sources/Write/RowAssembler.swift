@@ -53,32 +53,55 @@ struct RowAssembler {
     cells.append(Self.cells(places, prefix, isRendered: true, SLUICE_COPIED))
   }
 
-  /// Adds a column of decoded values.
+  /// Adds a column of texts.
   ///
-  /// - Parameter text: appends a text that is not NULL.
+  /// - Parameter write: appends a text that is not NULL.
   @inline(__always)
-  mutating func render(
-    _ values: Vector, _ type: ValueType, prefix: ByteBuffer, quotesTimes: Bool = false,
-    text: (UnsafePointer<UInt8>, Int, ByteBuffer) -> Void
+  mutating func render(_ texts: TextVector, prefix: ByteBuffer, _ write: (UnsafePointer<UInt8>, Int, ByteBuffer) -> Void) {
+    render(prefix: prefix) { row, out in
+      let slice = texts.slices[row]
+      if let start = slice.start { write(start, slice.count, out) }
+    }
+  }
+
+  /// Adds a column of decoded values that are no texts. The type is asked once, before the loop.
+  mutating func render(_ values: Vector, _ type: ValueType, prefix: ByteBuffer, quotesTimes: Bool = false) {
+    switch (values, type) {
+    case (.integers(let v), .timestamp): times(v, prefix, quotesTimes, TimeText.writeTimestamp)
+    case (.integers(let v), .date): times(v, prefix, quotesTimes, TimeText.writeDate)
+    case (.integers(let v), .time): times(v, prefix, quotesTimes, TimeText.writeTime)
+    case (.integers(let v), _): numbers(v, prefix, NumberText.write)
+    case (.doubles(let v), _): numbers(v, prefix, NumberText.write)
+    case (.decimals(let v), .decimal(_, let scale)): numbers(v, prefix) { DecimalText.write($0, scale: scale, to: $1) }
+    case (.booleans(let v), _): booleans(v, prefix)
+    case (.decimals, _), (.text, _): return
+    }
+  }
+
+  @inline(__always)
+  private mutating func numbers<Number>(_ values: NullableVector<Number>, _ prefix: ByteBuffer, _ write: (Number, ByteBuffer) -> Void) {
+    render(prefix: prefix) { row, out in if !values.isNull(row) { write(values.values[row], out) } }
+  }
+
+  @inline(__always)
+  private mutating func times(
+    _ values: NullableVector<Int64>, _ prefix: ByteBuffer, _ areQuoted: Bool, _ write: (Int64, ByteBuffer) -> Void
   ) {
-    switch values {
-    case .integers(let v) where type == .timestamp || type == .date || type == .time:
-      render(prefix: prefix) { row, out in
-        if v.isNull(row) { return }
-        if quotesTimes { out.append(0x22) }
-        ValueText.write(values, row, type, to: out)
-        if quotesTimes { out.append(0x22) }
-      }
-    case .decimals(let v):
-      guard case .decimal(_, let scale) = type else { return }
-      render(prefix: prefix) { row, out in if !v.isNull(row) { DecimalText.write(v.values[row], scale: scale, to: out) } }
-    case .integers(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
-    case .doubles(let v): render(prefix: prefix) { row, out in if !v.isNull(row) { NumberText.write(v.values[row], to: out) } }
-    case .booleans(let v): render(prefix: prefix) { row, out in if v[row] != 2 { out.append(v[row] == 1 ? "true" : "false") } }
-    case .text(let v):
-      render(prefix: prefix) { row, out in
-        let slice = v.slices[row]
-        if let start = slice.start { text(start, slice.count, out) }
+    numbers(values, prefix) { time, out in
+      if areQuoted { out.append(0x22) }
+      write(time, out)
+      if areQuoted { out.append(0x22) }
+    }
+  }
+
+  /// The loop is a function of its own: among those of the numbers it would share the registers with them.
+  @inline(never)
+  private mutating func booleans(_ values: [UInt8], _ prefix: ByteBuffer) {
+    render(prefix: prefix) { row, out in
+      switch values[row] {
+      case 0: out.append(literal: "false")
+      case 1: out.append(literal: "true")
+      default: return
       }
     }
   }
