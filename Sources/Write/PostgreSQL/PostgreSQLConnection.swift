@@ -133,17 +133,9 @@
     /// - Returns: how many rows the server took.
     func copy(into table: String, _ sql: String, _ body: (_ send: (UnsafePointer<UInt8>, Int) throws -> Bool) throws -> Void) throws -> Int
     {
-      copied = table
-      let begun = PQexec(handle, sql)
-      defer { PQclear(begun) }
-      guard PQresultStatus(begun) == PGRES_COPY_IN else { throw failure(begun) }
+      try beginCopy(into: table, sql)
       do {
-        try Self.head.withUnsafeBufferPointer { if let start = $0.baseAddress { try put(start, $0.count) } }
-        try body { start, count in
-          try self.put(start, count)
-          return try !self.hasAnswer()
-        }
-        try Self.end.withUnsafeBufferPointer { if let start = $0.baseAddress { try put(start, $0.count) } }
+        try body { try self.sendRows($0, $1) }
       } catch {
         // The server forgets the rows, and says so.
         if PQstatus(handle) == CONNECTION_OK {
@@ -152,6 +144,31 @@
         }
         throw error
       }
+      return try endCopy()
+    }
+
+    /// Begins a COPY; ``endCopy()`` has to follow, or the connection's end.
+    func beginCopy(into table: String, _ sql: String) throws(Failure) {
+      copied = table
+      let begun = PQexec(handle, sql)
+      defer { PQclear(begun) }
+      guard PQresultStatus(begun) == PGRES_COPY_IN else { throw failure(begun) }
+      try put(Self.head)
+    }
+
+    /// Sends whole rows of a COPY.
+    ///
+    /// - Returns: false where the server wants no more, which ``endCopy()`` then tells the reason of.
+    func sendRows(_ start: UnsafePointer<UInt8>, _ count: Int) throws(Failure) -> Bool {
+      try put(start, count)
+      return !hasAnswer
+    }
+
+    /// Ends a COPY.
+    ///
+    /// - Returns: how many rows the server took.
+    func endCopy() throws(Failure) -> Int {
+      try put(Self.end)
       guard PQputCopyEnd(handle, nil) == 1 else { throw failure(nil) }
       var count = 0
       var found: Failure?
@@ -168,6 +185,12 @@
       return count
     }
 
+    private func put(_ bytes: [UInt8]) throws(Failure) {
+      let buffer = ByteBuffer(capacity: bytes.count)
+      buffer.append(bytes)
+      try put(buffer.bytes, buffer.count)
+    }
+
     private func put(_ start: UnsafePointer<UInt8>, _ count: Int) throws(Failure) {
       var done = 0
       while done < count {
@@ -179,7 +202,7 @@
     }
 
     /// Whether the server has answered before the end of the rows: it found one that it does not take.
-    private func hasAnswer() throws(Failure) -> Bool {
+    private var hasAnswer: Bool {
       var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
       return poll(&descriptor, 1, 0) > 0
     }

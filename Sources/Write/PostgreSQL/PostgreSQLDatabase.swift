@@ -16,6 +16,8 @@
     private let timeouts: Timeouts
     private let connection = Mutex<PostgreSQLConnection?>(nil)
     private let isInterrupted = Mutex(false)
+    /// Outputs of this process whose rows are sent as they come, by their commits. Two sinks may write to one table.
+    private static let streams = Mutex<[String: PostgreSQLStream]>([:])
     /// The longest time for which a server that went away, or a lock, is waited for.
     private static let patience = Duration.seconds(60)
 
@@ -79,6 +81,22 @@
       return WriteError(action: "write to", path: address.shown, reason: failure.message + remedy)
     }
 
+    // MARK: Streams
+
+    func stream(_ token: TableToken) -> (any TableStream)? {
+      // The user's limit is one for statements that work, and not for one that waits for the next rows.
+      guard token.target.mode == .append, timeouts.statement == nil else { return nil }
+      return Self.streams.withLock { streams in
+        streams = streams.filter { $0.value.isOpen }
+        guard !streams.values.contains(where: \.isExclusive),
+          let new = try? PostgreSQLStream(
+            token, PostgreSQLConnection(address, settings: settings + [("statement_timeout", "0")]), isAlone: streams.isEmpty)
+        else { return nil }
+        streams[token.commit] = new
+        return new
+      }
+    }
+
     // MARK: Commits
 
     func describe(_ table: String) throws -> PostgreSQLTable? { try use { try PostgreSQLTable.read(table, $0) } }
@@ -100,7 +118,7 @@
     }
 
     /// Notes a commit; false where it was noted before.
-    private static func note(_ token: TableToken, _ notes: String, _ connection: PostgreSQLConnection) throws -> Bool {
+    static func note(_ token: TableToken, _ notes: String, _ connection: PostgreSQLConnection) throws -> Bool {
       try connection.run(
         "INSERT INTO \(notes) (id, owner) VALUES (\(PostgreSQLConnection.literal(token.commit)), \(PostgreSQLConnection.literal(token.owner))) ON CONFLICT (id) DO NOTHING"
       ) == 1
@@ -119,15 +137,19 @@
     }
 
     func commit(_ outputs: [TableOutput], forgetting forgotten: [TableToken]) throws -> [CommitRefusal] {
+      let outputs = try outputs.filter { output in
+        guard let stream = Self.streams.withLock({ $0.removeValue(forKey: output.token.commit) }) else { return true }
+        return try !stream.commit()
+      }
       if outputs.isEmpty, forgotten.isEmpty { return [] }
+      // A stream may hold what these outputs wait for, and is committed after them.
+      if !outputs.isEmpty {
+        Self.streams.withLock { streams in for stream in streams.values where stream.isExclusive { stream.abandon() } }
+      }
       return try use { connection in
         try Self.makeNotes((outputs.map(\.token) + forgotten).map(\.target.table), connection)
         try FailPoint.tableStage.pass(.before)
-        try connection.run(
-          """
-          BEGIN; SET CONSTRAINTS ALL IMMEDIATE;
-          SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'
-          """)
+        try Self.begin(connection)
         var refusals: [CommitRefusal] = []
         for (table, tokens) in Dictionary(grouping: forgotten, by: \.target.table) {
           let ids = tokens.map { PostgreSQLConnection.literal($0.commit) }.joined(separator: ", ")
@@ -145,8 +167,17 @@
       }
     }
 
+    /// Begins a transaction whose end is on the server's disk, and in which each statement checks all constraints.
+    static func begin(_ connection: PostgreSQLConnection) throws {
+      try connection.run(
+        """
+        BEGIN; SET CONSTRAINTS ALL IMMEDIATE;
+        SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'
+        """)
+    }
+
     /// Makes the table of notes beside each table, where it is not there.
-    private static func makeNotes(_ tables: [String], _ connection: PostgreSQLConnection) throws {
+    static func makeNotes(_ tables: [String], _ connection: PostgreSQLConnection) throws {
       for notes in Set(tables.map { PostgreSQLTable.beside($0, "sluice_commits") }) where try !exists(notes, connection) {
         do {
           try connection.run(

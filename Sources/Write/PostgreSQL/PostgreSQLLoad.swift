@@ -32,16 +32,13 @@
           "DELETE FROM \(table) WHERE \(PostgreSQLConnection.quoted(TableTarget.itemColumn)) = \(PostgreSQLConnection.literal(item))")
       }
       guard rows.rowCount > 0 else { return (known, []) }
-      let isDirect =
-        target.mode != .merge && !target.hasProvenance
-        && token.columns.allSatisfy { column in known.column(column.name).map { !column.isCast && $0.wire == column.type } ?? false }
-      return (known, try isDirect ? copyAll() : moveAll(known))
+      return (known, try goesStraight(into: known) ? copyAll() : moveAll(known))
     }
 
     // MARK: The table
 
     /// Makes the table, or the columns that it lacks, and describes it as it then is.
-    private func prepareTable(_ described: PostgreSQLTable?) throws -> PostgreSQLTable {
+    func prepareTable(_ described: PostgreSQLTable?) throws -> PostgreSQLTable {
       let provenance = target.hasProvenance ? [(TableTarget.itemColumn, "text"), (TableTarget.runColumn, "bigint")] : []
       if let known = try described ?? PostgreSQLTable.read(target.table, connection) {
         let missing =
@@ -65,6 +62,15 @@
       return made
     }
 
+    /// Whether rows can be sent into the table as they are spelled.
+    func goesStraight(into known: PostgreSQLTable) -> Bool {
+      target.mode != .merge && !target.hasProvenance
+        && token.columns.allSatisfy { column in known.column(column.name).map { !column.isCast && $0.wire == column.type } ?? false }
+    }
+
+    /// The statement that rows follow which go straight into the table.
+    var copyStatement: String { "COPY \(table) (\(names)) FROM STDIN (FORMAT binary)" }
+
     private var names: String { token.columns.map { PostgreSQLConnection.quoted($0.name) }.joined(separator: ", ") }
 
     // MARK: Straight into the table
@@ -72,7 +78,7 @@
     private func copyAll() throws -> [RowRefusal] {
       let bare = PostgreSQLTable.bareName(target.table)
       return try hunt { range in
-        let (end, took) = try copy(range, into: bare, "COPY \(table) (\(names)) FROM STDIN (FORMAT binary)")
+        let (end, took) = try copy(range, into: bare, copyStatement)
         return (end, took)
       }
     }

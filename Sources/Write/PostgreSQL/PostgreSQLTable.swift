@@ -21,6 +21,8 @@
     var columns: [Column]
     /// The columns of each unique index that an upsert can use.
     var uniqueKeys: [Set<String>]
+    /// Whether transactions that add rows may have to wait for one another: for a key, or for what a trigger does.
+    var mayConflict: Bool
 
     func column(_ name: String) -> Column? { columns.first { $0.name == name } }
 
@@ -39,7 +41,14 @@
 
     /// Reads a table's description; nil where there is none of the name.
     static func read(_ table: String, _ connection: PostgreSQLConnection) throws(PostgreSQLConnection.Failure) -> PostgreSQLTable? {
-      guard let found = try connection.rows("SELECT oid, relkind FROM pg_class WHERE oid = to_regclass($1)", quoted(table)).first,
+      guard
+        let found = try connection.rows(
+          """
+          SELECT oid, relkind, EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND (indisunique OR indisexclusion))
+            OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
+          FROM pg_class c WHERE oid = to_regclass($1)
+          """, quoted(table)
+        ).first,
         let id = found[0], let kind = found[1]
       else { return nil }
       let columns = try connection.rows(
@@ -64,7 +73,7 @@
         WHERE i.indrelid = $1::oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
         """, id)
       let unique = Dictionary(grouping: keys) { $0[0] ?? "" }.values.map { Set($0.compactMap { $0[1] }) }
-      return PostgreSQLTable(kind: kind, columns: columns, uniqueKeys: unique)
+      return PostgreSQLTable(kind: kind, columns: columns, uniqueKeys: unique, mayConflict: found[2] == "t")
     }
 
     /// Checks whether the table takes rows of a schema, as far as its description tells.

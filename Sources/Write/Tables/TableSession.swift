@@ -8,7 +8,9 @@ import Synchronization
 protocol TableDatabase: Sendable {
   /// Whether the database has noted a commit. It first waits for the end of a process's transaction that may be under way there yet.
   func holds(_ token: TableToken) throws -> Bool
-  /// Takes the rows of all outputs in one transaction, with a note of each commit; of outputs that are noted already nothing. Notes that
+  /// Begins to take the rows of a large output while they are still made; nil where the database rather takes them at the commit.
+  func stream(_ token: TableToken) -> (any TableStream)?
+  /// Takes the rows of all outputs, in one transaction but for those of streams, with a note of each commit; of outputs that are noted already nothing. Notes that
   /// are forgotten are removed.
   ///
   /// - Returns: the outputs that the table does not take, of which nothing is visible.
@@ -17,6 +19,14 @@ protocol TableDatabase: Sendable {
   func forgetAll(of owner: String) throws
   /// Ends waits for the server.
   func interrupt()
+}
+
+/// A transaction of a database that takes the rows of one output as they come. Its trouble is no error: the commit then takes the rows from
+/// the part.
+protocol TableStream: AnyObject, Sendable {
+  func send(_ block: RowBlock)
+  /// Forgets the rows.
+  func abandon()
 }
 
 /// An output that is to be committed.
@@ -85,7 +95,8 @@ final class TableSession: SinkSession {
     guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: slot.shown, code: EINVAL) }
     let place = TableWriter.Place(
       sink: sink, target: own.target, owner: own.owner, columns: try own.columns(schema), slot: slot, part: part(slot, own), folder: folder)
-    return try TableWriter(place, keeping: prefix)
+    let database = database(own.target.database)
+    return try TableWriter(place, keeping: prefix) { database.stream($0) }
   }
 
   func prepare(_ writers: [any SinkWriter]) throws {

@@ -27,8 +27,11 @@ final class TableWriter: SinkWriter {
   #if FAILPOINTS
     // Small, so that tests of small items come to parts.
     private static let memoryBytes = 4 << 10
+    private static let streamBytes = 16 << 10
   #else
     private static let memoryBytes = 256 << 10
+    /// The bytes of rows from which on the database takes them as they come.
+    private static let streamBytes = 4 << 20
   #endif
 
   private struct State {
@@ -38,15 +41,22 @@ final class TableWriter: SinkWriter {
     var part: PartFile?
     /// The file with the rows of several outputs, and where these begin.
     var shared: (path: String, offset: Int)?
+    /// Takes the rows of a large output as they come.
+    var stream: (any TableStream)?
+    var mayStream = true
   }
 
   let place: Place
   private let state: Mutex<State>
+  private let makeStream: @Sendable (TableToken) -> (any TableStream)?
   /// Tells the output's commit from all others.
   let commit = UUID().uuidString
 
   /// Opens an output's rows, cut back to `prefix`.
-  init(_ place: Place, keeping prefix: FilePrefix) throws {
+  ///
+  /// - Parameter makeStream: begins a stream of the rows into the table, for an output that turns out to be large.
+  init(_ place: Place, keeping prefix: FilePrefix, stream makeStream: @escaping @Sendable (TableToken) -> (any TableStream)?) throws {
+    self.makeStream = makeStream
     self.place = place
     var state = State(prefix: prefix)
     if prefix.length > 0 { state.part = try Self.open(place.part, place.folder, prefix) }
@@ -87,7 +97,24 @@ final class TableWriter: SinkWriter {
       }
       state.prefix = after
       if state.part == nil, after.length > Self.memoryBytes { try spill(&state) }
+      try stream(chunk, &state)
       return []
+    }
+  }
+
+  private func stream(_ chunk: SinkChunk, _ state: inout State) throws {
+    if let stream = state.stream {
+      var at = 0
+      while at < chunk.bytes.count, let block = RowBlock(chunk.bytes.bytes + at, room: chunk.bytes.count - at) {
+        stream.send(block)
+        at += block.length
+      }
+    } else if state.mayStream, state.part != nil, state.prefix.length > Self.streamBytes {
+      state.mayStream = false
+      guard let stream = makeStream(token(state)) else { return }
+      state.stream = stream
+      let rows = try RowSource(path: place.part, 0..<state.prefix.length)
+      for place in rows.places { stream.send(try rows.block(place)) }
     }
   }
 
@@ -124,6 +151,8 @@ final class TableWriter: SinkWriter {
   func truncate(to position: SinkPosition) throws {
     guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: place.part, code: EINVAL) }
     try state.withLock { state in
+      state.stream?.abandon()
+      state.stream = nil
       if let part = state.part {
         try part.cut(to: prefix)
       } else {
@@ -140,20 +169,27 @@ final class TableWriter: SinkWriter {
   /// The part, where there is one that has to be synced before the commit.
   var part: PartFile? { state.withLock { $0.part } }
 
-  var committable: Committable? {
-    let (prefix, file, offset) = state.withLock { ($0.prefix, $0.shared?.path ?? place.part, $0.shared?.offset ?? 0) }
-    let token = TableToken(
+  private func token(_ state: State) -> TableToken {
+    TableToken(
       target: place.target, commit: commit, owner: place.owner, columns: place.columns,
-      file: DefinitionPath.relative(file, to: place.folder), offset: offset, position: prefix.position.token,
-      item: place.slot.item, run: place.slot.run, replacesItem: place.target.hasProvenance && !place.slot.isReplay)
-    guard let data = try? JSONEncoder().encode(token) else { return nil }
+      file: DefinitionPath.relative(state.shared?.path ?? place.part, to: place.folder), offset: state.shared?.offset ?? 0,
+      position: state.prefix.position.token, item: place.slot.item, run: place.slot.run,
+      replacesItem: place.target.hasProvenance && !place.slot.isReplay)
+  }
+
+  var committable: Committable? {
+    guard let data = try? JSONEncoder().encode(state.withLock { token($0) }) else { return nil }
     return Committable(
       sink: place.sink, name: DefinitionPath.relative(place.part, to: place.folder), target: place.slot.shown,
       token: String(decoding: data, as: UTF8.self))
   }
 
+  deinit { state.withLock { $0.stream?.abandon() } }
+
   func discard() throws {
     try state.withLock { state in
+      state.stream?.abandon()
+      state.stream = nil
       try state.part?.remove()
       state.part = nil
       state.shared = nil
