@@ -57,7 +57,9 @@ let package = Package(
     module("Decompress", ["Configuration", "Records"] + codecLibraries),
     module("Parse", ["Configuration", "Processes", "Records", "CByteScan"]),
     module("Transform", ["Configuration", "Parse", "Processes", "Records", "CByteScan", "CDigest", "CRegex", "CFloatText"]),
-    module("Write", ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"] + (hasPostgreSQL ? ["CPostgreSQL"] : [])),
+    module(
+      "Write",
+      ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"] + (hasPostgreSQL ? ["CPostgreSQL"] : [])),
     module(
       "Definition",
       [

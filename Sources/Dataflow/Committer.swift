@@ -1,6 +1,5 @@
 import Files
 import Configuration
-import Fetch
 import Ledger
 import Supervision
 import Synchronization
@@ -19,12 +18,12 @@ final class Committer: Sendable {
   private let repeated: RepeatedItems
   private let pipeline: String
   private let run: RunID
-  private let retry: Fetcher.Retry
+  private let retry: SinkRetry
 
   init(
     pipeline: String, run: RunID, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing,
     spools: Spools,
-    retry: Fetcher.Retry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
+    retry: SinkRetry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
     self.ledger = ledger
     self.sinks = sinks
@@ -58,7 +57,7 @@ final class Committer: Sendable {
       try await ledger.finish(items.map(\.finished), committed: before.map(\.committable))
       let commits = items.flatMap(\.finished.commits)
       if !commits.isEmpty {
-        let refusals = try await commit(commits, forgetting: before)
+        let refusals = try await retry { [sinks] in try sinks.commit(commits, forgetting: before) }
         refused = Dictionary(refusals.map { ($0.commit.committable, $0.refusal) }) { first, _ in first }
       }
       committed.add(commits.filter { refused[$0.committable] == nil })
@@ -87,23 +86,6 @@ final class Committer: Sendable {
       if point == nil { try await ledger.startOver(planned.id) }
       control.takeBack(item.finished.progress.checkpoint, since: point?.start ?? Checkpoint(), reporter.progress)
       repeated.add(planned)
-    }
-  }
-
-  /// Lets the sinks commit, again where that may help: a commit may be repeated.
-  private func commit(
-    _ commits: [PendingCommit], forgetting before: [PendingCommit]
-  ) async throws -> [(commit: PendingCommit, refusal: CommitRefusal)] {
-    var attempt = 1
-    while true {
-      do {
-        return try await BlockingThreads.files.run { [sinks] in try sinks.commit(commits, forgetting: before) }
-      } catch let error as WriteError where error.isTransient && attempt < retry.attempts && !control.isStopping {
-        let wait = retry.backoff.wait(after: attempt, random: .random(in: 0..<1))
-        reporter.retry(.write, item: commits.first?.committable.target ?? "", attempt: attempt, error.description, wait: wait)
-        try await Task.sleep(for: wait)
-        attempt += 1
-      }
     }
   }
 

@@ -51,6 +51,8 @@ package final class Flow: Sendable {
   private let parse: ParseStage
   private let transform: TransformStage
   private let write: WriteStage
+  /// Repeats commits while a sink is away.
+  package let retry: SinkRetry
   private let supervisor: Supervisor
 
   /// Makes the stages, without a worker yet.
@@ -129,10 +131,13 @@ package final class Flow: Sendable {
     parse = ParseStage(batches: batches, board: board, careful: careful, absentFields: absentFields, output: output)
     transform = TransformStage(
       board: board, steps: steps, provenance: provenance, careful: careful, encoder: encoder, output: output)
+    retry = SinkRetry(definition.fetch.retry, isStopping: { control.isStopping }) { attempt, error, wait in
+      reporter.retry(.write, item: error.path, attempt: attempt, error.description, wait: wait)
+    }
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
       pipeline: definition.name, run: run, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
-      retry: definition.fetch.retry,
+      retry: retry,
       control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(
       definition: definition, run: run, ledger: ledger, sinks: sinks,

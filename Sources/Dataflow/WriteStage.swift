@@ -55,7 +55,8 @@ struct WriteStage {
     if planned.refusal != nil, let end = first.end { return try await settle(first, nil, planned, end) }
     var task = first
     var output: ItemOutputs?
-    var isWhole = try await attempt(first, &output, &chunks)
+    var isOutdated = false
+    var isWhole = try await attempt(first, &output, &isOutdated, &chunks)
     // A complete item is already queued for commit; later worker failures do not affect it.
     while !isWhole, case .failed(let failure, let counted, let isTold)? = task.end, mayTryAgain(failure, counted ?? task.attempt),
       output?.canGoBack != false
@@ -69,7 +70,8 @@ struct WriteStage {
       if control.isStopping { return }
       // A sink that was away takes the item up where the ledger has it. An output of the run has other items behind it.
       let point =
-        failure.stage == .write && !sinks.haveShared ? try await ledger.lastCheckpoint(of: planned, pipeline: definition.name) : nil
+        failure.stage == .write && !sinks.haveShared && !isOutdated
+        ? try await ledger.lastCheckpoint(of: planned, pipeline: definition.name) : nil
       if let point {
         control.takeBack(task.start, since: point.start, reporter.progress)
       } else {
@@ -84,7 +86,7 @@ struct WriteStage {
       let attempted = task
       try await sources.serve(again) {
         var chunks = EncodedChunks(again, heartbeat)
-        isWhole = try await attempt(attempted, &output, &chunks)
+        isWhole = try await attempt(attempted, &output, &isOutdated, &chunks)
       }
       groups.forget(again)
     }
@@ -93,8 +95,12 @@ struct WriteStage {
 
   /// Makes an attempt at an item; true where it came to the item's end.
   ///
-  /// - Parameter output: the item's outputs; nil where they are to be opened.
-  private func attempt(_ task: ItemTask, _ output: inout ItemOutputs?, _ chunks: inout EncodedChunks) async throws -> Bool {
+  /// - Parameters:
+  ///   - output: the item's outputs; nil where they are to be opened.
+  ///   - isOutdated: whether an output could not be gone on with where the ledger has it.
+  private func attempt(
+    _ task: ItemTask, _ output: inout ItemOutputs?, _ isOutdated: inout Bool, _ chunks: inout EncodedChunks
+  ) async throws -> Bool {
     do {
       // A sink has the item already where it has this very content.
       if !task.planned.marks.isEmpty {
@@ -104,6 +110,10 @@ struct WriteStage {
       let open = try output ?? ItemOutputs(sinks, definition, task.planned, at: task.start.position, version: task.version)
       output = open
       return try await items.attempt(task, open, &chunks)
+    } catch let error as WriteError where error.isOutdated {
+      isOutdated = true
+      task.end(.failed(Failure(error, isTransient: true)))
+      return false
     } catch let error as WriteError where error.concernsOneOutput || error.isTransient {
       task.end(.failed(Failure(error)))
       return false

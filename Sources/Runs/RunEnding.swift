@@ -52,7 +52,7 @@ struct RunEnding {
     _ = try await BlockingThreads.files.run { [sinks] in try sinks.commit([], forgetting: committed) }
     if !commits.isEmpty {
       do {
-        let refused = try await BlockingThreads.files.run { [sinks, commits] in try sinks.commit(commits, forgetting: []) }
+        let refused = try await flow.retry { [sinks, commits] in try sinks.commit(commits, forgetting: []) }
         for (commit, _) in refused { try await ledger.revoke(commit) }
         let done = commits.filter { commit in !refused.contains { $0.commit.committable == commit.committable } }
         try await ledger.committed(done.map(\.committable))

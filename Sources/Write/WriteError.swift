@@ -15,6 +15,10 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
   /// The trouble and its remedy, where the system has no number for it; nil else.
   public let reason: String?
   private let isOfOneOutput: Bool
+  /// Whether another try may succeed: the server of the sink went away, or a lock was held.
+  package let isTransient: Bool
+  /// Whether the output can't be gone on with, and can be begun anew.
+  package let isOutdated: Bool
 
   /// Makes an error of a system call.
   public init(action: String, path: String, code: Int32 = errno, found: FileStatus.Kind? = nil) {
@@ -24,18 +28,32 @@ public struct WriteError: Error, Sendable, CustomStringConvertible {
     self.found = found
     reason = nil
     isOfOneOutput = false
+    isTransient = false
+    isOutdated = false
   }
 
   /// Makes an error from a reason.
   ///
-  /// - Parameter concernsOneOutput: whether other outputs can be written all the same.
-  public init(action: String, path: String, reason: String, concernsOneOutput: Bool = false) {
+  /// - Parameters:
+  ///   - concernsOneOutput: whether other outputs can be written all the same.
+  ///   - isTransient: whether another try may succeed.
+  ///   - isOutdated: whether the output can only be begun anew.
+  public init(
+    action: String, path: String, reason: String, concernsOneOutput: Bool = false, isTransient: Bool = false, isOutdated: Bool = false
+  ) {
+    self.isTransient = isTransient
+    self.isOutdated = isOutdated
     self.action = action
     self.path = path
     self.reason = reason
     isOfOneOutput = concernsOneOutput
     code = 0
     found = nil
+  }
+
+  /// An output that a checkpoint speaks of can't be gone on with: it has to be begun anew.
+  static func outdated(_ path: String, _ reason: String) -> WriteError {
+    WriteError(action: "go on with", path: path, reason: reason, isOutdated: true)
   }
 
   /// Whether the program that read standard output went away.

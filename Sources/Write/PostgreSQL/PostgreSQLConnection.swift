@@ -34,7 +34,7 @@
 
     /// Connects, and makes the session's settings those that the sink needs.
     init(_ address: PostgreSQLAddress, settings: [(name: String, value: String)]) throws(Failure) {
-      // What the address says stands above these; what PG* variables say, below.
+      // The address has the last word before these, and PG* variables have it behind them.
       let parameters = [
         ("fallback_application_name", "sluice"), ("connect_timeout", "20"), ("keepalives_idle", "30"), ("dbname", address.url),
         ("client_encoding", "UTF8"),

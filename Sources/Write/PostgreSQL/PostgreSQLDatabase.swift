@@ -15,46 +15,29 @@
     private let address: PostgreSQLAddress
     private let timeouts: Timeouts
     private let connection = Mutex<PostgreSQLConnection?>(nil)
-    private let isInterrupted = Mutex(false)
     /// Outputs of this process whose rows are sent as they come, by their commits. Two sinks may write to one table.
     private static let streams = Mutex<[String: PostgreSQLStream]>([:])
-    /// The longest time for which a server that went away, or a lock, is waited for.
-    private static let patience = Duration.seconds(60)
-
     init(_ address: PostgreSQLAddress, _ timeouts: Timeouts) {
       self.address = address
       self.timeouts = timeouts
     }
 
-    func interrupt() { isInterrupted.withLock { $0 = true } }
-
-    /// Calls `body` with the connection, alone at a time, and again with a new one where the trouble may pass.
+    /// Calls `body` with the connection, alone at a time. After an error the next call connects anew: whatever the connection was in the middle of
+    /// ends with it.
     ///
     /// - Throws: ``WriteError`` in the place of the server's errors.
     func use<T>(_ body: (PostgreSQLConnection) throws -> T) throws -> T {
       try connection.withLock { connection in
-        let end = ContinuousClock.now + Self.patience
-        var wait = Duration.milliseconds(100)
-        while true {
-          do {
-            let open: PostgreSQLConnection
-            if let known = connection {
-              open = known
-            } else {
-              open = try PostgreSQLConnection(address, settings: settings)
-              connection = open
-            }
-            return try body(open)
-          } catch let failure as PostgreSQLConnection.Failure {
-            // Whatever the connection was in the middle of ends with it.
-            connection = nil
-            guard failure.isTransient, ContinuousClock.now + wait < end, !isInterrupted.withLock({ $0 }) else { throw error(failure) }
-            Thread.sleep(forTimeInterval: Double(wait.components.seconds) + Double(wait.components.attoseconds) / 1e18)
-            wait = min(wait * 2, .seconds(5))
-          } catch {
-            connection = nil
-            throw error
-          }
+        do {
+          let open = try connection ?? PostgreSQLConnection(address, settings: settings)
+          connection = open
+          return try body(open)
+        } catch let failure as PostgreSQLConnection.Failure {
+          connection = nil
+          throw error(failure)
+        } catch {
+          connection = nil
+          throw error
         }
       }
     }
@@ -78,7 +61,7 @@
         case "": failure.isConnectionLost ? "; is the server there? Then resume" : ""
         default: ""
         }
-      return WriteError(action: "write to", path: address.shown, reason: failure.message + remedy)
+      return WriteError(action: "write to", path: address.shown, reason: failure.message + remedy, isTransient: failure.isTransient)
     }
 
     // MARK: Streams

@@ -54,12 +54,6 @@
       }
     }
 
-    /// A text that differs where rows are spelled in another way: a part of other rows is not gone on with.
-    var fingerprint: String {
-      guard let known = table.withLock({ $0 }) else { return "" }
-      return known.columns.map { "\($0.name)\0\($0.type)\0\($0.isGenerated)" }.joined(separator: "\u{1}")
-    }
-
     /// The description as it was read.
     var known: PostgreSQLTable? { table.withLock { $0 } }
   }

@@ -97,7 +97,7 @@ struct PostgreSQLSink: Sink {
       let table = try PostgreSQLDatabase(address, timeouts).describe(settings.table)
       layout.set(table)
       let own = TableSession.Own(
-        target: target, owner: "\(context.folder): \(context.pipeline)", spelling: layout.fingerprint, staging: context.staging
+        target: target, owner: "\(context.folder): \(context.pipeline)", staging: context.staging
       ) { [layout, shown] schema in
         func no(_ reason: String) -> WriteError { WriteError(action: "write to", path: shown, reason: reason) }
         if let name = target.key.first(where: { schema.position(of: $0) == nil }) {

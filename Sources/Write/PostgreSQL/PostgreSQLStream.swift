@@ -60,7 +60,7 @@
         do {
           let goesOn = try connection.sendRows(block.rows, block.end(block.rowCount - 1))
           state.sent += block.rowCount
-          // What the server has to say is heard when the rows are sent again, from the part.
+          // The server tells its reason when the rows are sent again, from the part.
           if !goesOn { state.connection = nil }
         } catch {
           state.connection = nil

@@ -17,8 +17,6 @@ protocol TableDatabase: Sendable {
   func commit(_ outputs: [TableOutput], forgetting forgotten: [TableToken]) throws -> [CommitRefusal]
   /// Removes the notes of all commits of an owner.
   func forgetAll(of owner: String) throws
-  /// Ends waits for the server.
-  func interrupt()
 }
 
 /// A transaction of a database that takes the rows of one output as they come. Its trouble is no error: the commit then takes the rows from
@@ -45,8 +43,6 @@ final class TableSession: SinkSession {
   struct Own: Sendable {
     var target: TableTarget
     var owner: String
-    /// Tells how rows are spelled: a part of rows that are spelled in another way is not gone on with.
-    var spelling: String
     /// The folder of parts.
     var staging: String
     /// The columns of encoded rows.
@@ -81,9 +77,7 @@ final class TableSession: SinkSession {
     }
   }
 
-  private func part(_ slot: OutputSlot, _ own: Own) -> String {
-    "\(own.staging)/\(slot.name)-\(String(StableHash.of(own.spelling), radix: 16)).rows"
-  }
+  private func part(_ slot: OutputSlot, _ own: Own) -> String { "\(own.staging)/\(slot.name).rows" }
 
   private func required() throws -> Own {
     guard let own else { throw WriteError(action: "write to", path: "the database", reason: "the definition names none") }
@@ -92,9 +86,14 @@ final class TableSession: SinkSession {
 
   func open(_ slot: OutputSlot, _ schema: Schema, at position: SinkPosition) throws -> any SinkWriter {
     let own = try required()
-    guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: slot.shown, code: EINVAL) }
+    guard let known = TablePosition(position) else { throw WriteError(action: "go on with", path: slot.shown, code: EINVAL) }
+    let columns = try own.columns(schema)
+    if known.prefix.length > 0, known.columns != TablePosition(known.prefix, columns).columns {
+      throw WriteError.outdated(slot.shown, "the table's columns have changed since")
+    }
+    let prefix = known.prefix
     let place = TableWriter.Place(
-      sink: sink, target: own.target, owner: own.owner, columns: try own.columns(schema), slot: slot, part: part(slot, own), folder: folder)
+      sink: sink, target: own.target, owner: own.owner, columns: columns, slot: slot, part: part(slot, own), folder: folder)
     let database = database(own.target.database)
     return try TableWriter(place, keeping: prefix) { database.stream($0) }
   }
@@ -124,7 +123,7 @@ final class TableSession: SinkSession {
 
   func inspect(_ slot: OutputSlot, at position: SinkPosition) throws -> OutputFinding {
     if position == .start { return .whole }
-    guard let prefix = FilePrefix(position) else { return .altered }
+    guard let prefix = TablePosition(position)?.prefix else { return .altered }
     return prefix.find(at: part(slot, try required()))
   }
 
@@ -137,14 +136,8 @@ final class TableSession: SinkSession {
   }
 
   func abandon(_ slot: OutputSlot) throws {
-    let own = try required()
-    // A part may be of rows that were spelled for the table as it was.
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: own.staging)) ?? [] where name.hasPrefix(slot.name + "-") {
-      unlink(own.staging + "/" + name)
-    }
+    unlink(part(slot, try required()))
   }
-
-  func interrupt() { for database in databases.withLock({ Array($0.values) }) { database.interrupt() } }
 
   // MARK: Committing
 

@@ -70,7 +70,7 @@ final class TableWriter: SinkWriter {
     return try PartFile(target: path, path: path, folder: folder, keeping: prefix, isReadAgain: true)
   }
 
-  var position: SinkPosition { state.withLock { $0.prefix.position } }
+  var position: SinkPosition { TablePosition(state.withLock { $0.prefix }, place.columns).position }
   var isEmpty: Bool { state.withLock { $0.prefix.length == 0 } }
   var canTruncate: Bool { true }
   /// The rows, where they are in memory alone.
@@ -149,7 +149,7 @@ final class TableWriter: SinkWriter {
   }
 
   func truncate(to position: SinkPosition) throws {
-    guard let prefix = FilePrefix(position) else { throw WriteError(action: "go on with", path: place.part, code: EINVAL) }
+    guard let prefix = TablePosition(position)?.prefix else { throw WriteError(action: "go on with", path: place.part, code: EINVAL) }
     try state.withLock { state in
       state.stream?.abandon()
       state.stream = nil
