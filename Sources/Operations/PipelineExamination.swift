@@ -51,7 +51,8 @@ package struct PipelineExamination: Sendable {
   ///   - state: the folder of its runs; it need not be there.
   package init(_ definition: PipelineDefinition, _ state: StateFolder) async {
     // Loading does not throw.
-    let definition = (try? await BlockingThreads.files.run { definition.loading() }) ?? definition
+    let loaded = (try? await BlockingThreads.files.run { definition.loading() }) ?? definition
+    let definition = loaded.working(inState: state.path)
     self.definition = definition
     self.state = state
     let session = FetchSession(definition.redactor)

@@ -64,7 +64,7 @@ struct DoctorTests {
   // MARK: All is well
 
   @Test("where all is well there is a line for each thing, and nothing is written, before the first run and after it")
-  func nothingIsWritten() throws {
+  func doctorWritesNothing() throws {
     try shop.write("in/a.csv", "id,city\n1,Rome\n2,Oslo\n")
     try shop.write("in/b.csv", "id,city\n3,Riga\n")
     try shop.write("cities.csv", "city,country\nRome,IT\nOslo,NO\nRiga,LV\n")
@@ -156,6 +156,17 @@ struct DoctorTests {
     }
   }
 
+  @Test("what the pipeline has written itself is no item of its patterns")
+  func doctorPassesOverOutputs() throws {
+    try shop.write("b.csv", "id\n1\n")
+    try define(from: "'*.csv'", write: "path: a.csv")
+    #expect(try shop.runPipeline("p.yaml").status == 0)
+    let told = try doctor()
+    #expect(told.words("source", wrong: false) == ["*.csv: 1 item; the first, b.csv, can be read (5 B)"], "\(told.text)")
+    #expect(unlink(shop.path("b.csv")) == 0)
+    #expect(try doctor().problems == ["*.csv; nothing matches it; check fetch.from; relative paths begin at the definition's folder"])
+  }
+
   @Test("an archive's directory is read, and its first member")
   func archives() throws {
     _ = try shop.python(
@@ -241,7 +252,7 @@ struct DoctorTests {
   // MARK: Sinks
 
   @Test("the folder of a file has to be there or be made, with rights, and no folder may stand in the file's place")
-  func fileSinks() throws {
+  func doctorProvesFolders() throws {
     try shop.write("in/a.csv", "id\n1\n")
     try shop.write("file", "")
     for folder in ["locked", "out/a.csv"] {
@@ -282,7 +293,7 @@ struct DoctorTests {
   }
 
   @Test("a database and its table are proved: kind of file, rights, columns, key")
-  func tables() throws {
+  func doctorProvesTables() throws {
     try shop.write("in/a.csv", "id,city\n1,Rome\n")
     try shop.write("text.db", "a file of another program")
     try shop.write("empty.db", "")
@@ -331,7 +342,7 @@ struct DoctorTests {
   }
 
   @Test("a process that writes to the database is named, and nothing of the database changes", arguments: ["delete", "wal"])
-  func heldDatabases(_ mode: String) throws {
+  func doctorNamesTheWriter(_ mode: String) throws {
     try shop.write("in/a.csv", "id\n1\n")
     try define(write: "table: t, database: t.db")
     let holder = try shop.start(
