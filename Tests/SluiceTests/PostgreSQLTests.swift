@@ -214,4 +214,30 @@ struct PostgreSQLRunTests {
     #expect(run.status == 74 || run.status == 69, "\(run.status)")
     #expect(run.stderr.contains(message), "\(run.stderr)")
   }
+
+  @Test("doctor proves server, rights, table and key, and writes nothing")
+  func doctor() throws {
+    try shop.write("a.csv", "id,city\n1,Rome\n")
+    try define("table: t, mode: merge, key: [id]")
+    func doctor(_ words: String, _ status: Int32, _ file: String = "pipeline.yaml") throws {
+      let outcome = try shop.sluice("doctor", file)
+      #expect(outcome.status == status && outcome.stdout.contains(words), "\(words): \(outcome.stdout)\(outcome.stderr)")
+    }
+    try doctor("a run makes the table of the output's fields", 0)
+    #expect(try query("SELECT count(*) FROM pg_class WHERE relname IN ('t', 'sluice_commits')") == "0")
+    _ = try query("CREATE TABLE t (id bigint, city text)")
+    try doctor("merge needs a unique index on the key", 74)
+    _ = try query("CREATE UNIQUE INDEX ON t (id)")
+    try doctor("it takes the output's 2 fields", 0)
+    // Another user, who may read alone.
+    let other = "u" + database.dropFirst()
+    _ = try query("CREATE ROLE \(other) LOGIN; GRANT SELECT ON t TO \(other)")
+    let url = server.url(database)
+    try shop.write("other.yaml", shop.read("pipeline.yaml").replacing(url, with: url.replacing("tests@", with: other + "@")))
+    try doctor("may not INSERT, UPDATE", 74, "other.yaml")
+    try doctor("GRANT INSERT, UPDATE ON \"t\" TO \"\(other)\"", 74, "other.yaml")
+    try doctor("may not make it", 74, "other.yaml")
+    try shop.write("other.yaml", shop.read("pipeline.yaml").replacing(database, with: "no_such_database"))
+    try doctor("does not exist", 74, "other.yaml")
+  }
 }

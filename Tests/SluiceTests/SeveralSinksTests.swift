@@ -159,7 +159,7 @@ struct SeveralSinksTests {
       ("  []", "7:3: error: the list is empty; name at least one sink"),
       ("  sinks: [{path: out/x.csv}]\n  format: csv", "8:3: error: format is a key of a sink"),
       ("  - path: out/x.csv\n  - when: total > 1", "8:5: error: write does not say where records go"),
-      ("  - path: out/x.csv\n  - {path: out/z.csv, table: t, database: out/y.db}", "8:23: error: table is for"),
+      ("  - path: out/x.csv\n  - {path: out/z.csv, table: t, database: out/y.db}", "8:23: error: table is for postgres and sqlite"),
     ])
   func errors(_ write: String, _ message: String) throws {
     try define(write)

@@ -245,7 +245,7 @@ struct TableTests {
     arguments: [
       ("table: t", "a table needs database"), ("table: t, database: 'oracle://host/db'", "“oracle” is no database that can be written"),
       ("table: sqlite_t, database: a.db", "a table's name"), ("table: t, database: a.db, mode: merge", "merge needs key"),
-      ("table: t, database: a.db, key: [id]", "key is for mode merge"), ("table: t, database: a.db, path: x.csv", "table is for sqlite"),
+      ("table: t, database: a.db, key: [id]", "key is for mode merge"), ("table: t, database: a.db, path: x.csv", "table is for postgres and sqlite"),
       ("table: t, database: a.db, format: csv", "format is for file"),
       ("table: t, database: a.db, mode: mrege, key: [id]", "did you mean “merge”"),
       ("checkpoint: {every: 1s}", "give it path, a file, or table and database"),

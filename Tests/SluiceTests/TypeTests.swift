@@ -150,7 +150,7 @@ struct TypeTests {
   }
 
   @Test("dates, times of day, numbers with marks and bytes, in the source's spelling and out in SQL's")
-  func spellings() throws {
+  func sourceSpellings() throws {
     let fields = """
           d: date '%d.%m.%Y'
           t: time

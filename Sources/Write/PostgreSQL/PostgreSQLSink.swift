@@ -92,6 +92,14 @@ struct PostgreSQLSink: Sink {
       session(folder, nil, known: known.compactMap { $0 as? PostgreSQLSink })
     }
 
+    func examine(_ context: SinkContext, schema: Schema?) -> [Finding] {
+      [
+        Finding.folder(
+          context.staging, shown: DefinitionPath.relative(context.staging, to: context.folder), of: "rows that wait for their commit")
+      ]
+        + PostgreSQLExamination(address: address, target: settings.target(address.bare)).findings(schema)
+    }
+
     func start(_ context: SinkContext) throws -> any SinkSession {
       let target = settings.target(address.bare)
       let table = try PostgreSQLDatabase(address, timeouts).describe(settings.table)

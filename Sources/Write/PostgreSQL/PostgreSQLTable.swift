@@ -32,6 +32,12 @@
     /// The table's name without its schema.
     static func bareName(_ table: String) -> String { parts(table).last ?? table }
 
+    /// The schema that a table's name begins with; nil where it names none.
+    static func schema(_ table: String) -> String? {
+      let parts = parts(table)
+      return parts.count == 2 ? parts[0] : nil
+    }
+
     /// The name, in quotes, of another table beside one: in its schema, where its name has one.
     static func beside(_ table: String, _ name: String) -> String {
       (parts(table).dropLast() + [name]).map(PostgreSQLConnection.quoted).joined(separator: ".")
