@@ -88,6 +88,11 @@ package struct RunSinks: Sendable {
     return refused
   }
 
+  /// Lets the sinks drop what they keep of commits, all of which are done. A sink that can't be reached does so when the next run begins.
+  package func settle() {
+    for sink in all { try? sink.session.settle() }
+  }
+
   /// Ends waits of the sinks for readers: the run stops.
   func interrupt() { for sink in all { sink.session.interrupt() } }
 }

@@ -66,6 +66,7 @@ struct RunEnding {
         try await ledger.endRun(run, ended(), commits: [], committed: [])
       }
     }
+    if flow.failure == nil { try await BlockingThreads.files.run { [sinks] in sinks.settle() } }
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = max(0, (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped))
