@@ -23,7 +23,7 @@ struct RowHuntTests {
   }
 
   @Test("all bad rows are found, and all others taken once, in order", arguments: [true, false])
-  func finds(_ isNamed: Bool) {
+  func findsRefusedRows(_ isNamed: Bool) {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<300 {
       let count = Int.random(in: 1...2000, using: &random)

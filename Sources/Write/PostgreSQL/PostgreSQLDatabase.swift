@@ -187,11 +187,7 @@
         let (known, refused) = try load.perform(tables[token.target.table])
         guard refused.isEmpty else {
           try connection.run("ROLLBACK TO sluice")
-          let first = refused[0]
-          let words =
-            "the table \(token.target.table) does not take \(refused.count == 1 ? "a row" : "\(refused.count) rows"): \(first.reason)"
-          let isOfRun = token.item == nil || refused.count >= RowHunt.most
-          return CommitRefusal(output.committable, reason: words, rows: isOfRun ? [] : refused)
+          return CommitRefusal(output.committable, token, refused)
         }
         try connection.run("RELEASE sluice")
         tables[token.target.table] = known

@@ -10,7 +10,7 @@ struct PostgreSQLSink: Sink {
   static let page = ComponentPage(
     .sink, "postgres", "Writes rows into a table of a PostgreSQL database, exactly once.", abilities: ["resumes", "exactly once"],
     keys: TableSettings.keys + [
-      Key("lock_timeout", .duration, "How long a lock of the table is waited for (default: as the server has it)."),
+      TableSettings.lockTimeout,
       Key("statement_timeout", .duration, "How long one statement may take (default: as the server has it)."),
     ], place: "write",
     example: """
@@ -46,18 +46,12 @@ struct PostgreSQLSink: Sink {
   var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
 
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {
-    let name = Self.name([context.folder, context.pipeline, settings.table, words.item?.key ?? "run \(words.run)"])
-    return OutputSlot(name: name, shown: shown, item: words.item?.key, run: words.run)
+    settings.slot(words, context, in: address.shown, shown: shown)
   }
 
-  func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
-    OutputSlot(name: Self.name([slot.name, "replay \(number)"]), shown: shown, item: slot.item, run: slot.run, isReplay: true)
-  }
+  func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot { settings.replaySlot(number, of: slot) }
 
   private var shown: String { "\(address.shown): \(settings.table)" }
-
-  /// A name that no other output has: a hash of all that tells outputs apart.
-  private static func name(_ parts: [String]) -> String { String(StableHash.of(parts.joined(separator: "\0")), radix: 16) }
 
   private static func read(_ write: Value, _ reader: inout DefinitionReader) -> (TableSettings, PostgreSQLAddress) {
     let settings = TableSettings(write, &reader)

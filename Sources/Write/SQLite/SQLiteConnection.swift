@@ -12,9 +12,13 @@ final class SQLiteConnection: @unchecked Sendable {
     let message: String
     /// The code of rows that break a constraint.
     static let constraint = SQLITE_CONSTRAINT
+    /// The code of statements that are wrong.
+    static let error = SQLITE_ERROR
 
     /// Whether the table will never take the rows: they break a constraint, or it is not the table that the statement is for.
     var isRefusal: Bool { isConstraint || code & 0xFF == SQLITE_ERROR }
+    /// Whether another process holds the database.
+    var isBusy: Bool { [SQLITE_BUSY, SQLITE_LOCKED].contains(code & 0xFF) }
     /// Whether the table does not take the rows themselves.
     var isConstraint: Bool { code & 0xFF == SQLITE_CONSTRAINT || code & 0xFF == SQLITE_MISMATCH }
   }
@@ -23,9 +27,11 @@ final class SQLiteConnection: @unchecked Sendable {
   private let handle: OpaquePointer
 
   /// Opens the database, and makes it where there is none.
-  convenience init(_ path: String) throws {
-    // Another process's transaction is waited for.
-    try self.init(path, opening: path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, patience: 30_000)
+  ///
+  /// - Parameter patience: how long another process's transaction is waited for.
+  convenience init(_ path: String, patience: Duration = .seconds(30)) throws {
+    let milliseconds = patience.components.seconds * 1000 + patience.components.attoseconds / 1_000_000_000_000_000
+    try self.init(path, opening: path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, patience: Int32(clamping: milliseconds))
     // Rows that the ledger is told of must survive a loss of power, and appending needs few pages in memory: 32 MB.
     try run("PRAGMA synchronous = \(FailPoint.tableSync.isSkipped ? "OFF" : "FULL"); PRAGMA cache_size = -32000")
   }
@@ -145,7 +151,7 @@ final class SQLiteConnection: @unchecked Sendable {
       }
     }
 
-    private func bind(_ text: String, at place: Int) throws {
+    func bind(_ text: String, at place: Int) throws {
       // -1 asks for the text up to its zero; the last argument, SQLITE_TRANSIENT, that SQLite copies it.
       let code = sqlite3_bind_text(handle, Int32(place), text, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
       guard code == SQLITE_OK else { throw connection.failure(code) }
@@ -155,37 +161,52 @@ final class SQLiteConnection: @unchecked Sendable {
       (0..<sqlite3_column_count(handle)).map { column in sqlite3_column_text(handle, column).map { String(cString: $0) } }
     }
 
-    /// Executes the statement, an INSERT with a place for each column, for each row of a block.
-    func insert(_ block: SQLiteBlock) throws {
-      for row in 0..<block.rowCount {
-        for (i, column) in block.columns.enumerated() {
-          let place = Int32(i + 1)
-          if column.nulls[row] != 0 {
-            sqlite3_bind_null(handle, place)
-            continue
+    /// Executes the statement, an INSERT, for a row of ``SQLiteRows``.
+    ///
+    /// - Parameter places: the number of each value's mark in the statement; nil for a value that is left out.
+    /// - Returns: how many rows were added or changed: 1, or 0 where a trigger or the statement itself leaves the row out.
+    func insert(_ row: UnsafePointer<UInt8>, _ length: Int, _ places: [Int32?]) throws -> Int {
+      var at = UnsafeRawPointer(row)
+      let end = at + length
+      for place in places {
+        guard at < end, let kind = SQLiteRows.Kind(rawValue: at.load(as: UInt8.self)) else { throw damaged }
+        switch kind {
+        case .null:
+          if let place { sqlite3_bind_null(handle, place) }
+        case .integer:
+          guard end - at >= 9 else { throw damaged }
+          if let place { sqlite3_bind_int64(handle, place, at.loadUnaligned(fromByteOffset: 1, as: Int64.self)) }
+        case .double:
+          guard end - at >= 9 else { throw damaged }
+          if let place { sqlite3_bind_double(handle, place, at.loadUnaligned(fromByteOffset: 1, as: Double.self)) }
+        case .text, .blob:
+          guard end - at >= 5 else { throw damaged }
+          let count = Int(at.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+          guard end - at >= 5 + count else { throw damaged }
+          // The row's memory outlives its step.
+          if let place {
+            let start = (at + 5).assumingMemoryBound(to: UInt8.self)
+            if kind == .blob {
+              sqlite3_bind_blob64(handle, place, start, UInt64(count), nil)
+            } else {
+              sluice_sqlite_bind_text(handle, place, start, UInt64(count))
+            }
           }
-          switch column.kind {
-          case .integer: sqlite3_bind_int64(handle, place, column.values.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
-          case .double: sqlite3_bind_double(handle, place, column.values.loadUnaligned(fromByteOffset: row * 8, as: Double.self))
-          case .text:
-            let end = Int(column.values.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
-            let start = row == 0 ? 0 : Int(column.values.loadUnaligned(fromByteOffset: row * 4 - 4, as: UInt32.self))
-            // The block's memory outlives the row's step.
-            sluice_sqlite_bind_text(handle, place, column.texts + start, UInt64(end - start))
-          case .blob:
-            let end = Int(column.values.loadUnaligned(fromByteOffset: row * 4, as: UInt32.self))
-            let start = row == 0 ? 0 : Int(column.values.loadUnaligned(fromByteOffset: row * 4 - 4, as: UInt32.self))
-            sqlite3_bind_blob64(handle, place, column.texts + start, UInt64(end - start), nil)
-          }
+          at += 5 + count
+          continue
         }
-        let code = sqlite3_step(handle)
-        if code != SQLITE_DONE {
-          let failure = connection.failure(code)
-          sqlite3_reset(handle)
-          throw failure
-        }
-        sqlite3_reset(handle)
+        at += kind == .null ? 1 : 9
       }
+      let code = sqlite3_step(handle)
+      if code != SQLITE_DONE {
+        let failure = connection.failure(code)
+        sqlite3_reset(handle)
+        throw failure
+      }
+      sqlite3_reset(handle)
+      return Int(sqlite3_changes64(connection.handle))
     }
+
+    private var damaged: WriteError { WriteError(action: "read", path: "rows", reason: "they are damaged; resume writes them again") }
   }
 }

@@ -6,13 +6,13 @@ import Records
 
 /// A look at a table and at the file of its database, without a byte written (`sluice doctor`).
 struct SQLiteExamination {
-  private let target: SQLiteTarget
+  private let target: TableTarget
   /// The definition's folder.
   private let folder: String
   /// The absolute path of the database's file; where a link stands there, that of the file behind it.
   private let path: String
 
-  init(_ target: SQLiteTarget, in folder: String) {
+  init(_ target: TableTarget, in folder: String) {
     self.target = target
     self.folder = folder
     let path = DefinitionPath.absolute(target.database, in: folder)
@@ -96,8 +96,6 @@ struct SQLiteExamination {
         return [Finding("\(name): a process was killed while it wrote to it; a run takes back first what that had begun")]
       }
       return [Finding(name, problem: SQLiteDatabase.words(failure))]
-    } catch let error as WriteError {
-      return [Finding("\(name): the table \(target.table)", problem: error.reason ?? error.description)]
     } catch {
       return [Finding(name, problem: "\(error)")]
     }
@@ -116,11 +114,13 @@ struct SQLiteExamination {
   }
 
   private func look(_ connection: SQLiteConnection, _ schema: Schema?) throws -> [Finding] {
-    let kind = try connection.kind(of: target.table)
+    let described = try SQLiteTable.read(target.table, connection)
     // Without a record the key's fields are all that is known.
     let known = schema ?? Schema(target.key.map { Field(name: $0, type: .text) })
-    if !known.fields.isEmpty { try SQLiteWriter.check(connection, target, known, name) }
-    guard kind != nil else { return [Finding("\(name): a run makes the table \(target.table)")] }
+    if !known.fields.isEmpty, let problem = SQLiteTable.problem(described, target, known) {
+      return [Finding("\(name): the table \(target.table)", problem: problem)]
+    }
+    guard described != nil else { return [Finding("\(name): a run makes the table \(target.table)")] }
     let table = "\(name): the table \(target.table)"
     guard let schema else { return [Finding("\(table) is there; its columns can't be compared, since no record could be read")] }
     // A row's number is given by SQLite where the output has none.

@@ -1,17 +1,11 @@
 import Foundation
 import Records
 
-/// Rows of a batch as bytes for ``SQLiteWriter``: values as SQLite binds them, column by column, so that transform's workers do the decoding
-/// and the one writer only binds.
+/// Rows as bytes for SQLite: values as it binds them, so that transform's workers do the decoding and the commit only binds.
 ///
-/// A block is its length, its rows and its columns (UInt32 each); then for each column a kind, and for each row whether it is NULL (a byte);
-/// then Int64 or Double values, or the ends of texts (UInt32) and the texts. Numbers are in this machine's order and nowhere aligned.
+/// A value is its kind (a byte), then 8 bytes of a number, or the length of a text (UInt32) and the text; nothing of a NULL. Numbers are in this machine's order and nowhere aligned.
 struct SQLiteRows: RecordEncoder {
-  enum Kind: UInt8 {
-    case integer, double, text, blob
-    /// Whether the values have lengths of their own.
-    var isText: Bool { self == .text || self == .blob }
-  }
+  enum Kind: UInt8 { case null, integer, double, text, blob }
 
   /// A decimal without a fraction and with so many digits at most is an integer of 64 bits in SQLite; any other one is text, since SQLite has
   /// no exact numbers beside those.
@@ -52,122 +46,148 @@ struct SQLiteRows: RecordEncoder {
     if !refused.isEmpty { batch.selection = batch.selected.filter { !refused.contains($0) } }
   }
 
+  /// A column's values, ready to be sized and copied.
+  private enum Cells {
+    case integers(NullableVector<Int64>)
+    case doubles(NullableVector<Double>)
+    case texts([TextSlice], Kind)
+    /// Values that were spelled into a buffer: their ends in it, one a selected row, and whether each is NULL.
+    case spelled(ByteBuffer, ends: [UInt32], nulls: [UInt8])
+  }
+
   func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     let rows = batch.selected
     guard !rows.isEmpty else { return }
-    let start = out.count
-    append(UInt32(0), to: out)
-    append(UInt32(rows.count), to: out)
-    append(UInt32(batch.columns.count), to: out)
-    for column in batch.columns {
-      switch column.values {
-      case .integers(let values) where column.field.type == .bigint:
-        append(.integer, values, rows, to: out)
-      case .integers(let values):
-        appendTexts(rows, to: out) { row, out in
-          if values.isNull(row) { return false }
-          ValueText.write(.integers(values), row, column.field.type, to: out)
-          return true
-        }
-      case .decimals(let values):
-        guard case .decimal(let precision, let scale) = column.field.type else { continue }
-        if scale == 0, precision <= SQLiteRows.integerDigits {
-          append(.integer, NullableVector(values: values.values.map { Int64(truncatingIfNeeded: $0) }, nulls: values.nulls), rows, to: out)
-        } else {
-          appendTexts(rows, to: out) { row, out in
-            if values.isNull(row) { return false }
-            DecimalText.write(values.values[row], scale: scale, to: out)
-            return true
+    let cells = batch.columns.map { Self.cells($0, rows) }
+    let start = RowBlock.begin(batch, rows, to: out)
+    // Where each row's next value goes. First the sizes, so that each column is then copied in one loop.
+    var places = [UInt32](repeating: 0, count: rows.count)
+    for cell in cells { Self.measure(cell, rows, &places) }
+    let base = out.count
+    var end: UInt32 = 0
+    for i in places.indices {
+      let size = places[i]
+      places[i] = end
+      end += size
+      RowBlock.set(end: Int(end), row: i, in: out, from: start)
+    }
+    out.reserve(Int(end))
+    out.count += Int(end)
+    for cell in cells { Self.write(cell, rows, &places, to: UnsafeMutableRawPointer(out.bytes + base)) }
+    RowBlock.finish(in: out, from: start)
+  }
+
+  private static func cells(_ column: Column, _ rows: [UInt32]) -> Cells {
+    switch column.values {
+    case .integers(let v) where column.field.type == .bigint: return .integers(v)
+    case .integers(let v):
+      return spelled(rows, isNull: { v.isNull($0) }) { ValueText.write(.integers(v), $0, column.field.type, to: $1) }
+    case .decimals(let v):
+      guard case .decimal(let precision, let scale) = column.field.type else { return spelled(rows, isNull: { _ in true }) { _, _ in } }
+      if scale == 0, precision <= integerDigits {
+        return .integers(NullableVector(values: v.values.map { Int64(truncatingIfNeeded: $0) }, nulls: v.nulls))
+      }
+      return spelled(rows, isNull: { v.isNull($0) }) { DecimalText.write(v.values[$0], scale: scale, to: $1) }
+    case .doubles(let v): return .doubles(v)
+    case .booleans(let v):
+      return .integers(NullableVector(values: v.map { Int64($0 & 1) }, nulls: v.map { $0 == 2 ? 1 : 0 }))
+    case .text(let v): return .texts(v.slices, column.field.type == .bytes ? .blob : .text)
+    case nil: return spelled(rows, isNull: { _ in true }) { _, _ in }
+    }
+  }
+
+  private static func spelled(_ rows: [UInt32], isNull: (Int) -> Bool, _ spell: (Int, ByteBuffer) -> Void) -> Cells {
+    let out = ByteBuffer(capacity: rows.count * 16)
+    var ends: [UInt32] = []
+    var nulls: [UInt8] = []
+    ends.reserveCapacity(rows.count)
+    nulls.reserveCapacity(rows.count)
+    for row in rows {
+      let isNull = isNull(Int(row))
+      if !isNull { spell(Int(row), out) }
+      ends.append(UInt32(out.count))
+      nulls.append(isNull ? 1 : 0)
+    }
+    return .spelled(out, ends: ends, nulls: nulls)
+  }
+
+  /// Adds the bytes that each row's value takes.
+  private static func measure(_ cells: Cells, _ rows: [UInt32], _ places: inout [UInt32]) {
+    places.withUnsafeMutableBufferPointer { places in
+      rows.withUnsafeBufferPointer { rows in
+        func numbers(_ nulls: [UInt8]) {
+          nulls.withUnsafeBufferPointer { nulls in
+            for i in places.indices { places[i] += !nulls.isEmpty && nulls[Int(rows[i])] != 0 ? 1 : 9 }
           }
         }
-      case .doubles(let values): append(.double, values, rows, to: out)
-      case .booleans(let values):
-        let integers = NullableVector(values: values.map { Int64($0 & 1) }, nulls: values.map { $0 == 2 ? 1 : 0 })
-        append(.integer, integers, rows, to: out)
-      case .text(let values):
-        appendTexts(rows, as: column.field.type == .bytes ? .blob : .text, to: out) { row, out in
-          let slice = values.slices[row]
-          guard let text = slice.start else { return false }
-          out.append(text, slice.count)
-          return true
+        switch cells {
+        case .integers(let v): numbers(v.nulls)
+        case .doubles(let v): numbers(v.nulls)
+        case .texts(let slices, _):
+          slices.withUnsafeBufferPointer { slices in
+            for i in places.indices {
+              let slice = slices[Int(rows[i])]
+              places[i] += slice.start == nil ? 1 : UInt32(5 + slice.count)
+            }
+          }
+        case .spelled(_, let ends, let nulls):
+          for i in places.indices { places[i] += nulls[i] != 0 ? 1 : 5 + ends[i] - (i == 0 ? 0 : ends[i - 1]) }
         }
-      case nil: appendTexts(rows, to: out) { _, _ in false }
       }
     }
-    let length = UInt32(out.count - start)
-    withUnsafeBytes(of: length) {
-      UnsafeMutableRawPointer(out.bytes + start).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(out.bytes), byteCount: 4)
+  }
+
+  /// Writes each row's value at its place, and moves the place behind it.
+  private static func write(_ cells: Cells, _ rows: [UInt32], _ places: inout [UInt32], to out: UnsafeMutableRawPointer) {
+    places.withUnsafeMutableBufferPointer { places in
+      rows.withUnsafeBufferPointer { rows in
+        func numbers<T: BitwiseCopyable>(_ kind: Kind, _ values: [T], _ nulls: [UInt8]) {
+          values.withUnsafeBufferPointer { values in
+            nulls.withUnsafeBufferPointer { nulls in
+              for i in places.indices {
+                let row = Int(rows[i])
+                let at = out + Int(places[i])
+                if !nulls.isEmpty, nulls[row] != 0 {
+                  at.storeBytes(of: Kind.null.rawValue, as: UInt8.self)
+                  places[i] += 1
+                } else {
+                  at.storeBytes(of: kind.rawValue, as: UInt8.self)
+                  (at + 1).storeBytes(of: values[row], as: T.self)
+                  places[i] += 9
+                }
+              }
+            }
+          }
+        }
+        func text(_ i: Int, _ kind: Kind, _ start: UnsafePointer<UInt8>?, _ count: Int) {
+          let at = out + Int(places[i])
+          guard let start else {
+            at.storeBytes(of: Kind.null.rawValue, as: UInt8.self)
+            places[i] += 1
+            return
+          }
+          at.storeBytes(of: kind.rawValue, as: UInt8.self)
+          (at + 1).storeBytes(of: UInt32(count), as: UInt32.self)
+          (at + 5).copyMemory(from: start, byteCount: count)
+          places[i] += UInt32(5 + count)
+        }
+        switch cells {
+        case .integers(let v): numbers(.integer, v.values, v.nulls)
+        case .doubles(let v): numbers(.double, v.values, v.nulls)
+        case .texts(let slices, let kind):
+          slices.withUnsafeBufferPointer { slices in
+            for i in places.indices {
+              let slice = slices[Int(rows[i])]
+              text(i, kind, slice.start, slice.count)
+            }
+          }
+        case .spelled(let buffer, let ends, let nulls):
+          for i in places.indices {
+            let begin = i == 0 ? 0 : Int(ends[i - 1])
+            text(i, .text, nulls[i] != 0 ? nil : UnsafePointer(buffer.bytes + begin), Int(ends[i]) - begin)
+          }
+        }
+      }
     }
-  }
-
-  @inline(__always)
-  private func append<T: BitwiseCopyable>(_ value: T, to out: ByteBuffer) {
-    out.reserve(MemoryLayout<T>.size)
-    UnsafeMutableRawPointer(out.bytes + out.count).storeBytes(of: value, as: T.self)
-    out.count += MemoryLayout<T>.size
-  }
-
-  private func append<T: BitwiseCopyable>(_ kind: Kind, _ vector: NullableVector<T>, _ rows: [UInt32], to out: ByteBuffer) {
-    out.append(kind.rawValue)
-    for row in rows { out.append(vector.isNull(Int(row)) ? 1 : 0) }
-    for row in rows { append(vector.values[Int(row)], to: out) }
-  }
-
-  /// - Parameter text: appends a row's text; false where it is NULL.
-  private func appendTexts(_ rows: [UInt32], as kind: Kind = .text, to out: ByteBuffer, _ text: (Int, ByteBuffer) -> Bool) {
-    out.append(kind.rawValue)
-    let nulls = out.count
-    let ends = nulls + rows.count
-    out.reserve(rows.count * 5)
-    out.count += rows.count * 5
-    let base = out.count
-    for (i, row) in rows.enumerated() {
-      let isThere = text(Int(row), out)
-      out.bytes[nulls + i] = isThere ? 0 : 1
-      UnsafeMutableRawPointer(out.bytes + ends + i * 4).storeBytes(of: UInt32(out.count - base), as: UInt32.self)
-    }
-  }
-}
-
-/// One block of ``SQLiteRows`` in memory that its buffer keeps.
-///
-/// The places are those that the encoder of this process wrote; each is held against the block's length all the same.
-struct SQLiteBlock {
-  struct Column {
-    let kind: SQLiteRows.Kind
-    let nulls: UnsafePointer<UInt8>
-    /// The values; of texts, the places of their ends.
-    let values: UnsafeRawPointer
-    let texts: UnsafePointer<UInt8>
-  }
-
-  let rowCount: Int
-  let columns: [Column]
-  let length: Int
-
-  /// The block at `offset`; nil where none stands there.
-  init?(_ buffer: ByteBuffer, at offset: Int) {
-    guard offset + 12 <= buffer.count else { return nil }
-    let start = UnsafeRawPointer(buffer.bytes + offset)
-    func number(_ place: Int) -> Int { Int(start.loadUnaligned(fromByteOffset: place, as: UInt32.self)) }
-    length = number(0)
-    rowCount = number(4)
-    guard length >= 12, offset + length <= buffer.count else { return nil }
-    var columns: [Column] = []
-    var at = 12
-    for _ in 0..<number(8) {
-      guard at < length, let kind = SQLiteRows.Kind(rawValue: start.load(fromByteOffset: at, as: UInt8.self)) else { return nil }
-      let nulls = at + 1
-      let values = nulls + rowCount
-      var end = values + rowCount * (kind.isText ? 4 : 8)
-      guard end <= length else { return nil }
-      let texts = end
-      if kind.isText, rowCount > 0 { end += number(values + (rowCount - 1) * 4) }
-      guard end <= length else { return nil }
-      let bytes = start.assumingMemoryBound(to: UInt8.self)
-      columns.append(Column(kind: kind, nulls: bytes + nulls, values: start + values, texts: bytes + texts))
-      at = end
-    }
-    self.columns = columns
   }
 }

@@ -174,7 +174,9 @@ final class TableSession: SinkSession {
     for (_, token, isForgotten) in work {
       prepared.withLock { _ = $0.removeValue(forKey: token.commit) }
       // A shared file goes with the last of its outputs, as they are forgotten: recovery commits one after another.
-      if !token.file.hasSuffix(Self.sharedEnding) || isForgotten { unlink(DefinitionPath.absolute(token.file, in: folder)) }
+      if !token.file.isEmpty, !token.file.hasSuffix(Self.sharedEnding) || isForgotten {
+        unlink(DefinitionPath.absolute(token.file, in: folder))
+      }
     }
     return refusals
   }

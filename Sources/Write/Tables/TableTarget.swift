@@ -1,4 +1,5 @@
 import Configuration
+import Files
 import Records
 
 /// The fate of the rows that a table has (`write.mode`).
@@ -106,9 +107,70 @@ struct TableSettings: Sendable {
     }
   }
 
+  static let lockTimeout = Key(
+    "lock_timeout", .duration, "How long another's lock is waited for (default: 30s for SQLite, and as the server has it for PostgreSQL).")
+
+  /// The output of an item, or of the run.
+  func slot(_ words: OutputWords, _ context: SinkContext, in database: String, shown: String) -> OutputSlot {
+    let name = Self.name([context.folder, context.pipeline, database, table, words.item?.key ?? "run \(words.run)"])
+    return OutputSlot(name: name, shown: shown, item: words.item?.key, run: words.run)
+  }
+
+  /// The output of a replay, which adds to what the item has in the table.
+  func replaySlot(_ number: Int, of slot: OutputSlot) -> OutputSlot {
+    OutputSlot(name: Self.name([slot.name, "replay \(number)"]), shown: slot.shown, item: slot.item, run: slot.run, isReplay: true)
+  }
+
+  /// A name that no other output has: a hash of all that tells outputs apart.
+  private static func name(_ parts: [String]) -> String { String(StableHash.of(parts.joined(separator: "\0")), radix: 16) }
+
   /// The table in a database.
   func target(_ database: String) -> TableTarget {
     TableTarget(
       database: database, table: table, mode: mode, key: key.map(\.name), onNewColumn: onNewColumn, hasProvenance: hasProvenance)
+  }
+}
+
+// MARK: Tokens of earlier builds
+
+extension TableTarget {
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    database = try values.decode(String.self, forKey: .database)
+    table = try values.decode(String.self, forKey: .table)
+    mode = try values.decode(TableMode.self, forKey: .mode)
+    key = try values.decode([String].self, forKey: .key)
+    onNewColumn = try values.decodeIfPresent(NewColumnRule.self, forKey: .onNewColumn) ?? .fail
+    hasProvenance = try values.decodeIfPresent(Bool.self, forKey: .hasProvenance) ?? false
+  }
+}
+
+extension TableToken {
+  /// A position that no file has. Earlier builds kept rows in a table of the database: where they were not committed the item starts over.
+  private static let elsewhere = "in a table"
+
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    target = try values.decode(TableTarget.self, forKey: .target)
+    commit = try values.decode(String.self, forKey: .commit)
+    owner = try values.decode(String.self, forKey: .owner)
+    columns = try values.decodeIfPresent([TableColumn].self, forKey: .columns) ?? []
+    file = try values.decodeIfPresent(String.self, forKey: .file) ?? ""
+    offset = try values.decodeIfPresent(Int.self, forKey: .offset) ?? 0
+    position = try values.decodeIfPresent(String.self, forKey: .position) ?? Self.elsewhere
+    item = try values.decodeIfPresent(String.self, forKey: .item)
+    run = try values.decodeIfPresent(String.self, forKey: .run) ?? ""
+    replacesItem = try values.decodeIfPresent(Bool.self, forKey: .replacesItem) ?? false
+  }
+}
+
+extension CommitRefusal {
+  /// Makes the refusal of an output whose table refuses rows. Of the run's one output the rows are not told: their items are not known.
+  init(_ committable: Committable, _ token: TableToken, _ refused: [RowRefusal]) {
+    let count = refused.count == 1 ? "a row" : "\(refused.count) rows"
+    let isUseless = token.item == nil || refused.count >= RowHunt.most
+    self.init(
+      committable, reason: "the table \(token.target.table) does not take \(count): \(refused.first?.reason ?? "")",
+      rows: isUseless ? [] : refused)
   }
 }
