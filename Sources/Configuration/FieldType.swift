@@ -49,7 +49,10 @@ package struct FieldType: Sendable {
       }
     }
     if word == "not" {
-      guard scan.word() == "null" else { throw Wrong(reason: "behind not stands null: “not null” asks for a value", part: "not") }
+      guard scan.word() == "null" else {
+        if quoted == nil, zone == nil { throw Wrong(part: text) }
+        throw Wrong(reason: "behind not stands null: “not null” asks for a value", part: "not")
+      }
       nullable = false
       word = ""
     }
