@@ -161,10 +161,11 @@ def two_headers(box):
     expect([r["city"] for r in found if r["city"]] == ["Ulm", "Bonn"], str(found))
 
 
-@case("thousands.csv", "999.437 with a note, or as text")
+@case("thousands.csv", "999.437 is a thousand times as much where 1.204.100 shows it, or text")
 def thousands(box):
     draft, found = drafted(box, "a.csv", "region,total\nNord,999.437\nSud,1.204.100\nEst,87.120\n")
-    equal([text(r["total"]) for r in found], ["999.437", "1.204.100", "87.120"])
+    if [text(r["total"]) for r in found] != ["999.437", "1.204.100", "87.120"]:
+        equal([text(r["total"]) for r in found], ["999437", "1204100", "87120"])
 
 
 def later(name, early, late, right):
@@ -178,3 +179,34 @@ def later(name, early, late, right):
 later("zip-later.csv", "27302", "02215", "a leading zero after the first megabyte stays")
 later("text-later.csv", "1", "F1", "letters after the first megabyte are read")
 later("fraction-later.csv", "565", "565.5", "a fraction after the first megabyte is read")
+
+
+@case("money.csv", "amounts are computed with exactly, and written with all their digits")
+def money(box):
+    box.write("a.csv", "n;sum\n1;0,10\n2;1.234.567.890.123,45\n3;-0,05\n4;1,005\n")
+    box.pipeline("fetch: {from: a.csv}\nparse:\n  delimiter: ;\n  fields:\n    n: bigint\n    sum: decimal(18,2) '1.234,56'\n"
+                 "transform: [{derive: {gross: 'round(sum * 1.19, 2)', thrice: sum + sum + sum}}]\nwrite: {path: o.csv}\n")
+    ran = box.run()
+    equal(ran.status, 65, ran.text)
+    equal(box.text("o.csv"), "n,sum,gross,thrice\n1,0.10,0.12,0.30\n2,1234567890123.45,1469135789246.91,3703703670370.35\n3,-0.05,-0.06,-0.15\n")
+
+
+@case("clocks.csv", "a local time that clocks skip or show twice is no moment, unless the definition takes a side")
+def clocks(box):
+    box.write("a.csv", "n,at\n1,31.03.2024 02:30\n2,27.10.2024 02:30\n3,27.10.2024 03:30\n")
+    for side, status, wanted in [("", 65, "3,2024-10-27 02:30:00\n"),
+                                 (" later", 0, "1,2024-03-31 01:30:00\n2,2024-10-27 01:30:00\n3,2024-10-27 02:30:00\n")]:
+        box.pipeline("fetch: {from: a.csv}\nparse:\n  fields:\n    n: bigint\n    at: timestamp '%%d.%%m.%%Y %%H:%%M' in 'Europe/Berlin'%s\nwrite: {path: o.csv}\n" % side)
+        ran = box.run("p", "--full")
+        equal(ran.status, status, ran.text)
+        equal(box.text("o.csv"), "n,at\n" + wanted)
+
+
+@case("day-first.csv", "init sees which of day and month comes first where one order alone fits, and leaves what fits both")
+def day_first(box):
+    box.write("a.csv", "n;day;either\n1;31/12/2024;01/02/2024\n2;01/02/2024;03/04/2024\n3;15/06/2024;05/06/2024\n")
+    made = box.sluice("init", "a.csv", "--to", "p.yaml", "--name", "p")
+    equal(made.status, 0, made.text)
+    equal(box.run().status, 0)
+    equal([list(record.values()) for record in box.records("out/a.jsonl")],
+          [[1, "2024-12-31", "01/02/2024"], [2, "2024-02-01", "03/04/2024"], [3, "2024-06-15", "05/06/2024"]])
