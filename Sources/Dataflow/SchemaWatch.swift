@@ -132,7 +132,7 @@ final class SchemaWatch: Sendable {
       guard let position = fields.position(of: name), fields.fields[position].type != .text else { continue }
       let type = fields.fields[position].type
       let values = cells.filter { $0 != .null }
-      let unfit = values.filter { !Inference.fits($0, type) }
+      let unfit = values.filter { !Inference.fits($0, fields.fields[position]) }
       if unfit.count * 2 > values.count {
         found.append(.init(name: name, was: type, looks: Inference.type(of: values)))
       }

@@ -47,6 +47,21 @@ public enum Inference {
     }
   }
 
+  /// Whether a field takes the cell, in the spelling of the field.
+  package static func fits(_ cell: SampledCell, _ field: Field) -> Bool {
+    guard let spelling = field.spelling, case .text(var text, let isText) = cell else { return fits(cell, field.type) }
+    return text.withUTF8 { bytes in
+      var isTaken = true
+      _ = spelling.read(field.type, count: 1) { _ in
+        (TextSlice(start: bytes.baseAddress, count: bytes.count), false)
+      } refuse: { _ in
+        isTaken = false
+      }
+      // A number of JSON is read as JSON has it.
+      return isTaken || (!isText && field.type.isNumber && fits(cell, field.type))
+    }
+  }
+
   private static func isWhole(_ text: String) -> Bool {
     (text.hasPrefix("-") ? text.dropFirst() : text[...]).utf8.allSatisfy { (0x30...0x39).contains($0) }
   }

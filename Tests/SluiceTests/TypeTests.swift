@@ -203,6 +203,28 @@ struct TypeTests {
     #expect(try reasons() == ["“x” is not a date '%d.%m.%Y'"])
   }
 
+  @Test("values in the spelling of their field are no change of a source's types")
+  func schemaDrift() throws {
+    try shop.write("a.csv", "day,sum\n01.02.2024,\"1,50\"\n03.02.2024,\"2,50\"\n")
+    try shop.write("b.csv", "day,sum\n31.12.2024,\"7\"\n")
+    try shop.write("c.csv", "day,sum\n2024-12-31,\"7\"\n")
+    try shop.write(
+      "pipeline.yaml",
+      """
+      pipeline: drift
+      fetch: {from: '${FILES}.csv'}
+      parse:
+        on_schema_change: fail
+        fields:
+          day: date '%d.%m.%Y'
+          sum: double '1.234,56'
+      write: {path: 'out/{item.stem}.jsonl'}
+      """)
+    #expect(try shop.runPipeline("pipeline.yaml", "--var", "FILES=[ab]").status == 0)
+    let changed = try shop.runPipeline("pipeline.yaml", "--var", "FILES=c")
+    #expect(changed.status != 0 && changed.stderr.contains("day is"), "\(changed.stderr)")
+  }
+
   // MARK: Tables
 
   @Test("SQLite keeps decimals as text, or as integers where they have no fraction, and bytes as blobs")
