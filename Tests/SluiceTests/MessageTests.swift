@@ -87,7 +87,7 @@ struct MessageTests {
     "an expression in the manner of other languages gets SQL's",
     arguments: [
       ("a == 1", "did you mean =?"), ("a = 1 && a = 2", "did you mean AND?"), ("b LIKE \"%x\"", "a text is written in single quotes, '%x'"),
-      ("strftime(b)", "sluice help functions lists them"),
+      ("julianday(b)", "sluice help functions lists them"),
     ])
   func otherLanguages(_ expression: String, _ hint: String) throws {
     let shop = try Workshop()

@@ -18,7 +18,7 @@ struct PostgreSQLSink: Sink {
       fetch: {from: orders-*.csv.gz}
       write: {table: sales.orders, database: "postgres://loader@db.example.com/shop", mode: merge, key: [id]}
       """,
-    errors: [.cannotWrite],
+    errors: [.cannotWrite, .refusedRecord],
     guarantees: [
       "A reader sees whole items (append, merge) or the whole run (replace), and never a part of one.",
       "Killed at any instant, a run goes on inside its items, and no row is missing or doubled. The same holds where the server is killed.",

@@ -16,7 +16,7 @@ struct SQLiteSink: Sink {
       fetch: {from: orders-*.csv.gz}
       write: {table: orders, database: orders.db, mode: merge, key: [id]}
       """,
-    errors: [.cannotWrite],
+    errors: [.cannotWrite, .refusedRecord],
     guarantees: [
       "A reader sees whole items (append, merge) or the whole run (replace), and never a part of one.",
       "Killed at any instant, a run goes on inside its items, and no row is missing or doubled.",
