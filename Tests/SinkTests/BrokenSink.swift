@@ -2,13 +2,14 @@ import Configuration
 import Files
 import Foundation
 import Records
+import Synchronization
 
 @testable import Write
 
 /// The flaws that the suite has to find, each in a sink that is right otherwise.
 enum SinkFault: Sendable, CaseIterable {
   case showsWhatIsPrepared, commitsTwice, commitsNothing, neverSaysCommitted, losesWhatWasFlushed, findsAnything, keepsWhatCameAfter
-  case keepsWhatWasThere, discardsNothing, dropsEmptyOutputs, commitsTheFirstAlone, standsStill
+  case keepsWhatWasThere, discardsNothing, dropsEmptyOutputs, commitsTheFirstAlone, standsStill, growsNoMore
 
   /// The check that must find it.
   var check: String {
@@ -21,6 +22,7 @@ enum SinkFault: Sendable, CaseIterable {
     case .keepsWhatWasThere: "an output that begins at the start begins with nothing"
     case .discardsNothing: "an output that is taken away leaves nothing"
     case .dropsEmptyOutputs: "an output without records is an output"
+    case .growsNoMore: "an output that is prepared may grow, and be prepared again"
     case .commitsTheFirstAlone: "several outputs are committed together"
     }
   }
@@ -73,6 +75,7 @@ private final class BrokenSession: SinkSession {
 
   func prepare(_ writers: [any SinkWriter]) throws {
     let whole = writers.compactMap { ($0 as? BrokenWriter)?.inner }
+    for writer in writers { (writer as? BrokenWriter)?.isPrepared.withLock { $0 = true } }
     try inner.prepare(whole)
     if fault == .showsWhatIsPrepared { _ = try inner.commit(whole.compactMap(\.committable), forgetting: []) }
   }
@@ -110,6 +113,7 @@ private final class BrokenSession: SinkSession {
 private final class BrokenWriter: SinkWriter {
   let inner: any SinkWriter
   let fault: SinkFault
+  let isPrepared = Mutex(false)
 
   init(inner: any SinkWriter, _ fault: SinkFault) {
     self.inner = inner
@@ -119,7 +123,9 @@ private final class BrokenWriter: SinkWriter {
   var position: SinkPosition { fault == .standsStill ? SinkPosition("1") : inner.position }
   var isEmpty: Bool { inner.isEmpty }
   var canTruncate: Bool { inner.canTruncate }
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal] { try inner.append(chunk) }
+  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+    fault == .growsNoMore && isPrepared.withLock { $0 } ? [] : try inner.append(chunk)
+  }
   func flush() throws { try inner.flush() }
   func truncate(to position: SinkPosition) throws { if fault != .keepsWhatCameAfter { try inner.truncate(to: position) } }
   func release() throws { try inner.release() }

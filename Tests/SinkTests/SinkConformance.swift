@@ -32,6 +32,7 @@ struct SinkConformance: Sendable {
     ("an output that is taken away leaves nothing", { try $0.discarding() }),
     ("an output without records is an output", { try $0.emptiness() }),
     ("several outputs are committed together", { try $0.several() }),
+    ("an output that is prepared may grow, and be prepared again", { try $0.growing() }),
   ]
 
   /// The faults, by the name of the check that found them.
@@ -237,6 +238,27 @@ struct Bench {
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     let wrong = try session.commit([committable], forgetting: []).map(\.reason)
     return wrong + (try differs([], "an output without records"))
+  }
+
+  /// The output of a run is prepared with each group of its items, and at the end.
+  func growing() throws -> [String] {
+    let session = try session()
+    let writer = try session.open(slot(), Self.schema, at: .start)
+    var shown: [String] = []
+    var wrong: [String] = []
+    for part in 0..<3 {
+      let made = records(part * 100, 40)
+      _ = try writer.append(SinkChunk(made.bytes))
+      try session.prepare([writer])
+      shown += made.shown
+      guard sink.grouping == .run else { continue }
+      // The ledger speaks of each such position.
+      let found = try self.session().inspect(slot(), at: writer.position)
+      if found != .whole { wrong.append("what was prepared \(part + 1) times is found \(found)") }
+    }
+    guard let committable = writer.committable else { return ["what is prepared has no committable"] }
+    wrong += try session.commit([committable], forgetting: []).map(\.reason)
+    return wrong + (try differs(shown, "prepared three times"))
   }
 
   func several() throws -> [String] {

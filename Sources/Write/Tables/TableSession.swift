@@ -100,6 +100,8 @@ final class TableSession: SinkSession {
 
   func prepare(_ writers: [any SinkWriter]) throws {
     let writers = writers.compactMap { $0 as? TableWriter }
+    // More rows may follow in an output of the run, and its positions are those of its part.
+    for writer in writers where writer.place.slot.item == nil { try writer.spill() }
     var parts = writers.compactMap(\.part)
     var shared: PartFile?
     for writer in writers {

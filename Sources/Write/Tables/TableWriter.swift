@@ -96,6 +96,7 @@ final class TableWriter: SinkWriter {
         state.chunks.append(chunk)
       }
       state.prefix = after
+      state.shared = nil
       if state.part == nil, after.length > Self.memoryBytes { try spill(&state) }
       try stream(chunk, &state)
       return []
@@ -131,6 +132,9 @@ final class TableWriter: SinkWriter {
     try part.append(head.bytes, head.count, checksum: Checksum(head.bytes, head.count))
     try part.append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum)
   }
+
+  /// Puts the rows that are in memory into the part.
+  func spill() throws { try state.withLock { try spill(&$0) } }
 
   private func spill(_ state: inout State) throws {
     guard state.part == nil else { return }
