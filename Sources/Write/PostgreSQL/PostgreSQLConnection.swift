@@ -62,7 +62,8 @@
     deinit { PQfinish(handle) }
 
     private static func words(_ text: UnsafePointer<CChar>?) -> String {
-      text.map { String(cString: $0).trimmingCharacters(in: .whitespacesAndNewlines).replacingOccurrences(of: "\n", with: "; ") } ?? ""
+      let lines = text.map { String(cString: $0).split(separator: "\n") } ?? []
+      return lines.map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "; ")
     }
 
     private func failure(_ result: OpaquePointer?) -> Failure {
