@@ -59,7 +59,8 @@ let package = Package(
     module("Transform", ["Configuration", "Parse", "Processes", "Records", "CByteScan", "CDigest", "CRegex", "CFloatText"]),
     module(
       "Write",
-      ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"] + (hasPostgreSQL ? ["CPostgreSQL"] : [])),
+      ["Configuration", "Decompress", "Files", "Records", "CByteScan", "CFiles", "CSQLite"] + (hasPostgreSQL ? ["CPostgreSQL"] : [])
+        + (hasZstd ? ["CZstd"] : [])),
     module(
       "Definition",
       [

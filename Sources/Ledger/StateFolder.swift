@@ -18,6 +18,9 @@ package struct StateFolder: Sendable {
   /// The folder of a pipeline's unfinished downloads.
   package func spoolFolder(pipeline: String) -> String { "\(path)/spool/\(pipeline)" }
 
+  /// The folder of a pipeline's rows that wait for their tables.
+  package func rowsFolder(pipeline: String) -> String { "\(path)/rows/\(pipeline)" }
+
   /// The path of a pipeline's lock, on which the process that runs it holds a `flock`.
   package func lockPath(pipeline: String) -> String { "\(path)/\(pipeline).lock" }
 

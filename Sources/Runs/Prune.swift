@@ -43,7 +43,9 @@ package struct Prune: Sendable {
       for name in names {
         do throws(RunFailure) {
           let lock = try RunLock(state, pipeline: name)
-          withExtendedLifetime(lock) { pruneSpool(of: name, before: date, &result) }
+          withExtendedLifetime(lock) {
+            for folder in [state.spoolFolder(pipeline: name), state.rowsFolder(pipeline: name)] { prune(folder, before: date, &result) }
+          }
         } catch {
           guard error.code == .locked else { throw error }
           result.busy.append(name)
@@ -55,8 +57,8 @@ package struct Prune: Sendable {
     }
   }
 
-  private func pruneSpool(of pipeline: String, before date: Date, _ result: inout PruneResult) {
-    let folder = state.spoolFolder(pipeline: pipeline)
+  /// Removes old files of a folder: downloads, or rows on their way into tables, that no run went on with.
+  private func prune(_ folder: String, before date: Date, _ result: inout PruneResult) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
       var status = stat()
       guard stat("\(folder)/\(name)", &status) == 0, Double(status.st_mtim.tv_sec) < date.timeIntervalSince1970 else { continue }

@@ -66,7 +66,10 @@ struct RunEnding {
         try await ledger.endRun(run, ended(), commits: [], committed: [])
       }
     }
-    if flow.failure == nil { try await BlockingThreads.files.run { [sinks] in sinks.settle() } }
+    // A note of a commit that the ledger still speaks of keeps recovery from doing it twice.
+    if flow.failure == nil, try await ledger.pendingCommits(pipeline: definition.name).isEmpty {
+      try await BlockingThreads.files.run { [sinks] in sinks.settle() }
+    }
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.
     let done = max(0, (totals.items[.done] ?? 0) - (snapshot.itemsSkipped - skipped))

@@ -200,6 +200,8 @@ package final class Runner: Sendable {
       // A target may refuse other rows each time, as where other programs write into it.
       planned = flow.failure == nil && round < 5 ? try await again(flow.takeRepeated(), ledger) : []
       round += 1
+      // The next round's flow knows nothing of this one's commits.
+      if !planned.isEmpty { try await ledger.committed(flow.takeCommitted().map(\.committable)) }
     } while !planned.isEmpty && !stopAsked.withLock({ $0 })
     let ending = RunEnding(
       definition: definition, state: state, ledger: ledger, run: run, flow: flow, sinks: sinks, progress: progress, event: event)

@@ -98,6 +98,8 @@ struct TableTests {
     try define("table: t, database: orders.db", more: "limits: {dead_letters: 2}\n")
     let run = try shop.runPipeline()
     #expect(run.status == 0 && run.items["done"] == 4 && run.records["dead_lettered"] == 2, "\(run.stderr)")
+    // The items with refused rows are written again, and the commits of the others are told all the same.
+    #expect(try query("SELECT count(*) FROM committables", ".sluice/ledger.sqlite") == "0\n")
     let letters = try shop.sluice("dead-letters", "list", "pipeline.yaml").stdout
     #expect(letters.contains("UNIQUE constraint failed: t.id") && letters.contains("NOT NULL constraint failed: t.city"), "\(letters)")
     #expect(try query("SELECT * FROM t ORDER BY id") == "1|Rome|now\n2|Oslo|now\n4|Riga|now\n7|Old|then\n")

@@ -26,7 +26,7 @@ struct PostgreSQLSink: Sink {
       "Passwords are neither shown nor kept: the ledger's entries have the address without them.",
     ],
     limits: [
-      "Rows wait on this machine until their item is done, in the folder rows of the state folder: about two and a half times the size of a CSV of numbers. replace keeps the rows of all items there.",
+      "Rows wait on this machine until their item is done, in the folder rows of the state folder: packed by zstd where it is built in, about a third of the size of their CSV, else two and a half times of it. replace keeps the rows of all items there.",
       "An item is one transaction of the server.",
       "replace deletes the table's rows and adds the new ones; grants, views, triggers and foreign keys stay. Each run leaves dead rows for vacuum.",
       "With append, a source that has changed is a new item: its rows are added to those of before. merge, replace or provenance does away with them.",
@@ -43,6 +43,8 @@ struct PostgreSQLSink: Sink {
 
   var grouping: OutputGrouping { settings.mode == .replace ? .run : .item }
   var refusesRows: Bool { true }
+  /// Items are merged in their order: of rows with one key the later item's are to count.
+  var isSerial: Bool { settings.mode != .append }
   var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
 
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot {

@@ -59,7 +59,7 @@ final class TableSession: SinkSession {
   private let databases = Mutex<[String: any TableDatabase]>([:])
   /// The outputs that this process has prepared, by their commits: their rows where they are in memory too. What is in a file needs no look
   /// whether it is whole.
-  private let prepared = Mutex<[String: [SinkChunk]?]>([:])
+  private let prepared = Mutex<[String: [ByteBuffer]?]>([:])
 
   init(sink: String, folder: String, _ own: Own?, database make: @escaping @Sendable (String) -> any TableDatabase) {
     self.sink = sink
@@ -105,9 +105,9 @@ final class TableSession: SinkSession {
     var parts = writers.compactMap(\.part)
     var shared: PartFile?
     for writer in writers {
-      let chunks = writer.chunks
-      prepared.withLock { $0[writer.commit] = .some(chunks) }
-      guard chunks != nil else { continue }
+      let frames = writer.frames
+      prepared.withLock { $0[writer.commit] = .some(frames) }
+      guard frames != nil else { continue }
       let file = try shared ?? sharedFile()
       shared = file
       try writer.append(to: file)
@@ -185,7 +185,7 @@ final class TableSession: SinkSession {
 
   private func rows(_ committable: Committable, _ token: TableToken) throws -> RowSource {
     let known = prepared.withLock { $0[token.commit] }
-    if let known, let chunks = known { return try RowSource(chunks) }
+    if let known, let frames = known { return try RowSource(frames) }
     let lost = WriteError(
       action: "commit to", path: committable.target, reason: "rows are missing that were kept for it; resume writes them again")
     guard let prefix = FilePrefix(SinkPosition(token.position)) else { throw lost }

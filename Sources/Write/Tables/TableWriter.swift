@@ -26,16 +26,17 @@ final class TableWriter: SinkWriter {
   /// The bytes of rows that stay in memory.
   #if FAILPOINTS
     // Small, so that tests of small items come to parts.
-    private static let memoryBytes = 4 << 10
-    private static let streamBytes = 16 << 10
+    private static let memoryBytes = 2 << 10
+    private static let streamBytes = 8 << 10
   #else
     private static let memoryBytes = 256 << 10
     /// The bytes of rows from which on the database takes them as they come.
-    private static let streamBytes = 4 << 20
+    private static let streamBytes = 1 << 20
   #endif
 
   private struct State {
-    var chunks: [SinkChunk] = []
+    /// The rows, while they are in memory alone.
+    var frames: [ByteBuffer] = []
     /// The length and checksum of the part as it is, or would be.
     var prefix: FilePrefix
     var part: PartFile?
@@ -48,6 +49,7 @@ final class TableWriter: SinkWriter {
 
   let place: Place
   private let state: Mutex<State>
+  private let packer = RowPacker()
   private let makeStream: @Sendable (TableToken) -> (any TableStream)?
   /// Tells the output's commit from all others.
   let commit = UUID().uuidString
@@ -74,30 +76,29 @@ final class TableWriter: SinkWriter {
   var isEmpty: Bool { state.withLock { $0.prefix.length == 0 } }
   var canTruncate: Bool { true }
   /// The rows, where they are in memory alone.
-  var chunks: [SinkChunk]? { state.withLock { $0.part == nil && $0.shared == nil ? $0.chunks : nil } }
+  var frames: [ByteBuffer]? { state.withLock { $0.part == nil && $0.shared == nil ? $0.frames : nil } }
 
   /// Appends the rows, which are in memory, to a file of several outputs.
   func append(to file: PartFile) throws {
     try state.withLock { state in
       let offset = file.length
-      for chunk in state.chunks { try Self.append(chunk, Self.head(chunk), to: file) }
+      for frames in state.frames { try Self.append(frames, to: file) }
       state.shared = (file.path, offset)
     }
   }
 
   func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
     try state.withLock { state in
-      let head = Self.head(chunk)
-      let after = state.prefix.followed(by: Checksum(head.bytes, head.count), count: head.count)
-        .followed(by: chunk.checksum, count: chunk.bytes.count)
+      let frames = packer.frames(chunk)
+      let checksum = Checksum(frames.bytes, frames.count)
       if let part = state.part {
-        try Self.append(chunk, head, to: part)
+        try part.append(frames.bytes, frames.count, checksum: checksum)
       } else {
-        state.chunks.append(chunk)
+        state.frames.append(frames)
       }
-      state.prefix = after
       state.shared = nil
-      if state.part == nil, after.length > Self.memoryBytes { try spill(&state) }
+      state.prefix = state.prefix.followed(by: checksum, count: frames.count)
+      if state.part == nil, state.prefix.length > Self.memoryBytes { try spill(&state) }
       try stream(chunk, &state)
       return []
     }
@@ -119,18 +120,8 @@ final class TableWriter: SinkWriter {
     }
   }
 
-  private static func head(_ chunk: SinkChunk) -> ByteBuffer {
-    let head = ByteBuffer(capacity: RowSource.chunkHeadBytes)
-    let start = UnsafeMutableRawPointer(head.bytes)
-    start.storeBytes(of: UInt64(chunk.bytes.count), as: UInt64.self)
-    start.storeBytes(of: Int64(chunk.firstRecord), toByteOffset: 8, as: Int64.self)
-    head.count = RowSource.chunkHeadBytes
-    return head
-  }
-
-  private static func append(_ chunk: SinkChunk, _ head: ByteBuffer, to part: PartFile) throws {
-    try part.append(head.bytes, head.count, checksum: Checksum(head.bytes, head.count))
-    try part.append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum)
+  private static func append(_ frames: ByteBuffer, to part: PartFile) throws {
+    try part.append(frames.bytes, frames.count, checksum: Checksum(frames.bytes, frames.count))
   }
 
   /// Puts the rows that are in memory into the part.
@@ -139,9 +130,9 @@ final class TableWriter: SinkWriter {
   private func spill(_ state: inout State) throws {
     guard state.part == nil else { return }
     let part = try Self.open(place.part, place.folder, FilePrefix(length: 0, checksum: Checksum()))
-    for chunk in state.chunks { try Self.append(chunk, Self.head(chunk), to: part) }
+    for frames in state.frames { try Self.append(frames, to: part) }
     state.part = part
-    state.chunks = []
+    state.frames = []
   }
 
   func flush() throws {
@@ -161,7 +152,7 @@ final class TableWriter: SinkWriter {
         try part.cut(to: prefix)
       } else {
         var length = state.prefix.length
-        while length > prefix.length, let last = state.chunks.popLast() { length -= RowSource.chunkHeadBytes + last.bytes.count }
+        while length > prefix.length, let last = state.frames.popLast() { length -= last.count }
       }
       state.shared = nil
       state.prefix = prefix
@@ -197,7 +188,7 @@ final class TableWriter: SinkWriter {
       try state.part?.remove()
       state.part = nil
       state.shared = nil
-      state.chunks = []
+      state.frames = []
       state.prefix = FilePrefix(length: 0, checksum: Checksum())
     }
   }
