@@ -98,6 +98,46 @@ struct SQLiteFailureTests {
     #expect(try connection.count("SELECT count(*) FROM t") == 2998)
   }
 
+  @Test(
+    "a trigger that ends a statement half way, or the transaction, leaves no row doubled and none alone", arguments: ["FAIL", "ROLLBACK"])
+  func triggersThatEndStatements(_ end: String) throws {
+    let output = try TableBench("table: t, database: out.db")
+    defer { output.remove() }
+    let connection = try SQLiteConnection(output.bench.folder + "/out.db")
+    try connection.run("CREATE TABLE t (n INTEGER, s TEXT)")
+    try connection.run("CREATE TRIGGER no AFTER INSERT ON t WHEN NEW.n = 777 BEGIN SELECT RAISE(\(end), 'not 777'); END")
+    var lines = (0..<3000).map { "{\"n\":\($0),\"s\":\"x\"}" }
+    if end == "FAIL" {
+      let refusal = try #require(try output.write(lines, Bench.schema).refusals.first)
+      #expect(refusal.rows.map(\.row) == [777])
+      #expect(refusal.rows.map(\.reason) == ["not 777"])
+    } else {
+      #expect(throws: WriteError.self) { try output.write(lines, Bench.schema) }
+    }
+    #expect(try connection.count("SELECT count(*) FROM t") == 0)
+    lines.remove(at: 777)
+    #expect(try output.write(lines, Bench.schema).refusals.isEmpty)
+    #expect(try connection.rows("SELECT count(*), sum(n) FROM t") == [["2999", "\(2999 * 3000 / 2 - 777)"]])
+  }
+
+  @Test("many rows are taken as few are: without the fields that are left out, with provenance, and beside a table of the feed's name")
+  func manyRows() throws {
+    let output = try TableBench("table: t, database: out.db, on_new_column: ignore, provenance: true")
+    defer { output.remove() }
+    let connection = try SQLiteConnection(output.bench.folder + "/out.db")
+    try connection.run("CREATE TABLE t (s TEXT, _item TEXT, _run INTEGER)")
+    let lines = (0..<3000).map { "{\"n\":\($0),\"s\":\($0 % 3 == 0 ? "null" : "\"é\($0)\"")}" }
+    for item in ["a", "b"] {
+      #expect(try output.write(lines, Bench.schema, item: item).refusals.isEmpty)
+      try connection.run("CREATE TABLE IF NOT EXISTS \(SQLiteRowFeed.table) (c0, c1)")
+    }
+    var expected: [[String?]] = []
+    for item in ["a", "b"] {
+      for n in 0..<3000 { expected.append([n % 3 == 0 ? nil : "é\(n)", item, "1"]) }
+    }
+    #expect(try connection.rows("SELECT * FROM t ORDER BY rowid") == expected)
+  }
+
   @Test("a field that the table has no column for fails, is added or is left out", arguments: ["fail", "add", "ignore"])
   func newColumnOfSQLite(_ rule: String) throws {
     let output = try TableBench("table: t, database: out.db, on_new_column: \(rule)")

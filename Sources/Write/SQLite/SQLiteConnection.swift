@@ -24,7 +24,7 @@ final class SQLiteConnection: @unchecked Sendable {
   }
 
   let path: String
-  private let handle: OpaquePointer
+  let handle: OpaquePointer
 
   /// Opens the database, and makes it where there is none.
   ///
@@ -66,6 +66,9 @@ final class SQLiteConnection: @unchecked Sendable {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code) }
   }
+
+  /// How many rows the last INSERT, UPDATE or DELETE has added, changed or removed; triggers do not count.
+  var changes: Int { Int(sqlite3_changes64(handle)) }
 
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
@@ -169,20 +172,20 @@ final class SQLiteConnection: @unchecked Sendable {
       var at = UnsafeRawPointer(row)
       let end = at + length
       for place in places {
-        guard at < end, let kind = SQLiteRows.Kind(rawValue: at.load(as: UInt8.self)) else { throw damaged }
+        guard at < end, let kind = SQLiteRows.Kind(rawValue: at.load(as: UInt8.self)) else { throw Self.damaged }
         switch kind {
         case .null:
           if let place { sqlite3_bind_null(handle, place) }
         case .integer:
-          guard end - at >= 9 else { throw damaged }
+          guard end - at >= 9 else { throw Self.damaged }
           if let place { sqlite3_bind_int64(handle, place, at.loadUnaligned(fromByteOffset: 1, as: Int64.self)) }
         case .double:
-          guard end - at >= 9 else { throw damaged }
+          guard end - at >= 9 else { throw Self.damaged }
           if let place { sqlite3_bind_double(handle, place, at.loadUnaligned(fromByteOffset: 1, as: Double.self)) }
         case .text, .blob:
-          guard end - at >= 5 else { throw damaged }
+          guard end - at >= 5 else { throw Self.damaged }
           let count = Int(at.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
-          guard end - at >= 5 + count else { throw damaged }
+          guard end - at >= 5 + count else { throw Self.damaged }
           // The row's memory outlives its step.
           if let place {
             let start = (at + 5).assumingMemoryBound(to: UInt8.self)
@@ -204,9 +207,9 @@ final class SQLiteConnection: @unchecked Sendable {
         throw failure
       }
       sqlite3_reset(handle)
-      return Int(sqlite3_changes64(connection.handle))
+      return connection.changes
     }
 
-    private var damaged: WriteError { WriteError(action: "read", path: "rows", reason: "they are damaged; resume writes them again") }
+    static var damaged: WriteError { WriteError(action: "read", path: "rows", reason: "they are damaged; resume writes them again") }
   }
 }

@@ -25,29 +25,55 @@ struct SQLiteLoad {
     }
     guard rows.rowCount > 0 else { return [] }
     let columns = token.columns.map { target.onNewColumn != .ignore || known.has($0.name) }
-    let insert = try SQLiteConnection.Statement(connection, statement(columns))
-    var place = 0
-    let places = columns.map { isTaken -> Int32? in
-      if isTaken { place += 1 }
-      return isTaken ? Int32(place) : nil
-    }
-    if target.hasProvenance {
-      try insert.bind(token.item ?? "", at: place + 1)
-      try insert.bind(token.run, at: place + 2)
-    }
-    return try move(rows, insert, places)
+    let feed = rows.rowCount >= SQLiteRowFeed.least ? try self.feed(columns) : nil
+    return try move(rows, feed, try Single(insert: statement(columns), columns, token, connection))
   }
 
-  private func move(_ rows: RowSource, _ insert: SQLiteConnection.Statement, _ places: [Int32?]) throws -> [RowRefusal] {
+  /// The statement that takes blocks of rows; nil where rows have to be taken one by one.
+  private func feed(_ columns: [Bool]) throws -> SQLiteRowFeed? {
+    guard let feed = try SQLiteRowFeed(connection, columnCount: columns.count, statement(columns, isForBlocks: true)) else { return nil }
+    if target.hasProvenance {
+      try feed.bind(token.item ?? "", at: 1)
+      try feed.bind(token.run, at: 2)
+    }
+    return feed
+  }
+
+  /// The statement that takes one row.
+  private struct Single {
+    let insert: SQLiteConnection.Statement
+    /// The number of each value's mark; nil for a value that is left out.
+    let places: [Int32?]
+
+    init(insert sql: String, _ columns: [Bool], _ token: TableToken, _ connection: SQLiteConnection) throws {
+      insert = try SQLiteConnection.Statement(connection, sql)
+      var place = 0
+      places = columns.map { isTaken -> Int32? in
+        if isTaken { place += 1 }
+        return isTaken ? Int32(place) : nil
+      }
+      if token.target.hasProvenance {
+        try insert.bind(token.item ?? "", at: place + 1)
+        try insert.bind(token.run, at: place + 2)
+      }
+    }
+  }
+
+  private func move(_ rows: RowSource, _ feed: SQLiteRowFeed?, _ single: Single) throws -> [RowRefusal] {
     var refused: [RowRefusal] = []
     var ignored = 0
-    for place in rows.places {
+    for place in rows.places where place.rowCount > 0 {
       try FailPoint.tableInsert.pass(.before)
       let block = try rows.block(place)
+      if let taken = try feed?.insert(block) {
+        ignored += block.rowCount - taken
+        continue
+      }
       for row in 0..<block.rowCount {
         do {
-          ignored += 1 - (try insert.insert(block.rows + block.start(row), block.end(row) - block.start(row), places))
-        } catch let failure as SQLiteConnection.Failure where failure.isConstraint {
+          let bytes = block.start(row)..<block.end(row)
+          ignored += 1 - (try single.insert.insert(block.rows + bytes.lowerBound, bytes.count, single.places))
+        } catch let failure as SQLiteConnection.Failure where failure.isConstraint && connection.isInTransaction {
           // The row alone is taken back (sqlite.org/lang_conflict.html, ABORT).
           refused.append(RowRefusal(row: place.firstRecord + block.record(row), reason: failure.message))
           if refused.count >= RowHunt.most { return refused }
@@ -65,7 +91,8 @@ struct SQLiteLoad {
   /// Whether rows have fields beside the key.
   private var hasOthers: Bool { token.columns.contains { !target.key.contains($0.name) } || target.hasProvenance }
 
-  private func statement(_ taken: [Bool]) -> String {
+  /// An INSERT of one row, or of the rows of a block.
+  private func statement(_ taken: [Bool], isForBlocks: Bool = false) -> String {
     var names = zip(token.columns, taken).filter(\.1).map { SQLiteConnection.quoted($0.0.name) }
     if target.hasProvenance { names += [TableTarget.itemColumn, TableTarget.runColumn].map(SQLiteConnection.quoted) }
     var conflict = ""
@@ -74,9 +101,14 @@ struct SQLiteLoad {
       let others = names.filter { !key.contains($0) }.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
       conflict = " ON CONFLICT (\(key.joined(separator: ", "))) DO " + (others.isEmpty ? "NOTHING" : "UPDATE SET \(others)")
     }
+    var source = "VALUES (\(names.map { _ in "?" }.joined(separator: ", ")))"
+    if isForBlocks {
+      let values = taken.indices.filter { taken[$0] }.map { "c\($0)" } + (target.hasProvenance ? ["?1", "?2"] : [])
+      // Without WHERE, ON CONFLICT would be read as a join's ON.
+      source = "SELECT \(values.joined(separator: ", ")) FROM \(SQLiteRowFeed.table) WHERE true"
+    }
     // OR ABORT, since a table may say ON CONFLICT IGNORE.
-    let marks = names.map { _ in "?" }.joined(separator: ", ")
-    return "INSERT OR ABORT INTO \(table) (\(names.joined(separator: ", "))) VALUES (\(marks))\(conflict)"
+    return "INSERT OR ABORT INTO \(table) (\(names.joined(separator: ", "))) \(source)\(conflict)"
   }
 
   /// Makes the table, or the columns that it lacks.

@@ -14,7 +14,8 @@ struct RowBlock {
   let rowCount: Int
   /// The bytes of the whole block.
   let length: Int
-  private let ends: UnsafeRawPointer
+  /// The table of ends.
+  let ends: UnsafeRawPointer
   /// The first row's first byte.
   let rows: UnsafePointer<UInt8>
 
