@@ -162,7 +162,7 @@ class OutputScene(Scene):
                     file.write("%d,%s,text %d\n" % (number * 10**6 + i, "bad" if made.randrange(997) == 0 else i / 8, made.randrange(1000)))
 
     def definition(self):
-        text = torture.DEFINITION % {"sources": self.home + "/in/*", "addresses": "", "write": "path: '%s'" % self.path}
+        text = torture.DEFINITION % {"sources": self.home + "/in/*", "addresses": "", "letters": "", "write": "path: '%s'" % self.path}
         return text.replace("every: 15ms, bytes: 100KB", self.checkpoint)
 
     def states(self, log, count, dice):
@@ -228,6 +228,7 @@ class SpoolScene(Scene):
     def definition(self):
         # One attempt, and nothing of it is written before the download ends: the spool alone is looked at.
         text = torture.DEFINITION % {
+            "letters": "",
             "sources": self.home, "write": "path: work/all.jsonl", "addresses": "    - http://127.0.0.1:%d/h.csv" % self.server.server_address[1]}
         text = text.replace("    - %s\n" % self.home, "").replace("attempts: 20", "attempts: 1")
         return text.replace("every: 15ms, bytes: 100KB", self.checkpoint)
