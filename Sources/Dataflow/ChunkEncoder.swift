@@ -40,9 +40,8 @@ struct ChunkEncoder: Sendable {
     let (counts, letters) = try account(batch, chunk.chunk, chunk.task)
     made.counts = counts
     if !letters.isEmpty { made.letters = [letters] }
-    if mayBeRefused(chunk.task) {
-      made.records = EncodedRecords(
-        encoder: self, chunk: chunk, parts: [.init(batch: batch, source: chunk.chunk, selections: selections)])
+    if !chunk.task.planned.refused.isEmpty {
+      made.records = EncodedRecords(encoder: self, chunk: chunk, parts: [(batch, chunk.chunk)])
     }
     return made
   }
@@ -56,8 +55,6 @@ struct ChunkEncoder: Sendable {
     return made
   }
 
-  private func mayBeRefused(_ task: ItemTask) -> Bool { encodings.refuseRows || !task.planned.refused.isEmpty }
-
   /// Begins a chunk whose records are appended.
   func begin(_ chunk: ItemChunk) -> EncodedChunk {
     let outputs = encodings.ways.map { _ in
@@ -66,7 +63,7 @@ struct ChunkEncoder: Sendable {
     }
     return EncodedChunk(
       item: chunk.task.index, outputs: outputs, continuation: chunk.continuation, end: chunk.bytes.upperBound, lines: 0,
-      counts: RecordCounts(), letters: [], records: mayBeRefused(chunk.task) ? EncodedRecords(encoder: self, chunk: chunk) : nil)
+      counts: RecordCounts(), letters: [], records: chunk.task.planned.refused.isEmpty ? nil : EncodedRecords(encoder: self, chunk: chunk))
   }
 
   /// Appends the batch of one record of a chunk; ``finish(_:)`` must follow the last.
@@ -84,7 +81,7 @@ struct ChunkEncoder: Sendable {
     if !letters.isEmpty { made.letters.append(letters.after(records: made.counts.read, lines: made.lines)) }
     made.counts = made.counts + counts
     made.lines += batch.places.lineCount
-    made.records?.parts.append(.init(batch: batch, source: record, selections: selections))
+    made.records?.parts.append((batch, record))
   }
 
   /// Compresses a chunk whose records were appended.

@@ -16,13 +16,11 @@ final class Committer: Sendable {
   private let control: RunControl
   private let reporter: Reporter
   private let repeated: RepeatedItems
-  private let pipeline: String
   private let run: RunID
   private let retry: SinkRetry
 
   init(
-    pipeline: String, run: RunID, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing,
-    spools: Spools,
+    run: RunID, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
     retry: SinkRetry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
     self.ledger = ledger
@@ -33,7 +31,6 @@ final class Committer: Sendable {
     self.control = control
     self.reporter = reporter
     self.repeated = repeated
-    self.pipeline = pipeline
     self.run = run
     self.retry = retry
   }
@@ -46,11 +43,7 @@ final class Committer: Sendable {
     var items = written
     do {
       let writers = items.flatMap(\.output.writers)
-      do {
-        try await BlockingThreads.files.run { [sinks] in try sinks.prepare(writers) }
-      } catch let error as WriteError where error.isTransient && !sinks.haveShared {
-        return try await repeatAll(items, error)
-      }
+      try await BlockingThreads.files.run { [sinks] in try sinks.prepare(writers) }
       // A committable says where its rows were put, so it is made once they are.
       for i in items.indices { items[i].finished.commits = items[i].output.commits(run: run) }
       let before = committed.take()
@@ -77,28 +70,14 @@ final class Committer: Sendable {
     }
   }
 
-  /// Leaves items to be taken up where the ledger has them: their sink was away before it had put all of them on its disk.
-  private func repeatAll(_ items: [Commits.WrittenItem], _ error: WriteError) async throws {
-    for item in items {
-      let planned = item.planned
-      reporter.retry(.write, item: planned.item.key, attempt: 1, error.description, wait: .zero)
-      let point = try await ledger.lastCheckpoint(of: planned, pipeline: pipeline)
-      if point == nil { try await ledger.startOver(planned.id) }
-      control.takeBack(item.finished.progress.checkpoint, since: point?.start ?? Checkpoint(), reporter.progress)
-      repeated.add(planned)
-    }
-  }
-
   /// Takes back an item whose output a target does not take, though the ledger had called the item done: it is written again without the rows
   /// that are refused, or fails.
   private func refuse(_ item: Commits.WrittenItem, _ refusals: [(commit: PendingCommit, refusal: CommitRefusal)]) async {
     control.takeBack(item.finished.progress.checkpoint, since: item.planned.start, reporter.progress)
     do {
-      if refusals.allSatisfy({ $0.refusal.startsOver || !$0.refusal.rows.isEmpty }) {
+      if refusals.allSatisfy({ !$0.refusal.rows.isEmpty }) {
         for (commit, refusal) in refusals {
-          try await ledger.revoke(
-            commit,
-            refusing: refusal.rows.map { RefusedRecord(record: $0.row, field: $0.field, reason: reporter.redactor.redact($0.reason)) })
+          try await ledger.revoke(commit, refusing: refusal.rows.map { RefusedRecord($0, reporter.redactor) })
         }
         return repeated.add(item.planned)
       }
@@ -135,5 +114,12 @@ final class RepeatedItems: Sendable {
       defer { items = [] }
       return items
     }
+  }
+}
+
+extension RefusedRecord {
+  /// The record of a row that a target refused.
+  package init(_ refusal: RowRefusal, _ redactor: Redactor) {
+    self.init(record: refusal.record, field: refusal.field, reason: redactor.redact(refusal.reason))
   }
 }

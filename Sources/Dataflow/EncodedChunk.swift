@@ -24,45 +24,24 @@ struct EncodedChunk: Sendable {
   var lines: Int
   var counts: RecordCounts
   var letters: [ChunkLetters]
-  /// The records, kept where a sink may yet refuse some of them.
+  /// The records, kept where a sink refused some of the item's before.
   var records: EncodedRecords?
 }
 
-/// The records of an encoded chunk, by which it is encoded again without those that a sink refuses.
+/// The records of an encoded chunk, by which it is encoded again without those that a sink refused.
 struct EncodedRecords: Sendable {
-  /// A batch of the chunk, the bytes that it was read from, and its rows for each sink.
-  struct Part: Sendable {
-    var batch: RecordBatch
-    var source: RecordChunk
-    var selections: [[UInt32]?]
-  }
-
   let encoder: ChunkEncoder
   let chunk: ItemChunk
-  var parts: [Part] = []
-
-  /// The number, from 0, in the chunk of the record that became row `row` of a sink's bytes; nil where there is none.
-  ///
-  /// - Parameter way: the sink's place among those that take records.
-  func record(ofRow row: Int, way: Int) -> Int? {
-    var (left, before) = (row, 0)
-    for part in parts {
-      let rows = part.selections[way] ?? part.batch.selected
-      if left < rows.count { return before + part.batch.record(ofRow: Int(rows[left])) }
-      left -= rows.count
-      before += part.batch.recordCount
-    }
-    return nil
-  }
+  /// The batches of the chunk, each with the bytes that it was read from.
+  var parts: [(batch: RecordBatch, source: RecordChunk)] = []
 
   /// Encodes the chunk again without some records, which become dead letters.
   ///
-  /// - Parameter refused: the refusals by the records' numbers, from 0, in the chunk.
+  /// - Parameter refused: these records by their numbers, from 0, in the chunk.
   /// - Throws: what ``ChunkEncoder`` throws.
-  func encoded(without refused: [Int: RowRefusal]) throws -> EncodedChunk {
+  func encoded(without refused: [Int: RefusedRecord]) throws -> EncodedChunk {
     var before = 0
-    var batches: [(RecordBatch, RecordChunk)] = []
-    for part in parts {
+    let batches = parts.map { part in
       var batch = part.batch
       var bad: Set<Int> = []
       for record in 0..<batch.recordCount {
@@ -72,7 +51,7 @@ struct EncodedRecords: Sendable {
       }
       if !bad.isEmpty { batch.selection = batch.selected.filter { !bad.contains(batch.record(ofRow: Int($0))) } }
       before += batch.recordCount
-      batches.append((batch, part.source))
+      return (batch, part.source)
     }
     return try encoder.encode(batches, chunk)
   }

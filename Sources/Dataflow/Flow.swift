@@ -136,7 +136,7 @@ package final class Flow: Sendable {
     }
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      pipeline: definition.name, run: run, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
+      run: run, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
       retry: retry,
       control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(

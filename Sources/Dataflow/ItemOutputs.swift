@@ -61,70 +61,43 @@ final class ItemOutputs: Sendable {
   /// Writes the formats' headers into outputs that are empty.
   func begin() throws {
     for output in open where output.writer.isEmpty && output.sink.header.count > 0 {
-      _ = try output.writer.append(SinkChunk(output.sink.header))
+      try output.writer.append(SinkChunk(output.sink.header))
     }
   }
 
-  /// Appends a chunk to all outputs that take records. A record that a sink refuses goes into none: it becomes a dead letter.
+  /// Appends a chunk to all outputs that take records.
   ///
   /// - Parameters:
   ///   - firstRecord: the number, from 0, of the chunk's first record in the item.
-  ///   - refused: the records, by their numbers in the item, that a sink refused before.
+  ///   - refused: the records that a sink refused when the item was written before: they go into none, and become dead letters.
   /// - Returns: the chunk as it was written, and its bytes in all outputs.
   func append(_ chunk: EncodedChunk, firstRecord: Int, refused: [RefusedRecord]) throws -> (chunk: EncodedChunk, bytes: Int) {
     var chunk = chunk
-    var bad: [Int: RowRefusal] = [:]
-    for refusal in refused where refusal.record >= firstRecord && refusal.record < firstRecord + chunk.counts.read {
-      let record = refusal.record - firstRecord
-      bad[record] = RowRefusal(row: record, field: refusal.field, reason: refusal.reason)
+    let here = refused.filter { $0.record >= firstRecord && $0.record < firstRecord + chunk.counts.read }
+    if !here.isEmpty, let records = chunk.records {
+      chunk = try records.encoded(without: Dictionary(here.map { ($0.record - firstRecord, $0) }) { first, _ in first })
     }
-    if !bad.isEmpty, let records = chunk.records { chunk = try records.encoded(without: bad) }
-    let takers = zip(0..., outputs.filter { $0?.sink.entry.takesDeadLetters != true }).compactMap { way, output in output.map { (way, $0) }
+    var written = 0
+    // The sink of dead letters is the last of all, and the chunk has nothing for it.
+    for (output, encoded) in zip(outputs, chunk.outputs) where encoded.bytes.count > 0 {
+      guard let output else { continue }
+      try output.writer.append(SinkChunk(encoded.bytes, checksum: encoded.checksum, firstRecord: firstRecord))
+      written += encoded.bytes.count
     }
-    let (first, last) = (takers.filter(\.1.sink.entry.sink.refusesRows), takers.filter { !$0.1.sink.entry.sink.refusesRows })
-    // Those that may refuse rows come first, so that the others need not take rows back.
-    let starts = first.map(\.1.writer.position)
-    var i = 0
-    while i < first.count {
-      let (way, output) = first[i]
-      let refusals = try append(chunk.outputs[way], to: output, firstRecord)
-      i += 1
-      guard !refusals.isEmpty, let records = chunk.records else { continue }
-      for refusal in refusals {
-        if let record = records.record(ofRow: refusal.row, way: way) { bad[record] = refusal }
-      }
-      // The outputs before have rows that this one refused.
-      for (position, (_, earlier)) in zip(starts, first.prefix(i - 1)) { try earlier.writer.truncate(to: position) }
-      chunk = try records.encoded(without: bad)
-      for (way, earlier) in first.prefix(i - 1) where try !append(chunk.outputs[way], to: earlier, firstRecord).isEmpty {
-        throw WriteError(
-          action: "write to", path: planned.slots[earlier.sink.entry.number].shown, reason: "it refuses rows that it took before",
-          concernsOneOutput: true)
-      }
-    }
-    for (way, output) in last { _ = try append(chunk.outputs[way], to: output, firstRecord) }
-    return (chunk, takers.reduce(0) { $0 + chunk.outputs[$1.0].bytes.count })
-  }
-
-  private func append(_ bytes: EncodedChunk.Output, to output: Output, _ firstRecord: Int) throws -> [RowRefusal] {
-    guard bytes.bytes.count > 0 else { return [] }
-    return try output.writer.append(SinkChunk(bytes.bytes, checksum: bytes.checksum, firstRecord: firstRecord))
+    return (chunk, written)
   }
 
   /// Appends dead letters to the sink that takes them, where there is one.
   func append(_ letters: some Sequence<DeadLetter>) throws {
-    guard let output = open.first(where: { $0.sink.entry.takesDeadLetters }) else { return }
+    guard let output = letterOutput else { return }
     let bytes = try DeadLetterBatch.bytes(letters, BatchEncoding(output.sink.entry.sink))
-    guard bytes.count > 0 else { return }
-    if let refusal = try output.writer.append(SinkChunk(bytes)).first {
-      throw WriteError(
-        action: "write dead letters to", path: planned.slots[output.sink.entry.number].shown, reason: refusal.reason,
-        concernsOneOutput: true)
-    }
+    if bytes.count > 0 { try output.writer.append(SinkChunk(bytes)) }
   }
 
+  private var letterOutput: Output? { outputs.last.flatMap { $0 }.flatMap { $0.sink.entry.takesDeadLetters ? $0 : nil } }
+
   /// Whether some sink takes dead letters.
-  var takeDeadLetters: Bool { open.contains { $0.sink.entry.takesDeadLetters } }
+  var takeDeadLetters: Bool { letterOutput != nil }
 
   /// Makes all durable that was appended before the call.
   func flush() throws { for output in open { try output.writer.flush() } }

@@ -33,9 +33,6 @@ package struct SinkEncodings: Sendable {
     isPlain = ways.count == 1 && ways[0].condition == nil
   }
 
-  /// Whether some sink may refuse single rows.
-  var refuseRows: Bool { ways.contains { $0.entry.sink.refusesRows } }
-
   /// Takes the records out of a batch that a sink's condition can't be computed for, or that a sink can't hold, each with a fault: no sink gets
   /// them. Records that no sink takes count as filtered.
   ///

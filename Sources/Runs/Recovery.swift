@@ -22,11 +22,7 @@ struct Recovery {
     var committed: [Committable] = []
     for pending in try await ledger.pendingCommits(pipeline: definition.name) {
       if let lost = try await settle(pending.committable) {
-        try await ledger.revoke(
-          pending,
-          refusing: lost.rows.map {
-            RefusedRecord(record: $0.row, field: $0.field, reason: definition.redactor.redact($0.reason))
-          })
+        try await ledger.revoke(pending, refusing: lost.rows.map { RefusedRecord($0, definition.redactor) })
         event(.startsOver(item: pending.committable.target, reason: definition.redactor.redact(lost.reason)))
       } else {
         committed.append(pending.committable)

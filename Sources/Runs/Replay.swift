@@ -112,26 +112,9 @@ private struct Replay {
     var hasRecords = false
     /// Records that went into the writer, and into `pending`.
     var records = (written: 0, pending: 0)
-    /// The dead letters whose rows are in `pending`.
-    var letters: [Int64] = []
   }
-  /// The dead letters that a sink refused in an earlier try at this replay, with its reasons.
-  var refused: [Int64: RowRefusal] = [:]
-  /// Dead letters that a sink refuses: the replay begins anew without them, for other sinks have them.
-  private struct Refused: Error { var letters: [Int64: RowRefusal] }
 
   func perform() async throws -> ReplayResult {
-    var replay = self
-    while true {
-      do {
-        return try await replay.attempt()
-      } catch let refused as Refused {
-        replay.refused.merge(refused.letters) { first, _ in first }
-      }
-    }
-  }
-
-  private func attempt() async throws -> ReplayResult {
     var result = ReplayResult()
     var outcome = ReplayOutcome()
     var commits: [PendingCommit] = []
@@ -215,9 +198,6 @@ private struct Replay {
         if !chain.reads.isEmpty { parsed.origin = try await origin(of: letter, item, &origins) }
         var batch = try await programs.apply(chain, to: parsed)
         let selections = try encodings.select(in: &batch)
-        if let refusal = refused[letter.id] {
-          batch.faults.append(RecordFault(code: .refused, reason: refusal.reason, field: refusal.field, record: 0))
-        }
         if let fault = batch.faults.first {
           outcome.failed.append((letter.id, fault.field, fault.code.rawValue, definition.redactor.redact(fault.reason)))
           continue
@@ -226,7 +206,7 @@ private struct Replay {
         if batch.selectedCount == 0 { result.filtered += 1 }
         for (i, selection) in selections.enumerated() {
           batch.selection = selection
-          try await append(batch, letter.id, to: &outputs[i])
+          try await append(batch, to: &outputs[i])
         }
       }
     }
@@ -256,12 +236,9 @@ private struct Replay {
     return origin
   }
 
-  private func append(_ batch: RecordBatch, _ letter: Int64, to output: inout Output) async throws {
+  private func append(_ batch: RecordBatch, to output: inout Output) async throws {
     var batch = batch
-    if batch.selectedCount > 0 {
-      output.hasRecords = true
-      output.letters.append(letter)
-    }
+    if batch.selectedCount > 0 { output.hasRecords = true }
     batch.firstRecord = output.records.pending
     output.records.pending += 1
     output.encoding.append(batch, to: output.pending)
@@ -284,10 +261,7 @@ private struct Replay {
     let writer = output.writer
     let first = output.records.written
     output.records = (first + output.records.pending, 0)
-    let refusals = try await BlockingThreads.files.run { try writer.append(SinkChunk(bytes, firstRecord: first)) }
-    defer { output.letters = [] }
-    if refusals.isEmpty { return }
-    throw Refused(letters: Dictionary(refusals.map { (output.letters[$0.row], $0) }) { first, _ in first })
+    try await BlockingThreads.files.run { try writer.append(SinkChunk(bytes, firstRecord: first)) }
   }
 
   /// Prepares an output; nil where nothing went into it.

@@ -277,7 +277,7 @@ package final class Runner: Sendable {
     for (item, marks) in zip(items, marks) {
       planned.append(
         item.again(
-          from: try await ledger.lastCheckpoint(of: item, pipeline: definition.name),
+          from: nil,
           marks: marks.filter { $0.definitionHash == definition.fingerprint }, refused: try await ledger.refusedRecords(item.id)))
     }
     return planned

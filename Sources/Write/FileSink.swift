@@ -195,10 +195,7 @@ extension PartFile: SinkWriter {
   var position: SinkPosition { written.position }
   var isEmpty: Bool { length == 0 }
   var canTruncate: Bool { true }
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
-    try append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum)
-    return []
-  }
+  func append(_ chunk: SinkChunk) throws { try append(chunk.bytes.bytes, chunk.bytes.count, checksum: chunk.checksum) }
   func flush() throws { try sync() }
 
   func truncate(to position: SinkPosition) throws {

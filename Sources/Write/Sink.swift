@@ -23,7 +23,7 @@ package protocol Sink: Component, Sendable {
   var grouping: OutputGrouping { get }
   /// Whether outputs are written one after another, as into a database that takes one writer at a time. Then write has one worker.
   var isSerial: Bool { get }
-  /// Whether writers and commits may refuse single rows (``RowRefusal``). Then the engine keeps a chunk's records until its append returns.
+  /// Whether commits may refuse single rows (``RowRefusal``).
   var refusesRows: Bool { get }
   /// Returns the output of an item, or of the run.
   func slot(_ words: OutputWords, _ context: SinkContext) -> OutputSlot
@@ -78,7 +78,7 @@ extension Sink {
   package var compression: (any UnitEncoder)? { nil }
   /// None.
   package var namedFields: [(name: String, place: Position)] { [] }
-  /// No: what the encoder lets through is taken.
+  /// No: the target takes all that the encoder lets through.
   package var refusesRows: Bool { false }
   /// One output after another, unless each item has its own.
   package var isSerial: Bool { grouping != .item }
@@ -151,16 +151,16 @@ package struct SinkChunk: Sendable {
 
 /// A row that the target does not take, though it takes the others.
 package struct RowRefusal: Sendable, Equatable {
-  /// The row's number, from 0, among the encoded rows of its chunk; in a ``CommitRefusal`` the number, from 0, of its record in the item.
-  package var row: Int
+  /// The number, from 0, of the row's record in the item.
+  package var record: Int
   /// The field at fault; nil where the target does not say.
   package var field: String?
   /// The target's words.
   package var reason: String
 
   /// Makes a refusal from the target's words.
-  package init(row: Int, field: String? = nil, reason: String) {
-    self.row = row
+  package init(record: Int, field: String? = nil, reason: String) {
+    self.record = record
     self.field = field
     self.reason = reason
   }
@@ -183,7 +183,7 @@ package protocol Committer: Sendable {
 
 /// A committable that its target does not take: nothing of it is visible, and what was prepared for it is gone.
 ///
-/// With ``rows`` or ``startsOver`` the engine starts the item over; else the item fails. A replay counts as not done in each case.
+/// With ``rows`` the engine starts the item over; else the item fails. A replay counts as not done in each case.
 package struct CommitRefusal: Sendable {
   /// The committable that was refused.
   package var committable: Committable
@@ -191,15 +191,12 @@ package struct CommitRefusal: Sendable {
   package var reason: String
   /// The rows that are refused, where the target would take the others: their records become dead letters before they reach the sink again.
   package var rows: [RowRefusal]
-  /// Whether what was prepared got lost, as with a connection: the target would take the same rows.
-  package var startsOver: Bool
 
   /// Makes a refusal from the target's reason.
-  package init(_ committable: Committable, reason: String, rows: [RowRefusal] = [], startsOver: Bool = false) {
+  package init(_ committable: Committable, reason: String, rows: [RowRefusal] = []) {
     self.committable = committable
     self.reason = reason
     self.rows = rows
-    self.startsOver = startsOver
   }
 }
 
@@ -243,8 +240,8 @@ package protocol SinkWriter: AnyObject, Sendable {
   var canTruncate: Bool { get }
   /// Appends the encoder's bytes of some records.
   ///
-  /// - Returns: the rows that the target refuses, and which are left out; empty unless the sink ``Sink/refusesRows``.
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal]
+  /// - Throws: ``WriteError``. Rows that a target refuses show at the commit (``CommitRefusal``).
+  func append(_ chunk: SinkChunk) throws
   /// Makes all durable that was appended before the call: then the ledger may speak of it.
   func flush() throws
   /// Drops all that comes after a position of this output.

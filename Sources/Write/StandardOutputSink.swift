@@ -86,7 +86,7 @@ private final class StandardOutputStream: SinkWriter {
 
   func interrupt() { state.withLock { $0.isInterrupted = true } }
 
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+  func append(_ chunk: SinkChunk) throws {
     let bytes = chunk.bytes
     var done = 0
     defer { state.withLock { $0.length += done } }
@@ -97,7 +97,6 @@ private final class StandardOutputStream: SinkWriter {
       guard written >= 0 else { throw WriteError(action: "write to", path: StandardOutputSink.shown, code: errno) }
       done += written
     }
-    return []
   }
 
   private func awaitRoom() throws {

@@ -123,8 +123,8 @@ private final class BrokenWriter: SinkWriter {
   var position: SinkPosition { fault == .standsStill ? SinkPosition("1") : inner.position }
   var isEmpty: Bool { inner.isEmpty }
   var canTruncate: Bool { inner.canTruncate }
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
-    fault == .growsNoMore && isPrepared.withLock { $0 } ? [] : try inner.append(chunk)
+  func append(_ chunk: SinkChunk) throws {
+    if fault != .growsNoMore || !isPrepared.withLock({ $0 }) { try inner.append(chunk) }
   }
   func flush() throws { try inner.flush() }
   func truncate(to position: SinkPosition) throws { if fault != .keepsWhatCameAfter { try inner.truncate(to: position) } }

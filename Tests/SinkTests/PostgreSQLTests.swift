@@ -164,9 +164,9 @@
         #expect(refusal.rows.isEmpty && refusal.reason.contains("violates check constraint"), "\(refusal)")
         return
       }
-      #expect(refusal.rows.map(\.row) == want, "\(refusal)")
+      #expect(refusal.rows.map(\.record) == want, "\(refusal)")
       for (word, row) in [("check constraint", 777), ("duplicate key", 1200), ("foreign key", 2222)] {
-        #expect(refusal.rows.first { $0.row == row }?.reason.contains(word) == true, "\(row): \(refusal)")
+        #expect(refusal.rows.first { $0.record == row }?.reason.contains(word) == true, "\(row): \(refusal)")
       }
       for row in want.reversed() { lines.remove(at: row) }
       #expect(try output.write(lines, schema).refusals.isEmpty)
@@ -284,7 +284,7 @@
       let session = try output.bench.session()
       for round in 0..<5 {
         let writer = try session.open(output.bench.slot("\(round)"), Bench.schema, at: .start)
-        _ = try writer.append(SinkChunk(output.bench.records(round * 100, 100).bytes))
+        try writer.append(SinkChunk(output.bench.records(round * 100, 100).bytes))
         try session.prepare([writer])
         let committable = try #require(writer.committable)
         try connection.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' AND pid <> pg_backend_pid()")
@@ -306,7 +306,7 @@
       defer { output.remove() }
       let session = try output.bench.session()
       let writer = try session.open(output.bench.slot(), Bench.schema, at: .start)
-      _ = try writer.append(SinkChunk(output.bench.records(0, 10).bytes))
+      try writer.append(SinkChunk(output.bench.records(0, 10).bytes))
       try session.prepare([writer])
       let committable = try #require(writer.committable)
       for text in [committable.name, committable.target, committable.token] { #expect(!text.contains("t0ps3cret"), "\(text)") }

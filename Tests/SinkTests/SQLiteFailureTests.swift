@@ -24,7 +24,7 @@ struct SQLiteFailureTests {
     let database = SQLiteDatabase.at(bench.folder + "/out.db", named: "out.db", patience: .seconds(1))
     let session = try bench.session()
     let writer = try session.open(bench.slot(), Bench.schema, at: .start)
-    _ = try writer.append(SinkChunk(bench.records(0, 20_000).bytes))
+    try writer.append(SinkChunk(bench.records(0, 20_000).bytes))
     try session.prepare([writer])
     let committable = try #require(writer.committable)
     func allow(pages: Int) throws { try database.use { try $0.run("PRAGMA max_page_count = \(pages)") } }
@@ -46,7 +46,7 @@ struct SQLiteFailureTests {
     defer { bench.remove() }
     let session = try bench.session()
     let writer = try session.open(bench.slot(), Bench.schema, at: .start)
-    _ = try writer.append(SinkChunk(bench.records(0, 1000).bytes))
+    try writer.append(SinkChunk(bench.records(0, 1000).bytes))
     try writer.release()
     try session.prepare([writer])
     let committable = try #require(writer.committable)
@@ -88,7 +88,7 @@ struct SQLiteFailureTests {
     try connection.run("CREATE TABLE t (n INTEGER PRIMARY KEY CHECK (n <> 777), s TEXT NOT NULL); INSERT INTO t VALUES (500, 'there')")
     var lines = (0..<3000).map { "{\"n\":\($0),\"s\":\($0 == 2222 ? "null" : "\"x\"")}" }
     let refusal = try #require(try output.write(lines, Bench.schema).refusals.first)
-    #expect(refusal.rows.map(\.row) == [500, 777, 2222])
+    #expect(refusal.rows.map(\.record) == [500, 777, 2222])
     for (i, words) in ["UNIQUE constraint", "CHECK constraint", "NOT NULL constraint"].enumerated() {
       #expect(refusal.rows[i].reason.contains(words), "\(refusal)")
     }
@@ -109,7 +109,7 @@ struct SQLiteFailureTests {
     var lines = (0..<3000).map { "{\"n\":\($0),\"s\":\"x\"}" }
     if end == "FAIL" {
       let refusal = try #require(try output.write(lines, Bench.schema).refusals.first)
-      #expect(refusal.rows.map(\.row) == [777])
+      #expect(refusal.rows.map(\.record) == [777])
       #expect(refusal.rows.map(\.reason) == ["not 777"])
     } else {
       #expect(throws: WriteError.self) { try output.write(lines, Bench.schema) }

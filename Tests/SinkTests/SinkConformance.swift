@@ -106,7 +106,7 @@ struct Bench {
   func visibility() throws -> [String] {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
-    _ = try writer.append(SinkChunk(records(0, 100).bytes))
+    try writer.append(SinkChunk(records(0, 100).bytes))
     var wrong = try differs(nil, "after append")
     try writer.flush()
     wrong += try differs(nil, "after flush")
@@ -119,7 +119,7 @@ struct Bench {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
     let made = records(0, 100)
-    _ = try writer.append(SinkChunk(made.bytes))
+    try writer.append(SinkChunk(made.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     var wrong = try session.commit([committable], forgetting: []).map(\.reason)
@@ -135,7 +135,7 @@ struct Bench {
   func inspection() throws -> [String] {
     let session = try session()
     let writer = try session.open(slot(), Self.schema, at: .start)
-    _ = try writer.append(SinkChunk(records(0, 10).bytes))
+    try writer.append(SinkChunk(records(0, 10).bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     let committer = try self.session()
@@ -156,10 +156,10 @@ struct Bench {
     do {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      _ = try writer.append(SinkChunk(first.bytes))
+      try writer.append(SinkChunk(first.bytes))
       position = writer.position
       try writer.flush()
-      _ = try writer.append(SinkChunk(lost.bytes))
+      try writer.append(SinkChunk(lost.bytes))
       if position == writer.position { return ["the position is the same after more records"] }
     }
     let session = try session()
@@ -172,7 +172,7 @@ struct Bench {
     }
     let writer = try session.open(slot(), Self.schema, at: position)
     if writer.isEmpty { wrong.append("an output that is gone on with says that it is empty") }
-    _ = try writer.append(SinkChunk(last.bytes))
+    try writer.append(SinkChunk(last.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -184,13 +184,13 @@ struct Bench {
     let (first, dropped, last) = (records(0, 50), records(50, 70), records(120, 30))
     let writer = try session.open(slot(), Self.schema, at: .start)
     guard writer.canTruncate else { return [] }
-    _ = try writer.append(SinkChunk(first.bytes))
+    try writer.append(SinkChunk(first.bytes))
     let position = writer.position
-    _ = try writer.append(SinkChunk(dropped.bytes))
+    try writer.append(SinkChunk(dropped.bytes))
     try writer.flush()
     try writer.truncate(to: position)
     var wrong = writer.position == position ? [] : ["the position is another one after it was gone back to"]
-    _ = try writer.append(SinkChunk(last.bytes))
+    try writer.append(SinkChunk(last.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -201,14 +201,14 @@ struct Bench {
     do {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      _ = try writer.append(SinkChunk(records(0, 90).bytes))
+      try writer.append(SinkChunk(records(0, 90).bytes))
       try writer.flush()
     }
     let session = try session()
     let made = records(200, 20)
     let writer = try session.open(slot(), Self.schema, at: .start)
     var wrong = writer.isEmpty ? [] : ["an output that begins anew is not empty"]
-    _ = try writer.append(SinkChunk(made.bytes))
+    try writer.append(SinkChunk(made.bytes))
     try session.prepare([writer])
     guard let committable = writer.committable else { return ["a prepared output has no committable"] }
     wrong += try session.commit([committable], forgetting: []).map(\.reason)
@@ -220,7 +220,7 @@ struct Bench {
     for way in ["discard", "abandon"] {
       let session = try session()
       let writer = try session.open(slot(), Self.schema, at: .start)
-      _ = try writer.append(SinkChunk(records(0, 90).bytes))
+      try writer.append(SinkChunk(records(0, 90).bytes))
       try writer.flush()
       let position = writer.position
       if way == "discard" { try writer.discard() } else { try session.abandon(slot()) }
@@ -248,7 +248,7 @@ struct Bench {
     var wrong: [String] = []
     for part in 0..<3 {
       let made = records(part * 100, 40)
-      _ = try writer.append(SinkChunk(made.bytes))
+      try writer.append(SinkChunk(made.bytes))
       try session.prepare([writer])
       shown += made.shown
       guard sink.grouping == .run else { continue }
@@ -268,7 +268,7 @@ struct Bench {
     for (i, name) in ["a", "b", "c"].enumerated() {
       let made = records(i * 100, 40)
       let writer = try session.open(slot(name), Self.schema, at: .start)
-      _ = try writer.append(SinkChunk(made.bytes))
+      try writer.append(SinkChunk(made.bytes))
       try writer.release()
       writers.append(writer)
       shown += made.shown

@@ -36,7 +36,7 @@ struct TableBench {
       }
       let bytes = ByteBuffer(capacity: 1024)
       bench.sink.encoder.encode(batch, to: bytes)
-      _ = try writer.append(SinkChunk(bytes, firstRecord: first))
+      try writer.append(SinkChunk(bytes, firstRecord: first))
     }
     try session.prepare([writer])
     let committable = writer.committable.map { [$0] } ?? []

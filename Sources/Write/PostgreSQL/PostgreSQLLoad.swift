@@ -195,7 +195,7 @@
             .refused(row: failure.row.map { range.lowerBound + $0 - 1 }, reason: failure.message, field: failure.column), range)
         }
       }
-      return try hunt.refused.map { RowRefusal(row: try rows.record(ofRow: $0.row), field: $0.field, reason: $0.reason) }
+      return try hunt.refused.map { RowRefusal(record: try rows.record(ofRow: $0.row), field: $0.field, reason: $0.reason) }
     }
   }
 #endif

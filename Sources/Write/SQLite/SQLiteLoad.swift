@@ -75,7 +75,7 @@ struct SQLiteLoad {
           ignored += 1 - (try single.insert.insert(block.rows + bytes.lowerBound, bytes.count, single.places))
         } catch let failure as SQLiteConnection.Failure where failure.isConstraint && connection.isInTransaction {
           // The row alone is taken back (sqlite.org/lang_conflict.html, ABORT).
-          refused.append(RowRefusal(row: place.firstRecord + block.record(row), reason: failure.message))
+          refused.append(RowRefusal(record: place.firstRecord + block.record(row), reason: failure.message))
           if refused.count >= RowHunt.most { return refused }
         }
       }

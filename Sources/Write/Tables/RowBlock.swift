@@ -40,7 +40,7 @@ struct RowBlock {
   /// The number of a row's record in the chunk.
   func record(_ row: Int) -> Int { Int(ends.loadUnaligned(fromByteOffset: (rowCount + row) * 4, as: UInt32.self)) }
 
-  /// Appends the head of a block and its table of records; ``finish(_:_:)`` fills in the ends.
+  /// Appends the head of a block and its table of records; ``set(end:row:in:from:)`` fills in the ends.
   ///
   /// - Returns: where the block begins in `out`.
   static func begin(_ batch: RecordBatch, _ rows: [UInt32], to out: ByteBuffer) -> Int {
@@ -54,11 +54,6 @@ struct RowBlock {
     }
     out.count += headBytes + rows.count * 8
     return start
-  }
-
-  /// Notes where a row of a block that is being made ends: at the end of what `out` holds.
-  static func note(row: Int, of rowCount: Int, in out: ByteBuffer, from start: Int) {
-    set(end: out.count - start - headBytes - rowCount * 8, row: row, in: out, from: start)
   }
 
   /// Notes where a row ends, from the first row's first byte on.

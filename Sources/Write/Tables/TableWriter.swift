@@ -87,7 +87,7 @@ final class TableWriter: SinkWriter {
     }
   }
 
-  func append(_ chunk: SinkChunk) throws -> [RowRefusal] {
+  func append(_ chunk: SinkChunk) throws {
     try state.withLock { state in
       let frames = packer.frames(chunk)
       let checksum = Checksum(frames.bytes, frames.count)
@@ -100,7 +100,6 @@ final class TableWriter: SinkWriter {
       state.prefix = state.prefix.followed(by: checksum, count: frames.count)
       if state.part == nil, state.prefix.length > Self.memoryBytes { try spill(&state) }
       try stream(chunk, &state)
-      return []
     }
   }
 
