@@ -174,7 +174,7 @@ MUTANTS = [
     ("fewerRowsThanPrepared", "a commit looks whether all rows are there", "Sources/Write/Tables/TableSession.swift",
      "known != nil || find(token) == .whole else", "known != nil || find(token) != .altered else"),
     ("rowsThatSQLiteRefuses", "refused rows are known by their records", "Sources/Write/SQLite/SQLiteLoad.swift",
-     "row: place.firstRecord + block.record(row)", "row: block.record(row)"),
+     "record: place.firstRecord + block.record(row)", "record: block.record(row)"),
     ("findsRefusedRows", "rows behind a refused one are tried too", "Sources/Write/Tables/RowHunt.swift", "      next += 1\n", "      next += 2\n"),
     ("damaged", "damage that is passed over counts", "Sources/Dataflow/ItemWriter.swift", "(counts.read, counts.deadLettered) = (1, 1)", "counts.read = 1"),
     ("fileIsTakenAway", "what is gone is closed", "Sources/Runs/Closing.swift", "let isOver = if isEdited { true } else { try await isGone(item.key) }", "let isOver = isEdited"),

@@ -13,48 +13,23 @@
 
     /// Decodes the columns; rows go that have a value which the table's column can't hold.
     func refuse(in batch: inout RecordBatch) {
-      let plans = layout.plans(batch.columns.map(\.field))
-      var refused: Set<UInt32> = []
-      for i in batch.columns.indices {
-        guard let plan = plans[i] else { continue }
-        let field = batch.columns[i].field
-        var faults: [(row: UInt32, code: RecordFault.Code, reason: String)] = []
-        if batch.columns[i].values == nil, let views = batch.columns[i].views {
-          let (values, _) = views.read(as: field, rowCount: batch.rowCount, decoding: true, plainText: false) { row, code in
-            faults.append((UInt32(row), code, Self.reason(code, field)))
-          }
-          batch.columns[i].values = values
-        }
-        if let values = batch.columns[i].values {
-          check(values, field.type, plan, batch) { row, reason in
-            faults.append((row, values.isNull(Int(row)) ? .missingValue : .invalidValue, reason))
-          }
-        }
-        let selected = faults.isEmpty ? [] : Set(batch.selected)
-        for fault in faults where selected.contains(fault.row) && refused.insert(fault.row).inserted {
-          batch.faults.append(
-            RecordFault(code: fault.code, reason: fault.reason, field: field.name, record: batch.record(ofRow: Int(fault.row))))
-        }
-      }
-      if !refused.isEmpty { batch.selection = batch.selected.filter { !refused.contains($0) } }
-    }
-
-    private static func reason(_ code: RecordFault.Code, _ field: Field) -> String {
-      switch code {
-      case .missingValue: "the field has no value, and is not null"
-      case .invalidEncoding: "the text holds half of a surrogate pair, which UTF-8 has no form for"
-      default: "the value does not fit \(field.type.rawValue)"
+      let (fields, selected) = (batch.columns.map(\.field), batch.selected)
+      let plans = layout.plans(fields)
+      batch.decode {
+        plans[$0] != nil
+      } refusing: { column, values, refuse in
+        if let plan = plans[column] { check(values, fields[column].type, plan, selected, refuse) }
       }
     }
 
     private func check(
-      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void
+      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ selected: [UInt32], _ refuse: (UInt32, String) -> Void
     ) {
       func each(_ isWrong: (Int) -> Bool, _ reason: @autoclosure () -> String) {
-        for row in batch.selected where !values.isNull(Int(row)) && isWrong(Int(row)) { refuse(row, reason()) }
+        for row in selected where !values.isNull(Int(row)) && isWrong(Int(row)) { refuse(row, reason()) }
       }
       if let reason = plan.notNull {
-        for row in batch.selected where values.isNull(Int(row)) { refuse(row, reason) }
+        for row in selected where values.isNull(Int(row)) { refuse(row, reason) }
       }
       let shown = plan.shown
       switch (values, plan.coding) {
@@ -66,7 +41,7 @@
         each({ Int64(exactly: Double(v.values[$0])) != v.values[$0] }, "\(shown) does not hold the number exactly")
       case (.doubles(let v), .float4):
         each({ !Float(v.values[$0]).isFinite }, "the number is out of the range of \(shown)")
-      case (_, .numeric): checkNumeric(values, type, plan, batch, refuse)
+      case (_, .numeric): checkNumeric(values, type, plan, selected, refuse)
       case (.text(let v), .uuid):
         each({ !Self.uuid(v.slices[$0], to: nil) }, "the text is no uuid")
       case (.text(let v), .text), (.text(let v), .cast), (.text(let v), .json), (.text(let v), .jsonb):
@@ -90,7 +65,7 @@
     }
 
     private func checkNumeric(
-      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ batch: RecordBatch, _ refuse: (UInt32, String) -> Void
+      _ values: Vector, _ type: ValueType, _ plan: PostgreSQLLayout.Plan, _ selected: [UInt32], _ refuse: (UInt32, String) -> Void
     ) {
       let isText = if case .text = values { true } else { false }
       guard isText || plan.modifier >= 4 else { return }
@@ -100,7 +75,7 @@
       if case .decimal(let most, let digits) = type, digits <= scale, most - digits <= precision - scale { return }
       let isDouble = if case .doubles = values { true } else { false }
       let text = ByteBuffer(capacity: 64)
-      for row in batch.selected where !values.isNull(Int(row)) {
+      for row in selected where !values.isNull(Int(row)) {
         text.count = 0
         Self.spell(values, type, Int(row), to: text)
         guard let number = PostgreSQLNumeric(text.bytes, text.count) else {
@@ -127,8 +102,7 @@
       case booleans([UInt8])
       /// - mark: a byte before each text, as jsonb has it.
       case texts([TextSlice], mark: UInt8?)
-      /// Values that were spelled into a buffer: their ends in it, one a selected row, and whether each is NULL.
-      case spelled(ByteBuffer, ends: [UInt32], nulls: [UInt8])
+      case spelled(SpelledValues)
       case nulls
     }
 
@@ -137,25 +111,13 @@
       guard !rows.isEmpty else { return }
       let plans = layout.plans(batch.columns.map(\.field))
       let cells = zip(batch.columns, plans).compactMap { column, plan in plan.map { self.cells(column, $0, rows) } }
-      let start = RowBlock.begin(batch, rows, to: out)
-      // Where each row's next cell goes. First the sizes, so that each column is then copied in one loop.
-      var places = [UInt32](repeating: 2, count: rows.count)
-      for cell in cells { Self.measure(cell, rows, &places) }
-      let base = out.count
-      var end: UInt32 = 0
-      for i in places.indices {
-        let size = places[i]
-        places[i] = end + 2
-        end += size
-        RowBlock.set(end: Int(end), row: i, in: out, from: start)
-      }
-      out.reserve(Int(end))
-      out.count += Int(end)
-      let target = UnsafeMutableRawPointer(out.bytes + base)
       let fieldCount = Int16(truncatingIfNeeded: cells.count).bigEndian
-      for place in places { target.storeBytes(of: fieldCount, toByteOffset: Int(place) - 2, as: Int16.self) }
-      for cell in cells { Self.write(cell, rows, &places, to: target) }
-      RowBlock.finish(in: out, from: start)
+      RowBlock.append(batch, rows, head: 2, to: out) { sizes in
+        for cell in cells { Self.measure(cell, rows, &sizes) }
+      } fill: { places, base in
+        for place in places { base.storeBytes(of: fieldCount, toByteOffset: Int(place) - 2, as: Int16.self) }
+        for cell in cells { Self.write(cell, rows, &places, to: base) }
+      }
     }
 
     private func cells(_ column: Column, _ plan: PostgreSQLLayout.Plan, _ rows: [UInt32]) -> Cells {
@@ -189,18 +151,7 @@
     }
 
     private func spelled(_ values: Vector, _ rows: [UInt32], _ spell: (Int, ByteBuffer) -> Void) -> Cells {
-      let out = ByteBuffer(capacity: rows.count * 16)
-      var ends: [UInt32] = []
-      var nulls: [UInt8] = []
-      ends.reserveCapacity(rows.count)
-      nulls.reserveCapacity(rows.count)
-      for row in rows {
-        let isNull = values.isNull(Int(row))
-        if !isNull { spell(Int(row), out) }
-        ends.append(UInt32(out.count))
-        nulls.append(isNull ? 1 : 0)
-      }
-      return .spelled(out, ends: ends, nulls: nulls)
+      .spelled(SpelledValues(rows, isNull: values.isNull, spell))
     }
 
     /// Adds the bytes that each row's cell takes.
@@ -229,8 +180,8 @@
                 places[i] += UInt32(4 + (slice.start == nil ? 0 : slice.count + extra))
               }
             }
-          case .spelled(_, let ends, _):
-            for i in places.indices { places[i] += 4 + ends[i] - (i == 0 ? 0 : ends[i - 1]) }
+          case .spelled(let values):
+            for i in places.indices { places[i] += UInt32(4 + values.count(i)) }
           case .nulls: for i in places.indices { places[i] += 4 }
           }
         }
@@ -295,14 +246,13 @@
                 at.copyMemory(from: start, byteCount: slice.count)
               }
             }
-          case .spelled(let text, let ends, let nulls):
+          case .spelled(let values):
             for i in places.indices {
-              if nulls[i] != 0 {
+              if values.nulls[i] != 0 {
                 _ = head(i, -1)
                 continue
               }
-              let begin = i == 0 ? 0 : Int(ends[i - 1])
-              head(i, Int(ends[i]) - begin).copyMemory(from: text.bytes + begin, byteCount: Int(ends[i]) - begin)
+              head(i, values.count(i)).copyMemory(from: values.bytes.bytes + values.start(i), byteCount: values.count(i))
             }
           case .nulls: for i in places.indices { _ = head(i, -1) }
           }

@@ -18,32 +18,11 @@ struct SQLiteRows: RecordEncoder {
 
   /// Decodes the columns; rows go that have a value which SQL can't have, and those whose key is NULL.
   func refuse(in batch: inout RecordBatch) {
-    var refused: Set<UInt32> = []
-    for i in batch.columns.indices {
-      let field = batch.columns[i].field
-      var faults: [(row: UInt32, code: RecordFault.Code)] = []
-      if batch.columns[i].values == nil, let views = batch.columns[i].views {
-        let (values, _) = views.read(as: field, rowCount: batch.rowCount, decoding: true, plainText: false) { row, code in
-          faults.append((UInt32(row), code))
-        }
-        batch.columns[i].values = values
-      }
-      if key.contains(field.name), let values = batch.columns[i].values {
-        for row in batch.selected where values.isNull(Int(row)) { faults.append((row, .missingValue)) }
-      }
-      let selected = faults.isEmpty ? [] : Set(batch.selected)
-      for fault in faults where selected.contains(fault.row) && refused.insert(fault.row).inserted {
-        let reason =
-          switch fault.code {
-          case .missingValue: "it is NULL, and write.key names it"
-          case .invalidEncoding: "the text holds half of a surrogate pair, which UTF-8 has no form for"
-          default: "the value does not fit \(field.type.rawValue)"
-          }
-        batch.faults.append(
-          RecordFault(code: fault.code, reason: reason, field: field.name, record: batch.record(ofRow: Int(fault.row))))
-      }
+    let (names, selected) = (batch.columns.map(\.field.name), key.isEmpty ? [] : batch.selected)
+    batch.decode { column, values, refuse in
+      guard key.contains(names[column]) else { return }
+      for row in selected where values.isNull(Int(row)) { refuse(row, "it is NULL, and write.key names it") }
     }
-    if !refused.isEmpty { batch.selection = batch.selected.filter { !refused.contains($0) } }
   }
 
   /// A column's values, ready to be sized and copied.
@@ -51,64 +30,39 @@ struct SQLiteRows: RecordEncoder {
     case integers(NullableVector<Int64>)
     case doubles(NullableVector<Double>)
     case texts([TextSlice], Kind)
-    /// Values that were spelled into a buffer: their ends in it, one a selected row, and whether each is NULL.
-    case spelled(ByteBuffer, ends: [UInt32], nulls: [UInt8])
+    case spelled(SpelledValues)
   }
 
   func encode(_ batch: RecordBatch, to out: ByteBuffer) {
     let rows = batch.selected
     guard !rows.isEmpty else { return }
     let cells = batch.columns.map { Self.cells($0, rows) }
-    let start = RowBlock.begin(batch, rows, to: out)
-    // Where each row's next value goes. First the sizes, so that each column is then copied in one loop.
-    var places = [UInt32](repeating: 0, count: rows.count)
-    for cell in cells { Self.measure(cell, rows, &places) }
-    let base = out.count
-    var end: UInt32 = 0
-    for i in places.indices {
-      let size = places[i]
-      places[i] = end
-      end += size
-      RowBlock.set(end: Int(end), row: i, in: out, from: start)
+    RowBlock.append(batch, rows, to: out) { sizes in
+      for cell in cells { Self.measure(cell, rows, &sizes) }
+    } fill: { places, base in
+      for cell in cells { Self.write(cell, rows, &places, to: base) }
     }
-    out.reserve(Int(end))
-    out.count += Int(end)
-    for cell in cells { Self.write(cell, rows, &places, to: UnsafeMutableRawPointer(out.bytes + base)) }
-    RowBlock.finish(in: out, from: start)
   }
 
   private static func cells(_ column: Column, _ rows: [UInt32]) -> Cells {
     switch column.values {
     case .integers(let v) where column.field.type == .bigint: return .integers(v)
     case .integers(let v):
-      return spelled(rows, isNull: { v.isNull($0) }) { ValueText.write(.integers(v), $0, column.field.type, to: $1) }
+      return .spelled(SpelledValues(rows, isNull: { v.isNull($0) }) { ValueText.write(.integers(v), $0, column.field.type, to: $1) })
     case .decimals(let v):
-      guard case .decimal(let precision, let scale) = column.field.type else { return spelled(rows, isNull: { _ in true }) { _, _ in } }
+      guard case .decimal(let precision, let scale) = column.field.type else {
+        return .spelled(SpelledValues(rows, isNull: { _ in true }) { _, _ in })
+      }
       if scale == 0, precision <= integerDigits {
         return .integers(NullableVector(values: v.values.map { Int64(truncatingIfNeeded: $0) }, nulls: v.nulls))
       }
-      return spelled(rows, isNull: { v.isNull($0) }) { DecimalText.write(v.values[$0], scale: scale, to: $1) }
+      return .spelled(SpelledValues(rows, isNull: { v.isNull($0) }) { DecimalText.write(v.values[$0], scale: scale, to: $1) })
     case .doubles(let v): return .doubles(v)
     case .booleans(let v):
       return .integers(NullableVector(values: v.map { Int64($0 & 1) }, nulls: v.map { $0 == 2 ? 1 : 0 }))
     case .text(let v): return .texts(v.slices, column.field.type == .bytes ? .blob : .text)
-    case nil: return spelled(rows, isNull: { _ in true }) { _, _ in }
+    case nil: return .spelled(SpelledValues(rows, isNull: { _ in true }) { _, _ in })
     }
-  }
-
-  private static func spelled(_ rows: [UInt32], isNull: (Int) -> Bool, _ spell: (Int, ByteBuffer) -> Void) -> Cells {
-    let out = ByteBuffer(capacity: rows.count * 16)
-    var ends: [UInt32] = []
-    var nulls: [UInt8] = []
-    ends.reserveCapacity(rows.count)
-    nulls.reserveCapacity(rows.count)
-    for row in rows {
-      let isNull = isNull(Int(row))
-      if !isNull { spell(Int(row), out) }
-      ends.append(UInt32(out.count))
-      nulls.append(isNull ? 1 : 0)
-    }
-    return .spelled(out, ends: ends, nulls: nulls)
   }
 
   /// Adds the bytes that each row's value takes.
@@ -130,8 +84,8 @@ struct SQLiteRows: RecordEncoder {
               places[i] += slice.start == nil ? 1 : UInt32(5 + slice.count)
             }
           }
-        case .spelled(_, let ends, let nulls):
-          for i in places.indices { places[i] += nulls[i] != 0 ? 1 : 5 + ends[i] - (i == 0 ? 0 : ends[i - 1]) }
+        case .spelled(let values):
+          for i in places.indices { places[i] += values.nulls[i] != 0 ? 1 : UInt32(5 + values.count(i)) }
         }
       }
     }
@@ -181,10 +135,9 @@ struct SQLiteRows: RecordEncoder {
               text(i, kind, slice.start, slice.count)
             }
           }
-        case .spelled(let buffer, let ends, let nulls):
+        case .spelled(let values):
           for i in places.indices {
-            let begin = i == 0 ? 0 : Int(ends[i - 1])
-            text(i, .text, nulls[i] != 0 ? nil : UnsafePointer(buffer.bytes + begin), Int(ends[i]) - begin)
+            text(i, .text, values.nulls[i] != 0 ? nil : UnsafePointer(values.bytes.bytes + values.start(i)), values.count(i))
           }
         }
       }
