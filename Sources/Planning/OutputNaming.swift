@@ -25,7 +25,10 @@ package struct OutputNaming: Sendable {
   ///
   /// - Parameter item: nil for the one output of the run.
   package func slot(_ item: Item?, in entry: SinkEntry) -> OutputSlot {
-    entry.sink.slot(OutputWords(item: item.map { ($0.key, $0.stem, $0.name) }, run: run, date: date), definition.sinkContext)
+    var slot = entry.sink.slot(
+      OutputWords(item: item.map { ($0.key, $0.stem, $0.name) }, run: run, date: date), definition.sinkContext)
+    slot.holdsRecords = !entry.takesDeadLetters
+    return slot
   }
 
   /// The outputs that an item's records go into, a sink each: of a sink with one output for the run it is that.

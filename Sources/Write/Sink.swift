@@ -123,6 +123,8 @@ package struct OutputSlot: Sendable, Hashable {
   package var item: String?
   /// The run's number, as text.
   package var run = ""
+  /// Whether its rows are the item's records, and numbered as they are: dead letters are not.
+  package var holdsRecords = true
   /// Whether it is for dead letters that pass in a replay: then it adds to what the item has in the target, and replaces nothing.
   package var isReplay = false
 }

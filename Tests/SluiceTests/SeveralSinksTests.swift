@@ -124,6 +124,21 @@ struct SeveralSinksTests {
     }
   }
 
+  @Test("a table that refuses dead letters fails their item, and takes no record for another")
+  func refusedDeadLetters() throws {
+    try shop.write("in/a.csv", "id,city,total\n1,Rome,10\n2,Oslo,80\n3,Bern,x\n4,Riga,90\n")
+    try FileManager.default.createDirectory(atPath: shop.path("out"), withIntermediateDirectories: true)
+    _ = try query(
+      "CREATE TABLE bad (run, item, record, line, offset, stage, code, field, reason, raw CHECK (raw NOT LIKE '%Bern%'), raw_base64)")
+    try define("  - {table: orders, database: out/orders.db}", more: "dead_letters: {table: bad, database: out/orders.db}")
+    let run = try shop.runPipeline()
+    #expect(run.status == 69 && run.stderr.contains("the table bad does not take a row"), "\(run.stderr)")
+    #expect(try query("SELECT count(*) FROM bad") == "0")
+    // The record that stands where the letter stands among the letters is no dead letter.
+    let letters = try shop.sluice("dead-letters", "export", "pipeline.yaml").stdout
+    #expect(!letters.contains("Rome"), "\(letters)")
+  }
+
   @Test("a replay goes into each sink that its condition allows")
   func replays() throws {
     try define(Self.three)

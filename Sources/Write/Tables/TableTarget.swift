@@ -57,6 +57,8 @@ struct TableToken: Codable {
   var run: String
   /// Whether the rows take the place of those that the item has in the table.
   var replacesItem: Bool
+  /// As ``OutputSlot/holdsRecords``.
+  var holdsRecords: Bool
 }
 
 /// A table's own settings in `write`, which are the same for every database.
@@ -161,14 +163,16 @@ extension TableToken {
     item = try values.decodeIfPresent(String.self, forKey: .item)
     run = try values.decodeIfPresent(String.self, forKey: .run) ?? ""
     replacesItem = try values.decodeIfPresent(Bool.self, forKey: .replacesItem) ?? false
+    holdsRecords = try values.decodeIfPresent(Bool.self, forKey: .holdsRecords) ?? true
   }
 }
 
 extension CommitRefusal {
-  /// Makes the refusal of an output whose table refuses rows. Of the run's one output the rows are not told: their items are not known.
+  /// Makes the refusal of an output whose table refuses rows. Of the run's one output the rows are not told, since their items are not known; nor
+  /// those that are no records of an item.
   init(_ committable: Committable, _ token: TableToken, _ refused: [RowRefusal]) {
     let count = refused.count == 1 ? "a row" : "\(refused.count) rows"
-    let isUseless = token.item == nil || refused.count >= RowHunt.most
+    let isUseless = token.item == nil || !token.holdsRecords || refused.count >= RowHunt.most
     self.init(
       committable, reason: "the table \(token.target.table) does not take \(count): \(refused.first?.reason ?? "")",
       rows: isUseless ? [] : refused)

@@ -168,7 +168,7 @@ final class TableWriter: SinkWriter {
       target: place.target, commit: commit, owner: place.owner, columns: place.columns,
       file: DefinitionPath.relative(state.shared?.path ?? place.part, to: place.folder), offset: state.shared?.offset ?? 0,
       position: state.prefix.position.token, item: place.slot.item, run: place.slot.run,
-      replacesItem: place.target.hasProvenance && !place.slot.isReplay)
+      replacesItem: place.target.hasProvenance && !place.slot.isReplay, holdsRecords: place.slot.holdsRecords)
   }
 
   var committable: Committable? {
