@@ -60,8 +60,8 @@ struct SQLiteSink: Sink {
 
   var grouping: OutputGrouping { settings.mode == .replace ? .run : .item }
   var refusesRows: Bool { true }
-  /// Items are merged in their order: of rows with one key the later item's are to count.
-  var isSerial: Bool { settings.mode != .append }
+  /// Always: the database takes one item's rows after another's, and in the items' order.
+  var isSerial: Bool { true }
   var encoder: any RecordEncoder { SQLiteRows(key: settings.key.map(\.name)) }
   var sampleEncoder: any RecordEncoder { JSONLinesEncoder() }
 
