@@ -302,7 +302,7 @@
     func passwords() throws {
       let server = try PostgreSQLServer.shared.get()
       _ = try server.database("secrets")
-      let output = try TableBench("table: t, database: 'postgres://tests:t0ps3cret@/secrets?host=\(server.root)'")
+      let output = try TableBench("table: t, database: '\(server.address("secrets").replacing("tests@", with: "tests:t0ps3cret@"))'")
       defer { output.remove() }
       let session = try output.bench.session()
       let writer = try session.open(output.bench.slot(), Bench.schema, at: .start)
