@@ -9,7 +9,7 @@ import Write
 /// `Sources/Ledger/README.md` gives the order of the steps, and its reasons.
 final class Committer: Sendable {
   private let ledger: any ItemLedger & CommitLedger
-  private let sinks: RunSinks
+  private let sinks: SinkSessions
   private let committed: CommittedOutputs
   private let failing: ItemFailing
   private let spools: Spools
@@ -20,7 +20,8 @@ final class Committer: Sendable {
   private let retry: SinkRetry
 
   init(
-    run: RunID, ledger: any ItemLedger & CommitLedger, sinks: RunSinks, committed: CommittedOutputs, failing: ItemFailing, spools: Spools,
+    run: RunID, ledger: any ItemLedger & CommitLedger, sinks: SinkSessions, committed: CommittedOutputs, failing: ItemFailing,
+    spools: Spools,
     retry: SinkRetry, control: RunControl, reporter: Reporter, repeated: RepeatedItems
   ) {
     self.ledger = ledger

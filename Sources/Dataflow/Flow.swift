@@ -131,12 +131,12 @@ package final class Flow: Sendable {
     parse = ParseStage(batches: batches, board: board, careful: careful, absentFields: absentFields, output: output)
     transform = TransformStage(
       board: board, steps: steps, provenance: provenance, careful: careful, encoder: encoder, output: output)
-    retry = SinkRetry(definition.fetch.retry, isStopping: { control.isStopping }) { attempt, error, wait in
+    retry = SinkRetry(definition.fetch.retry, control) { attempt, error, wait in
       reporter.retry(.write, item: error.path, attempt: attempt, error.description, wait: wait)
     }
     let failing = ItemFailing(ledger: ledger, run: run, pipeline: definition.name, control: control, reporter: reporter)
     let committer = Committer(
-      run: run, ledger: ledger, sinks: sinks, committed: committed, failing: failing, spools: spools,
+      run: run, ledger: ledger, sinks: sinks.sessions, committed: committed, failing: failing, spools: spools,
       retry: retry,
       control: control, reporter: reporter, repeated: repeated)
     let items = ItemWriter(
@@ -150,7 +150,7 @@ package final class Flow: Sendable {
     control.onStop { [sinks, fetchGroups, decompressGroups, writeGroups] in
       groups.stop()
       programs.interrupt()
-      sinks.interrupt()
+      sinks.sessions.interrupt()
       for channel in [fetchGroups, decompressGroups, writeGroups] { channel.close() }
     }
   }

@@ -55,8 +55,8 @@ final class ItemOutputs: Sendable {
   /// The sinks, by their places, whose own outputs of the item these are; empty where the definition has one sink.
   var marks: [Int] { outputs.count == 1 ? [] : open.filter { !$0.isShared }.map(\.sink.entry.number) }
 
-  /// The writers with their sinks, to be prepared.
-  var writers: [(sink: RunSink, writer: any SinkWriter)] { open.map { ($0.sink, $0.writer) } }
+  /// The writers with their sinks' places, to be prepared.
+  var writers: [(number: Int, writer: any SinkWriter)] { open.map { ($0.sink.entry.number, $0.writer) } }
 
   /// Writes the formats' headers into outputs that are empty.
   func begin() throws {

@@ -42,6 +42,14 @@ final class RunControl: Sendable {
   var hasTooManyDeadLetters: Bool { state.withLock { $0.hasTooManyDeadLetters } }
   var hasTooManyFailedItems: Bool { state.withLock { $0.failedItems } > failedItemLimit }
 
+  /// Waits, but not past the run's being stopped.
+  func pause(_ wait: Duration) async throws {
+    let end = ContinuousClock.now + wait
+    while ContinuousClock.now < end, !isStopping {
+      try await Task.sleep(for: min(.milliseconds(100), ContinuousClock.now.duration(to: end)))
+    }
+  }
+
   /// Takes no more items; those under way are checkpointed and left.
   func stop() {
     let told = state.withLock { state in

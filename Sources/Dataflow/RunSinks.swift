@@ -1,7 +1,6 @@
 import Configuration
 import Definition
 import Files
-import Ledger
 import Records
 import Write
 
@@ -25,8 +24,8 @@ package struct RunSink: Sendable {
 package struct RunSinks: Sendable {
   /// The sinks, in the order of the definition.
   package let all: [RunSink]
-  /// The sinks in the order in which they commit: those that may refuse rows come first, for a file can be made again and rows in a table not.
-  private let inOrder: [RunSink]
+  /// The work of the sinks, without outputs of the run.
+  package let sessions: SinkSessions
 
   /// Starts a definition's sinks, and opens the outputs of the run.
   ///
@@ -36,8 +35,8 @@ package struct RunSinks: Sendable {
   ///   - kept: the positions up to which the outputs of the run are kept, a sink each; nil where they are in their places.
   /// - Throws: ``WriteError``, and what a compression throws.
   package init(_ definition: PipelineDefinition, _ output: Schema, slot: (SinkEntry) -> OutputSlot, kept: [SinkPosition]?) throws {
-    all = try definition.sinks.map { entry in
-      let session = try entry.sink.start(definition.sinkContext)
+    sessions = try SinkSessions(definition, definition.sinks)
+    all = try sessions.all.map { entry, session in
       let schema = entry.takesDeadLetters ? DeadLetterRecords.schema : output
       var shared: (any SinkWriter)?
       let own = entry.sink.grouping == .item ? nil : slot(entry)
@@ -45,7 +44,6 @@ package struct RunSinks: Sendable {
       return RunSink(
         entry: entry, session: session, shared: shared, slot: own, schema: schema, header: try BatchEncoding(entry.sink).header(schema))
     }
-    inOrder = all.filter(\.entry.sink.refusesRows) + all.filter { !$0.entry.sink.refusesRows }
   }
 
   /// Whether an item's records may go into an output of the run.
@@ -56,43 +54,4 @@ package struct RunSinks: Sendable {
   var areSerial: Bool { all.contains { $0.entry.sink.isSerial } }
   /// The outputs of the run that are open.
   package var shared: [(sink: RunSink, writer: any SinkWriter)] { all.compactMap { sink in sink.shared.map { (sink, $0) } } }
-
-  /// Makes outputs durable that are written to their ends.
-  ///
-  /// - Throws: ``WriteError``.
-  package func prepare(_ writers: [(sink: RunSink, writer: any SinkWriter)]) throws {
-    for sink in all {
-      let own = writers.filter { $0.sink.entry.number == sink.entry.number }.map(\.writer)
-      let unique = Dictionary(grouping: own, by: ObjectIdentifier.init).values.compactMap(\.first)
-      if !unique.isEmpty { try sink.session.prepare(unique) }
-    }
-  }
-
-  /// Lets the sinks commit prepared outputs, and forget commits that the ledger has forgotten.
-  ///
-  /// - Returns: the commits that a target will never do, with its refusals.
-  /// - Throws: ``WriteError``.
-  package func commit(
-    _ commits: [PendingCommit], forgetting forgotten: [PendingCommit]
-  ) throws -> [(commit: PendingCommit, refusal: CommitRefusal)] {
-    var refused: [(PendingCommit, CommitRefusal)] = []
-    for sink in inOrder {
-      let number = sink.entry.number
-      let own = commits.filter { $0.sink == number }
-      let past = forgotten.filter { $0.sink == number }.map(\.committable)
-      if own.isEmpty, past.isEmpty { continue }
-      for refusal in try sink.session.commit(own.map(\.committable), forgetting: past) {
-        refused += own.filter { $0.committable == refusal.committable }.map { ($0, refusal) }
-      }
-    }
-    return refused
-  }
-
-  /// Lets the sinks drop what they keep of commits, all of which are done. A sink that can't be reached does so when the next run begins.
-  package func settle() {
-    for sink in all { try? sink.session.settle() }
-  }
-
-  /// Ends waits of the sinks for readers: the run stops.
-  func interrupt() { for sink in all { sink.session.interrupt() } }
 }

@@ -65,7 +65,7 @@ struct WriteStage {
       if !isTold {
         let wait = definition.fetch.retry.backoff.wait(after: attempts, random: .random(in: 0..<1))
         reporter.retry(.write, item: planned.item.key, attempt: attempts, failure.reason, wait: wait)
-        try await pause(wait)
+        try await control.pause(wait)
       }
       if control.isStopping { return }
       // A sink that was away takes the item up where the ledger has it. An output of the run has other items behind it.
@@ -117,14 +117,6 @@ struct WriteStage {
     } catch let error as WriteError where error.concernsOneOutput || error.isTransient {
       task.end(.failed(Failure(error)))
       return false
-    }
-  }
-
-  /// Waits, but not past the run's being stopped.
-  private func pause(_ wait: Duration) async throws {
-    let end = ContinuousClock.now + wait
-    while ContinuousClock.now < end, !control.isStopping {
-      try await Task.sleep(for: min(.milliseconds(100), ContinuousClock.now.duration(to: end)))
     }
   }
 

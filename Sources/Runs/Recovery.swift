@@ -20,8 +20,9 @@ struct Recovery {
   /// - Throws: ``WriteError``, ``LedgerError``.
   func settle() async throws {
     var committed: [Committable] = []
+    let committers = SinkCommitters(definition)
     for pending in try await ledger.pendingCommits(pipeline: definition.name) {
-      if let lost = try await settle(pending.committable) {
+      if let lost = try await settle(pending.committable, committers) {
         try await ledger.revoke(pending, refusing: lost.rows.map { RefusedRecord($0, definition.redactor) })
         event(.startsOver(item: pending.committable.target, reason: definition.redactor.redact(lost.reason)))
       } else {
@@ -30,8 +31,8 @@ struct Recovery {
     }
     try await ledger.committed(committed)
     try await BlockingThreads.files.run { [definition, committed] in
-      try SinkCommitters(definition: definition).forget(committed)
-      for entry in definition.sinks { try entry.sink.start(definition.sinkContext).settle() }
+      try committers.forget(committed)
+      try SinkSessions(definition, definition.sinks).settle()
     }
     try await removeStale()
     try await removeSpools()
@@ -41,9 +42,11 @@ struct Recovery {
   /// Commits an output that an earlier process had prepared.
   ///
   /// - Returns: why it can't be committed, where it can't, and the rows that are refused.
-  private func settle(_ committable: Committable) async throws -> (reason: String, rows: [RowRefusal])? {
-    try await BlockingThreads.files.run { [definition, ledger] in
-      guard let committer = SinkCommitters(definition: definition).named(committable.sink) else {
+  private func settle(
+    _ committable: Committable, _ committers: SinkCommitters
+  ) async throws -> (reason: String, rows: [RowRefusal])? {
+    try await BlockingThreads.files.run { [ledger] in
+      guard let committer = committers.named(committable.sink) else {
         throw LedgerError(ledger.place, reason: "it speaks of a sink “\(committable.sink)”, which this build does not have")
       }
       switch try committer.inspect(committable) {

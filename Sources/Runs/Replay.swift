@@ -40,14 +40,13 @@ extension Runner {
           throw RunFailure.nothingToReplay(
             "a replay writes files beside the outputs, and write.path is “-”, standard output; replay with a definition that writes a file")
         }
-        let (outputs, sessions) = try await BlockingThreads.files.run { [definition] in
-          let outputs = definition.sinks.filter { !$0.takesDeadLetters }
-          return (outputs, try outputs.map { try $0.sink.start(definition.sinkContext) })
+        let sinks = try await BlockingThreads.files.run { [definition] in
+          try SinkSessions(definition, definition.sinks.filter { !$0.takesDeadLetters })
         }
         let replay = Replay(
           definition: definition, ledger: ledger, filter: filter, naming: naming,
           number: try await ReplayNumber(naming, ledger).free(for: try await ledger.replayGroups(filter).map(\.item)),
-          sinks: zip(outputs, sessions).map { ($0, $1) })
+          sinks: sinks)
         return try await replay.perform()
       }
     } catch {
@@ -98,8 +97,8 @@ private struct Replay {
   let filter: DeadLetterFilter
   let naming: OutputNaming
   let number: Int
-  /// The sinks that take records, and their work.
-  let sinks: [(entry: SinkEntry, session: any SinkSession)]
+  /// The sinks that take records, at work.
+  let sinks: SinkSessions
 
   /// An output under way in one sink.
   private struct Output {
@@ -123,7 +122,7 @@ private struct Replay {
       let item = Discovery(definition: definition).named([group.item])[0]
       let chain = try definition.transformChain(for: try schema(group))
       let programs = Programs(chain, Programs.Setting(definition))
-      for (entry, session) in sinks where !open.contains(where: { $0.entry.number == entry.number }) {
+      for (entry, session) in sinks.all where !open.contains(where: { $0.entry.number == entry.number }) {
         let isOwn = entry.sink.grouping == .item
         open.append(
           try await self.open(entry, session, naming.slot(isOwn ? item : nil, in: entry), isOwn ? group.itemID : nil, chain.output))
@@ -139,29 +138,14 @@ private struct Replay {
     for output in open { if let commit = try await close(output) { commits.append(commit) } }
     guard !outcome.passed.isEmpty || !outcome.failed.isEmpty else { return result }
     try await ledger.replayed(number, pipeline: definition.name, outcome, commits)
-    try await commit(commits)
+    if let refusal = try await LastCommits(ledger: ledger, sinks: sinks).perform(commits) {
+      throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason)
+    }
     result.number = number
     result.passed = outcome.passed.count
     result.failed = outcome.failed.count
     result.outputs = commits.compactMap { $0.output.map { definition.absolute($0.path) } }
     return result
-  }
-
-  /// Lets the sinks commit; a commit that is refused gives its dead letters back.
-  private func commit(_ commits: [PendingCommit]) async throws {
-    let refused = try await BlockingThreads.files.run { [sinks] in
-      try sinks.flatMap { entry, session in
-        try session.commit(commits.filter { $0.sink == entry.number }.map(\.committable), forgetting: [])
-      }
-    }
-    for commit in commits where refused.contains(where: { $0.committable == commit.committable }) { try await ledger.revoke(commit) }
-    if let refusal = refused.first { throw WriteError(action: "write to", path: refusal.committable.target, reason: refusal.reason) }
-    try await ledger.committed(commits.map(\.committable))
-    try await BlockingThreads.files.run { [sinks] in
-      for (entry, session) in sinks {
-        _ = try session.commit([], forgetting: commits.filter { $0.sink == entry.number }.map(\.committable))
-      }
-    }
   }
 
   private func schema(_ group: ReplayGroup) throws(RunFailure) -> Schema {
@@ -273,8 +257,8 @@ private struct Replay {
       return nil
     }
     try await flush(&output)
-    let session = sinks.first { $0.entry.number == output.entry.number }?.session
-    try await BlockingThreads.files.run { try session?.prepare([writer]) }
+    let number = output.entry.number
+    try await BlockingThreads.files.run { [sinks] in try sinks.prepare([(number, writer)]) }
     return writer.committable.map {
       PendingCommit(
         $0, definition, run: nil, item: output.item, replay: number, sink: output.entry.number, file: output.slot.file)

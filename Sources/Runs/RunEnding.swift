@@ -29,7 +29,8 @@ struct RunEnding {
     // An output that would hold nothing, since all failed, does not take the place of one that holds something.
     if isWhole, failed == 0 || (totals.items[.done] ?? 0) > 0 {
       do {
-        try await BlockingThreads.files.run { [sinks] in try sinks.prepare(sinks.shared) }
+        try await BlockingThreads.files.run { [sinks] in try sinks.sessions.prepare(sinks.shared.map { ($0.sink.entry.number, $0.writer) })
+        }
         commits = sinks.shared.compactMap { sink, writer in
           writer.committable.map {
             PendingCommit($0, definition, run: run, item: nil, sink: sink.entry.number, file: sink.slot?.file)
@@ -49,16 +50,12 @@ struct RunEnding {
     }
     let committed = flow.takeCommitted()
     try await ledger.endRun(run, ended(), commits: commits, committed: committed.map(\.committable))
-    _ = try await BlockingThreads.files.run { [sinks] in try sinks.commit([], forgetting: committed) }
+    _ = try await BlockingThreads.files.run { [sinks] in try sinks.sessions.commit([], forgetting: committed) }
     if !commits.isEmpty {
       do {
-        let refused = try await flow.retry { [sinks, commits] in try sinks.commit(commits, forgetting: []) }
-        for (commit, _) in refused { try await ledger.revoke(commit) }
-        let done = commits.filter { commit in !refused.contains { $0.commit.committable == commit.committable } }
-        try await ledger.committed(done.map(\.committable))
-        _ = try await BlockingThreads.files.run { [sinks] in try sinks.commit([], forgetting: done) }
-        if let (commit, refusal) = refused.first {
-          throw WriteError(action: "write", path: commit.committable.target, reason: refusal.reason)
+        let last = LastCommits(ledger: ledger, sinks: sinks.sessions)
+        if let refusal = try await last.perform(commits, by: { try await flow.retry($0) }) {
+          throw WriteError(action: "write", path: refusal.committable.target, reason: refusal.reason)
         }
       } catch let error as WriteError {
         flow.abort(.write(error))
@@ -68,7 +65,8 @@ struct RunEnding {
     }
     // A note of a commit that the ledger still speaks of keeps recovery from doing it twice.
     if flow.failure == nil, try await ledger.pendingCommits(pipeline: definition.name).isEmpty {
-      try await BlockingThreads.files.run { [sinks] in sinks.settle() }
+      // A sink that can't be reached now does so when the next run begins.
+      try? await BlockingThreads.files.run { [sinks] in try sinks.sessions.settle() }
     }
     try await Recovery(ledger: ledger, state: state, definition: definition, event: event).removeStale()
     // Items that a server called unchanged are done in the ledger, but nothing was done with them.

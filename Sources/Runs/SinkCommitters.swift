@@ -1,15 +1,24 @@
 import Definition
 import Files
-import Ledger
+import Synchronization
 import Write
 
-/// The sinks of outputs that earlier processes prepared, whatever the definition says by now. Its calls block.
-struct SinkCommitters {
-  let definition: PipelineDefinition
+/// The sinks of outputs that earlier processes prepared, whatever the definition says by now. Each is made once, for it may hold a connection. Its
+/// calls block.
+final class SinkCommitters: Sendable {
+  private let definition: PipelineDefinition
+  private let made = Mutex<[String: any Committer]>([:])
+
+  init(_ definition: PipelineDefinition) { self.definition = definition }
 
   /// The committer of a sink; nil where this build has no sink of the name.
   func named(_ sink: String) -> (any Committer)? {
-    Sinks.named(sink)?.committer(in: definition.folder, known: definition.sinks.map(\.sink))
+    made.withLock { made in
+      if let known = made[sink] { return known }
+      let new = Sinks.named(sink)?.committer(in: definition.folder, known: definition.sinks.map(\.sink))
+      made[sink] = new
+      return new
+    }
   }
 
   /// Lets sinks forget commits that the ledger has forgotten.

@@ -85,7 +85,8 @@ struct PostgreSQLSink: Sink {
     var encoder: any RecordEncoder { PostgreSQLRows(layout: layout) }
 
     static func committer(in folder: String, known: [any Sink]) -> any Committer {
-      session(folder, nil, known: known.compactMap { $0 as? PostgreSQLSink })
+      let known = known.compactMap { $0 as? PostgreSQLSink }
+      return TableSession(sink: name, folder: folder, nil) { database($0, known: known) }
     }
 
     func examine(_ context: SinkContext, schema: Schema?) -> [Finding] {
@@ -98,8 +99,8 @@ struct PostgreSQLSink: Sink {
 
     func start(_ context: SinkContext) throws -> any SinkSession {
       let target = settings.target(address.bare)
-      let table = try PostgreSQLDatabase(address, timeouts).describe(settings.table)
-      layout.set(table)
+      let database = PostgreSQLDatabase(address, timeouts)
+      layout.set(try database.describe(settings.table))
       let own = TableSession.Own(
         target: target, owner: "\(context.folder): \(context.pipeline)", staging: context.staging
       ) { [layout, shown] schema in
@@ -111,16 +112,17 @@ struct PostgreSQLSink: Sink {
         if let problem = layout.known?.problem(target, schema) { throw no(problem) }
         return layout.plans(schema.fields).compactMap { $0?.column }
       }
-      return Self.session(context.folder, own, known: [self])
+      return TableSession(sink: Self.name, folder: context.folder, own) { [address] bare in
+        // Committables of before may name another server.
+        bare == address.bare ? database : Self.database(bare, known: [self])
+      }
     }
 
-    private static func session(_ folder: String, _ own: TableSession.Own?, known: [PostgreSQLSink]) -> TableSession {
-      TableSession(sink: name, folder: folder, own) { bare in
-        // Credentials are the definition's, where it has the same server, database and user.
-        let wanted = PostgreSQLAddress(bare)
-        let sink = known.first { $0.address.shown == wanted.shown }
-        return PostgreSQLDatabase(sink?.address ?? wanted, sink?.timeouts ?? PostgreSQLDatabase.Timeouts())
-      }
+    /// A database by the address that committables have. Credentials are the definition's, where it has the same server, database and user.
+    private static func database(_ bare: String, known: [PostgreSQLSink]) -> PostgreSQLDatabase {
+      let wanted = PostgreSQLAddress(bare)
+      let sink = known.first { $0.address.shown == wanted.shown }
+      return PostgreSQLDatabase(sink?.address ?? wanted, sink?.timeouts ?? PostgreSQLDatabase.Timeouts())
     }
   #else
     private static let missing: String? = "this build is without libpq (Debian's libpq-dev)"
